@@ -164,7 +164,7 @@ provide() {
     say "engine and agent image"
     # Tests need its cache alone; another commit may have left a database of another form.
     rm -f "$NANOCLAW_HOME"/central.db{,-wal,-shm}
-    "$BIN" setup --yes --only data,engine,daemon,cli,image,defaults
+    "$BIN" setup --yes --only data,engine,daemon,image,defaults
     NANOCLAW_TEST_IMAGE=$("$BIN" image show)
     NANOCLAW_TEST_CLAUDE=$(find "$NANOCLAW_HOME/cache" -maxdepth 1 -name 'claude-*' -type f | sort | tail -n 1)
     export NANOCLAW_TEST_IMAGE NANOCLAW_TEST_CLAUDE

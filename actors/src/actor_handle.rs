@@ -1,9 +1,7 @@
-//! A lasting handle of an actor that may be restarted.
+//! A lasting handle of an actor that may be restarted: its supervisor puts each incarnation into it.
 //!
-//! The supervisor of an actor puts each new incarnation into its handle; siblings hold the handle, not
-//! the incarnation, and so do not notice a restart. A message that arrives in between is not kept:
-//! a cast is a hint anyway, and a call returns `None`, upon which its caller tries again. So does one
-//! that is not answered in time: no actor waits for another without a deadline.
+//! A message that arrives in between is not kept: a cast is a hint anyway, and a call returns `None`, upon
+//! which its caller tries again. So does one that is not answered in time.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,8 +10,6 @@ use std::time::Duration;
 use ractor::{ActorRef, Message, MessagingErr, RpcReplyPort};
 use tokio::task::JoinHandle;
 
-/// Deadline of a call whose answer needs nothing outside the process: a few commits, and a queue.
-const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// Time for an answer to travel, added to what the callee allows itself.
 const TRAVEL: Duration = Duration::from_secs(5);
 
@@ -22,7 +18,6 @@ const TRAVEL: Duration = Duration::from_secs(5);
 pub struct Timer<M>(pub JoinHandle<Result<(), MessagingErr<M>>>);
 
 impl<M> Timer<M> {
-    /// Whether its message was cast.
     pub fn is_over(&self) -> bool {
         self.0.is_finished()
     }
@@ -34,12 +29,10 @@ impl<M> Drop for Timer<M> {
     }
 }
 
-/// See the module.
 #[derive(Debug)]
 pub struct ActorHandle<M>(Arc<Mutex<Option<ActorRef<M>>>>);
 
 impl<M: Message> ActorHandle<M> {
-    /// The incarnation that answers from now on.
     pub fn fill(&self, actor: ActorRef<M>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(actor);
     }
@@ -56,16 +49,8 @@ impl<M: Message> ActorHandle<M> {
         }
     }
 
-    /// Asks and waits for the answer; `None` when nobody is there, it died before answering, or it
-    /// took too long. It may still do what it was asked.
-    pub async fn call<R: Send + 'static>(
-        &self,
-        ask: impl FnOnce(RpcReplyPort<R>) -> M + Send,
-    ) -> Option<R> {
-        self.call_within(ANSWER_WITHIN, ask).await
-    }
-
-    /// The same, of a callee that allows itself `work` for the answer.
+    /// Asks a callee that allows itself `work` for the answer, and waits for it; `None` when nobody is
+    /// there, it died before answering, or it took too long. It may still do what it was asked.
     pub async fn call_within<R: Send + 'static>(
         &self,
         work: Duration,

@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use channel::{ChannelError, Connection, DeliverError, FetchError, Registration, Sink};
 use domain::message::Address;
+use engine::protocol::ChannelStatus;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use store::{Gate, on_disk};
 use tokio::io::{AsyncReadExt, duplex};
@@ -33,9 +34,8 @@ use tokio::time::{Instant, timeout};
 use self::lanes::Lanes;
 use self::line::Line;
 use crate::actor_handle::Hint;
-use crate::admin::protocol::ChannelStatus;
 use crate::channels::{AccountKey, Fetch};
-use crate::host::Host;
+use crate::peers::LiveHost;
 
 /// How long a graceful stop waits for what is being sent. Shorter than the tree waits for a stop.
 const FINISH_MAX: Duration = Duration::from_secs(8);
@@ -45,7 +45,7 @@ const HINT_MAX: Duration = Duration::from_secs(10);
 /// How long a platform may take to open a private chat.
 pub(crate) const OPEN_MAX: Duration = Duration::from_secs(10);
 
-/// What of a file that is fetched is in memory.
+/// Bytes of a download that are buffered in memory.
 const PIECE_BYTES: usize = 256 * 1024;
 
 #[derive(Debug)]
@@ -59,11 +59,9 @@ pub enum ChannelMessage {
     Connected(u64, Result<Connection, ChannelError>),
     /// What became of the gap before the connection is committed.
     Stated(u64),
-    /// Receiving ended.
     Lost(u64, ChannelError),
     /// The outbox changed, or a wait is over.
     Parts,
-    /// An attempt at a part ended.
     DeliveryEnded,
     Working(Address),
     Draft {
@@ -81,13 +79,12 @@ pub enum ChannelMessage {
     },
     /// The credential may be another one: if there is trouble, try again now.
     Renew,
-    /// Whether it is connected, and when the platform was heard.
     Status(RpcReplyPort<ChannelStatus>),
 }
 
 #[derive(Debug)]
 pub struct ChannelArgs {
-    pub host: Arc<Host>,
+    pub host: Arc<LiveHost>,
     /// Cleared when the actor looks at its lanes.
     pub hint: Hint,
     pub registration: &'static Registration,

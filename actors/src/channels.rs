@@ -14,18 +14,16 @@ use channel::Registration;
 use domain::message::Address;
 use domain::plain::chain;
 use domain::restart::{BACKOFF_MAX, RestartBudget};
+use engine::host::LOCAL;
+use engine::protocol::ChannelStatus;
 use ractor::rpc::CallResult;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 use tokio::task::JoinSet;
 use tracing::warn;
 
 use crate::actor_handle::Hint;
-use crate::admin::protocol::ChannelStatus;
 use crate::channel::{ChannelActor, ChannelArgs, ChannelMessage};
-use crate::host::Host;
-
-/// The account of a channel that needs no credential.
-pub(crate) const LOCAL: &str = "local";
+use crate::peers::LiveHost;
 
 /// Wait before accounts that could not be read are read again.
 const READ_AGAIN: Duration = Duration::from_secs(5);
@@ -42,15 +40,12 @@ pub enum ChannelsMessage {
     To(Address, ChannelMessage),
     /// Accounts or their credentials changed.
     Reload,
-    /// The accounts that there are.
     Accounts(Vec<AccountKey>),
     /// The back-off of a failed child is over.
     Respawn(AccountKey),
-    /// What each channel does now.
     List(RpcReplyPort<Vec<ChannelListed>>),
 }
 
-/// What to fetch and where to put it.
 #[derive(Clone, Debug)]
 pub struct Fetch {
     pub source: String,
@@ -66,7 +61,6 @@ pub struct AccountKey {
     pub urls: BTreeMap<String, String>,
 }
 
-/// One line of [`ChannelsMessage::List`].
 #[derive(Clone, Debug)]
 pub struct ChannelListed {
     pub key: AccountKey,
@@ -74,7 +68,6 @@ pub struct ChannelListed {
 }
 
 impl ChannelListed {
-    /// Asks the channel itself.
     pub async fn status(&self, within: Duration) -> ChannelStatus {
         if let Some(actor) = &self.actor
             && let Ok(CallResult::Success(status)) =
@@ -95,7 +88,7 @@ impl ChannelListed {
 
 #[derive(Debug)]
 pub struct ChannelsState {
-    host: Arc<Host>,
+    host: Arc<LiveHost>,
     myself: ActorRef<ChannelsMessage>,
     children: Vec<Child>,
     reading: JoinSet<()>,
@@ -113,12 +106,12 @@ struct Child {
 impl Actor for ChannelSupervisor {
     type Msg = ChannelsMessage;
     type State = ChannelsState;
-    type Arguments = Arc<Host>;
+    type Arguments = Arc<LiveHost>;
 
     async fn pre_start(
         &self,
         myself: ActorRef<ChannelsMessage>,
-        host: Arc<Host>,
+        host: Arc<LiveHost>,
     ) -> Result<ChannelsState, ActorProcessingErr> {
         host.peers.outbox.clear();
         // What needs no account is there at once, whatever the database does.
@@ -228,24 +221,18 @@ impl ChannelsState {
     /// Starts what is new, ends what is gone, and tells the others that their credential may be
     /// another one.
     async fn take_accounts(&mut self, accounts: Vec<AccountKey>) -> Result<(), ActorProcessingErr> {
-        // One whose settings changed comes back with the new ones once the old actor has ended, so that
-        // never two of them send the same.
-        for child in &mut self.children {
-            let key = &child.key;
-            let of = |it: &&AccountKey| it.channel == key.channel && it.name == key.name;
-            if let Some(changed) = accounts.iter().filter(of).find(|it| *it != key) {
-                child.key = changed.clone();
-                if let Some(actor) = &child.actor {
-                    actor.stop(None);
-                }
-            }
-        }
-        self.children.retain(|child| {
-            let stays =
-                child.registration.caps.credential.is_none() || accounts.contains(&child.key);
-            if let Some(actor) = child.actor.as_ref().filter(|_| !stays) {
+        self.children.retain_mut(|child| {
+            let of =
+                |it: &&AccountKey| it.channel == child.key.channel && it.name == child.key.name;
+            let now = accounts.iter().find(of);
+            let stays = child.registration.caps.credential.is_none() || now.is_some();
+            let is_changed = now.is_some_and(|it| *it != child.key);
+            if let Some(actor) = child.actor.as_ref().filter(|_| is_changed || !stays) {
                 actor.stop(None);
             }
+            // It comes back with its new settings once the old actor has ended, so that never two of them send
+            // the same.
+            child.key = now.unwrap_or(&child.key).clone();
             stays
         });
         for key in accounts {

@@ -2,23 +2,16 @@
 //!
 //! Every long-lived actor reads what is true, lets `domain` decide, and performs the effects.
 //! Messages carry new facts, which are stored first, or nothing at all ("look again"), so that a
-//! lost or doubled one costs time and never correctness. See [`tree`] for the picture.
+//! lost or doubled one costs time and never correctness. What is no actor's own is in `engine`. See
+//! [`tree`] for the picture.
 
 pub mod actor_handle;
 pub mod admin;
-pub mod approvals;
 pub mod channel;
 pub mod channels;
-pub mod container_slots;
-mod disk;
-pub mod folders;
-pub mod host;
-mod keeping;
+pub mod peers;
 pub mod router;
 pub mod session;
 pub mod sessions;
-pub mod stopping;
-pub mod stops;
 pub mod sweep;
-mod tasks;
 pub mod tree;

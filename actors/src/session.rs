@@ -2,8 +2,7 @@
 //!
 //! Messages  [`SessionMessage`]: hints, after each of which it looks at what is true and acts.
 //! Parent    [`crate::sessions::SessionSupervisor`], one-for-one.
-//! Fails     when its rows or mailboxes are unusable. An engine that is down or a platform that does not
-//!           answer is not a failure: the work stays due.
+//! Fails     when its rows or mailboxes are unusable; what an engine or platform refuses stays due.
 //!
 //! Invariants
 //! - At most one sandbox call is under way; everything outside runs in a task of this actor.
@@ -13,12 +12,11 @@
 
 mod container;
 mod fetching;
-mod keeping;
 mod link;
 mod runner_output;
 mod showing;
 mod state;
-mod stop_phase;
+mod upkeep;
 mod wakeups;
 
 use std::sync::Arc;
@@ -26,6 +24,7 @@ use std::time::Duration;
 
 use domain::message::Address;
 use domain::plain::chain;
+use engine::protocol::SessionStatus;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use store::{SessionRow, StoreError};
 use tokio::time::timeout;
@@ -34,9 +33,7 @@ use tracing::{instrument, warn};
 use self::container::Report;
 pub use self::fetching::FetchResult;
 pub use self::state::SessionState;
-use crate::admin::protocol::SessionStatus;
-use crate::host::Host;
-use crate::sessions::SessionsMessage;
+use crate::peers::LiveHost;
 
 /// How long a graceful stop waits for calls under way.
 const FINISH_MAX: Duration = Duration::from_secs(8);
@@ -53,31 +50,23 @@ pub enum SessionMessage {
     },
     /// From the parent. The period is over: trust nothing, look at everything.
     Sweep,
-    /// From the parent, or `again` from itself as long as there is more: remove what is old.
-    Prune {
-        again: bool,
-    },
+    /// From the parent, and from itself as long as there is more: remove what is old.
+    Prune,
     Status(RpcReplyPort<SessionStatus>),
     /// Compare what should be with what is. Carries no data, so losing one costs only time.
     Look,
     /// The container said something over the link; what, is in [`wakeups::Wakeups`]. At most one is
     /// in the mailbox.
     Wakeup,
-    /// A try to fetch a file has ended.
     Fetched(Box<FetchResult>),
-    /// A request of the agent was forwarded, or could not be.
-    RequestForwarded {
-        ok: bool,
-    },
-    /// The sandbox call that was under way has ended.
+    RequestForwarded,
     Sandbox(Report),
 }
 
 #[derive(Clone, Debug)]
 pub struct SessionArgs {
     pub row: SessionRow,
-    pub host: Arc<Host>,
-    pub parent: ActorRef<SessionsMessage>,
+    pub host: Arc<LiveHost>,
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -8,35 +8,28 @@
 //!
 //! Invariants
 //! - At most one incarnation of a session lives at a time.
-//! - A message is never handed to a child that is on its way out: it waits for the successor.
+//! - A child that ends while its session has something to do is started again: hints that it has not seen
+//!   are lost with it, and what they are about is in the database.
 
 pub(crate) mod child;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use domain::SessionId;
-use domain::message::Address;
 use domain::plain::chain;
+use engine::container::{list_work, remove_container};
+use engine::host::Wake;
+use engine::{retention, stops};
 use futures_util::future::join_all;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
-use sandbox::SandboxError;
 use store::{CentralStore, SessionRow};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
 use tracing::{info, warn};
 
 use self::child::{Child, Phase};
-use crate::host::Host;
+use crate::peers::LiveHost;
 use crate::session::{SessionActor, SessionArgs, SessionMessage};
-use crate::stops;
-use crate::sweep::SweepMessage;
-
-/// Longer than the engine's own deadlines.
-const ENGINE_WITHIN: Duration = Duration::from_secs(30);
-/// Why a container was ended that nobody looked after.
-const UNWATCHED: &str = "its conversation was out of service";
 
 #[derive(Debug)]
 pub struct SessionSupervisor;
@@ -45,24 +38,13 @@ pub struct SessionSupervisor;
 pub enum SessionsMessage {
     /// For this session, which gets an actor if it has none.
     To(SessionRow, Box<SessionMessage>),
-    /// Look at everything that may have something to do.
     Sweep,
-    /// An idle child that got `seen` messages from here has nothing left to do.
-    Resting { id: SessionId, seen: u64 },
     /// The back-off of a failed child is over.
     Respawn(SessionId),
     /// Every session that has a child, or is parked.
     List(RpcReplyPort<Vec<Listed>>),
 }
 
-impl SessionsMessage {
-    /// Something of the session has changed in the database; see [`SessionMessage::Woken`].
-    pub(crate) fn woken(row: SessionRow, from: Option<Address>) -> Self {
-        Self::To(row, Box::new(SessionMessage::Woken { from }))
-    }
-}
-
-/// One line of [`SessionsMessage::List`].
 #[derive(Clone, Debug)]
 pub struct Listed {
     pub row: SessionRow,
@@ -74,7 +56,7 @@ pub struct Listed {
 
 #[derive(Debug)]
 pub struct SessionsState {
-    host: Arc<Host>,
+    host: Arc<LiveHost>,
     children: BTreeMap<SessionId, Child>,
     sweep: JoinSet<()>,
     told: JoinSet<()>,
@@ -83,12 +65,12 @@ pub struct SessionsState {
 impl Actor for SessionSupervisor {
     type Msg = SessionsMessage;
     type State = SessionsState;
-    type Arguments = Arc<Host>;
+    type Arguments = Arc<LiveHost>;
 
     async fn pre_start(
         &self,
         _myself: ActorRef<SessionsMessage>,
-        host: Arc<Host>,
+        host: Arc<LiveHost>,
     ) -> Result<SessionsState, ActorProcessingErr> {
         let (sweep, told) = (JoinSet::new(), JoinSet::new());
         Ok(SessionsState { host, children: BTreeMap::new(), sweep, told })
@@ -103,9 +85,6 @@ impl Actor for SessionSupervisor {
         match message {
             SessionsMessage::To(row, message) => state.hand_over(&myself, row, *message).await?,
             SessionsMessage::Sweep => state.sweep(&myself),
-            SessionsMessage::Resting { id, seen } => {
-                state.children.get_mut(&id).into_iter().for_each(|it| it.let_rest(seen));
-            }
             SessionsMessage::Respawn(id) => state.respawn(&myself, id).await?,
             SessionsMessage::List(reply) => {
                 let _ = reply.send(state.children.values().map(Child::listed).collect());
@@ -130,7 +109,7 @@ impl Actor for SessionSupervisor {
                 warn!(session = %id, why = chain(&*err), "a session failed");
                 match child.failed(err, &policy, now) {
                     Phase::Parked { until, why } => {
-                        state.host.peers.sweep.cast(SweepMessage::DueAt(*until));
+                        state.host.wake(Wake::DueAt(*until));
                         let why = why.clone();
                         state.tell_parked(id, why);
                         state.end_container(id);
@@ -138,17 +117,14 @@ impl Actor for SessionSupervisor {
                     Phase::Restarting { after } => {
                         myself.send_after(*after, move || SessionsMessage::Respawn(id));
                     }
-                    Phase::Live(_) | Phase::Ending(_) => {}
+                    Phase::Live(_) => {}
                 }
             }
             SupervisionEvent::ActorTerminated(cell, ..) => {
-                let found = state.children.values_mut().find(|it| it.is(cell.get_id()));
-                let Some(child) = found else { return Ok(()) };
-                let id = child.row.id;
-                if child.ended() {
-                    return state.respawn(&myself, id).await;
-                }
+                let found = state.children.values().find(|it| it.is(cell.get_id()));
+                let Some(id) = found.map(|it| it.row.id) else { return Ok(()) };
                 state.children.remove(&id);
+                state.start_if_awake(&myself, id);
             }
             SupervisionEvent::ActorStarted(_) | SupervisionEvent::ProcessGroupChanged(_) => (),
         }
@@ -166,6 +142,22 @@ impl SessionsState {
             let tell = move |central: &mut CentralStore| central.rows(id).tell_parked(&why, now);
             if let Err(err) = host.central.write("a notice", tell).await {
                 warn!(why = chain(&err), "told by the next message");
+            }
+        });
+    }
+
+    /// Starts a session again that has something to do, unless the tree stops its children.
+    fn start_if_awake(&mut self, myself: &ActorRef<SessionsMessage>, id: SessionId) {
+        while self.told.try_join_next().is_some() {}
+        let (host, myself) = (Arc::clone(&self.host), myself.clone());
+        if host.peers.is_stopping() {
+            return;
+        }
+        self.told.spawn(async move {
+            // What fails here is found by the next sweep.
+            let awake = host.central.read(|central| central.awake()).await.unwrap_or_default();
+            if let Some(row) = awake.into_iter().find(|it| it.id == id) {
+                let _ = myself.cast(SessionsMessage::To(row, Box::new(SessionMessage::Sweep)));
             }
         });
     }
@@ -189,15 +181,18 @@ impl SessionsState {
         let id = row.id;
         let child = self.children.entry(id).or_insert_with(|| Child::new(row));
         child.unpark(self.host.clock.now(), self.host.policy.session.park_for);
+        if child.wants_start() {
+            self.respawn(myself, id).await?;
+        }
         let is_sweep = matches!(message, SessionMessage::Sweep);
-        if let Some(why) = child.hand_over(message) {
+        let child = self.children.get(&id);
+        if let Some(why) = child.and_then(|it| it.hand_over(message)) {
             self.tell_parked(id, why);
             if is_sweep {
                 self.end_container(id);
             }
-            return Ok(());
         }
-        if child.wants_start() { self.respawn(myself, id).await } else { Ok(()) }
+        Ok(())
     }
 
     async fn respawn(
@@ -209,7 +204,7 @@ impl SessionsState {
             return Ok(());
         };
         let (row, host) = (child.row.clone(), Arc::clone(&self.host));
-        let args = SessionArgs { row, host, parent: myself.clone() };
+        let args = SessionArgs { row, host };
         let (actor, _) = Actor::spawn_linked(None, SessionActor, args, myself.get_cell()).await?;
         child.started(actor);
         Ok(())
@@ -218,7 +213,7 @@ impl SessionsState {
     /// Live children look again; sessions that may have work but no child get one; containers that
     /// belong to nobody are removed. Costs what is awake, not what exists.
     fn sweep(&mut self, myself: &ActorRef<SessionsMessage>) {
-        for child in self.children.values_mut() {
+        for child in self.children.values() {
             if child.is_live() {
                 let _ = child.hand_over(SessionMessage::Sweep);
             }
@@ -244,68 +239,9 @@ impl SessionsState {
                 info!(%session, "removing a container that belongs to no session");
             }
             join_all(orphans.into_iter().map(|it| remove_container(&host, it))).await;
-            if let Some(row) = crate::keeping::sweep(&host).await {
-                let prune = SessionMessage::Prune { again: false };
-                let _ = myself.cast(SessionsMessage::To(row, Box::new(prune)));
+            if let Some(row) = retention::sweep(&host).await {
+                let _ = myself.cast(SessionsMessage::To(row, Box::new(SessionMessage::Prune)));
             }
         });
     }
-}
-
-/// Sessions that may have something to do, and containers without a session. The first complete listing
-/// counts what runs and opens the container slots.
-async fn list_work(host: &Host, live: &[SessionId]) -> (Vec<SessionRow>, Vec<SessionId>) {
-    let mut rows = host.central.read(|central| central.awake()).await.unwrap_or_else(|err| {
-        warn!(why = chain(&err), "left for the next sweep");
-        Vec::new()
-    });
-    let mut orphans = Vec::new();
-    let is_first = !host.container_slots.is_open();
-    match timeout(ENGINE_WITHIN, host.sandbox.list()).await {
-        Ok(Ok(found)) => {
-            let mut is_complete = true;
-            for id in found {
-                if !is_first && (live.contains(&id) || rows.iter().any(|it| it.id == id)) {
-                    continue;
-                }
-                match host.central.read(move |central| central.session(id)).await {
-                    Ok(Some(row)) => {
-                        if is_first {
-                            host.container_slots.adopt(id, &row.agent);
-                        }
-                        if rows.iter().all(|it| it.id != id) {
-                            rows.push(row);
-                        }
-                    }
-                    Ok(None) => orphans.push(id),
-                    Err(_) => is_complete = false,
-                }
-            }
-            if is_complete {
-                host.container_slots.open();
-            }
-        }
-        Ok(Err(SandboxError::Unreachable(_))) => {}
-        Err(_) => warn!("the container engine does not list its containers"),
-        Ok(Err(err)) => warn!(why = chain(&err), "could not list the containers"),
-    }
-    // A session whose container ended meanwhile has to look again, since the first listing counted it.
-    rows.retain(|it| is_first || !live.contains(&it.id));
-    (rows, orphans)
-}
-
-/// Ends the container of a session that no actor looks after, and frees its slot. What it had in hand is
-/// done again by the next one, and nobody is blamed.
-async fn remove_container(host: &Host, id: SessionId) {
-    match timeout(ENGINE_WITHIN, host.sandbox.stop(id)).await {
-        Ok(Ok(())) => {}
-        Ok(Err(err)) => return warn!(session = %id, why = chain(&err), "left for the next sweep"),
-        Err(_) => return warn!(session = %id, "it does not end; left for the next sweep"),
-    }
-    let now = host.clock.now();
-    let end = move |central: &mut CentralStore| central.rows(id).end_launch(UNWATCHED, now);
-    if let Err(err) = host.central.write("the end of a launch", end).await {
-        warn!(session = %id, why = chain(&err), "found gone by its next look");
-    }
-    host.container_slots.release(id);
 }

@@ -4,11 +4,10 @@
 //! RootSupervisor           one-for-one within a budget, then the process exits
 //! ├── SessionSupervisor    one-for-one, dynamic; parks what flaps
 //! │   └── SessionActor     one per conversation that has something to do
-//! ├── ApprovalActor        who may come in; notices of the host
 //! ├── RouterActor          whom a message is for
 //! ├── ChannelSupervisor    one-for-one; backs off, never gives up
 //! │   └── ChannelActor     one per connected account
-//! ├── SweepActor           a tick per period, and at the earliest due instant
+//! ├── SweepActor           a tick per period, and at the earliest due instant; tasks and approvals
 //! └── AdminActor           the unix socket of the command line
 //! ```
 //!
@@ -21,6 +20,8 @@ use std::time::Duration;
 
 use domain::restart::RestartBudget;
 use domain::words;
+use engine::host::Wake;
+use engine::protocol::ActorStatus;
 use ractor::{
     Actor, ActorCell, ActorProcessingErr, ActorRef, RpcReplyPort, SpawnErr, SupervisionEvent,
 };
@@ -28,14 +29,12 @@ use strum::{EnumString, IntoStaticStr, VariantArray};
 use tracing::{error, info};
 
 use crate::actor_handle::ActorHandle;
-use crate::admin::protocol::ActorStatus;
-use crate::admin::{AdminActor, AdminArgs};
-use crate::approvals::ApprovalActor;
+use crate::admin::AdminActor;
 use crate::channels::ChannelSupervisor;
-use crate::host::Host;
+use crate::peers::LiveHost;
 use crate::router::RouterActor;
 use crate::sessions::SessionSupervisor;
-use crate::sweep::{SweepActor, SweepMessage};
+use crate::sweep::SweepActor;
 
 /// How long a child may take to finish what it is doing before it is killed.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
@@ -57,7 +56,6 @@ pub enum RootMessage {
 #[strum(serialize_all = "kebab-case")]
 pub enum Role {
     Sessions,
-    Approvals,
     Router,
     Channels,
     Sweep,
@@ -68,7 +66,7 @@ words!(Role);
 
 #[derive(Clone, Debug)]
 pub struct RootArgs {
-    pub host: Arc<Host>,
+    pub host: Arc<LiveHost>,
     /// `false` runs without the command line's socket, as simulations do.
     pub admin: bool,
 }
@@ -97,6 +95,7 @@ impl Actor for RootSupervisor {
         myself: ActorRef<RootMessage>,
         args: RootArgs,
     ) -> Result<RootState, ActorProcessingErr> {
+        args.host.peers.root.fill(myself.clone());
         let mut children = Vec::new();
         for role in Role::ALL {
             if role != Role::Admin || args.admin {
@@ -120,7 +119,7 @@ impl Actor for RootSupervisor {
                     child.cell = Some(start(role, &state.args, &myself).await?);
                     child.restarts += 1;
                     // What the dead one was about to do is found by looking.
-                    state.args.host.peers.sweep.cast(SweepMessage::Now);
+                    state.args.host.wake(Wake::Everything);
                 }
             }
             RootMessage::Actors(reply) => {
@@ -198,22 +197,17 @@ async fn start(
     let (host, peers) = (&args.host, &args.host.peers);
     match role {
         Role::Sessions => start_known(SessionSupervisor, host, root, &peers.sessions).await,
-        Role::Approvals => start_known(ApprovalActor, host, root, &peers.approvals).await,
         Role::Router => start_known(RouterActor, host, root, &peers.router).await,
         Role::Channels => start_known(ChannelSupervisor, host, root, &peers.channels).await,
         Role::Sweep => start_known(SweepActor, host, root, &peers.sweep).await,
-        Role::Admin => {
-            let with = AdminArgs { host: Arc::clone(host), root: root.clone() };
-            let (actor, _) = Actor::spawn_linked(None, AdminActor, with, root.get_cell()).await?;
-            Ok(actor.get_cell())
-        }
+        Role::Admin => start_known(AdminActor, host, root, &ActorHandle::default()).await,
     }
 }
 
 /// Starts an actor that its siblings find by this handle.
-async fn start_known<A: Actor<Arguments = Arc<Host>>>(
+async fn start_known<A: Actor<Arguments = Arc<LiveHost>>>(
     actor: A,
-    host: &Arc<Host>,
+    host: &Arc<LiveHost>,
     root: &ActorRef<RootMessage>,
     handle: &ActorHandle<A::Msg>,
 ) -> Result<ActorCell, SpawnErr> {

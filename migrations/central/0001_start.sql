@@ -247,14 +247,13 @@ CREATE TABLE message (
     rule            TEXT,                     -- what the router decided by, as JSON
     body            TEXT    NOT NULL,         -- what the agent is shown of it, as JSON
     UNIQUE (session, seq),
-    UNIQUE (session, channel, account, chat, platform_id),
+    UNIQUE (platform_id, session, channel, account, chat),
     CHECK ((outcome IS NULL) = (ended_at IS NULL)),
     CHECK ((task IS NULL) = (slot IS NULL))
 ) STRICT;
 CREATE INDEX message_waiting ON message (session, seq) WHERE outcome IS NULL;
 CREATE INDEX message_reply ON message (session, reply) WHERE reply IS NOT NULL;
 CREATE INDEX message_ended ON message (session, ended_at) WHERE ended_at IS NOT NULL;
-CREATE INDEX message_platform ON message (platform_id);
 -- A slot is one message, even where its chat has another id by now.
 CREATE UNIQUE INDEX message_task ON message (task, slot) WHERE task IS NOT NULL;
 

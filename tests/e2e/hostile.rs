@@ -10,7 +10,7 @@ use std::process::Output;
 use std::time::Duration;
 
 use sandbox::engine::Engine;
-use sandbox::image::{BuildRequest, Context, build_context};
+use sandbox::image::{Context, build_context};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -79,8 +79,8 @@ async fn build_image() -> String {
     let context = Context::new(&lines)
         .add("schema", &schema)
         .add("runner", &source.join("e2e/hostile/runner.py"));
-    let order = BuildRequest { tag: IMAGE, args: &HashMap::new(), network: "none" };
-    build_context(&Engine::new(None), context, &order, &mut |_| ()).await.unwrap();
+    let (engine, args) = (Engine::new(None), HashMap::new());
+    build_context(&engine, context, IMAGE, &args, "none", &mut |_| ()).await.unwrap();
     IMAGE.to_owned()
 }
 

@@ -95,7 +95,7 @@ async fn one_tap_never_shares_the_agent_of_the_owner() {
         world.pass(10 * SECOND).await;
         assert!(world.platform.texts(chat).join("\n").contains(&format!("hi from {id}")));
         let card = shown_in(&world, &direct("ann")).pop().unwrap();
-        assert!(card.text.contains("Undo: `nanoclaw unwire"), "{card:?}");
+        assert!(card.text.contains("Undo: `nanoclaw chats disconnect"), "{card:?}");
     }
     let agents = |chat: &str| -> Vec<String> {
         let db = central(&world);

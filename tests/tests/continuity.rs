@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use actors::admin::protocol::ChannelStatus;
 use actors::channels::ChannelsMessage;
 use channel::Caps;
 use domain::message::{Address, ChatInfo};
 use domain::people::{Handle, Role};
+use engine::protocol::ChannelStatus;
 use harness::crash::Crash;
 use harness::host::{TestHost, World};
 use harness::platform::{FakePlatform, NAME, OWNER_ONLY, TestMessage, address};
@@ -26,7 +26,13 @@ fn heard(world: &World, chat: &str) -> String {
 }
 
 async fn status(host: &TestHost, account: &str) -> ChannelStatus {
-    let listed = host.host.peers.channels.call(ChannelsMessage::List).await.unwrap();
+    let listed = host
+        .host
+        .peers
+        .channels
+        .call_within(Duration::from_secs(30), ChannelsMessage::List)
+        .await
+        .unwrap();
     let ours = listed.iter().find(|it| it.key.name == account).unwrap();
     ours.status(SECOND).await
 }

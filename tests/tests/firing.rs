@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use actors::stopping;
 use actors::sweep::SweepMessage;
 use domain::agent::{AgentGroup, DEFAULT_AGENT};
 use domain::stop::Scope;
 use domain::task::{FireState, Missed, TaskId, TaskState};
 use domain::{AgentName, SessionId};
+use engine::stopping;
 use harness::crash::Crash;
 use harness::host::{TestHost, World};
 use harness::platform::address;

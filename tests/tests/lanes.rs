@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use actors::admin::outbox;
-use actors::stopping;
 use domain::delivery::{PartKey, RUN_MAX};
 use domain::stop::Scope;
+use engine::outbox;
+use engine::stopping;
 use harness::crash::Crash;
 use harness::host::{TestHost, World};
 use harness::platform::{FakePlatform, SendFault, TestMessage, address};
@@ -28,7 +28,7 @@ async fn say(host: &TestHost, world: &World, texts: &[String]) {
         })
         .collect();
     let say = move |central: &mut store::CentralStore| {
-        parts.iter().try_for_each(|part| central.say(part, now))
+        parts.iter().try_for_each(|part| central.say(part, now).map(drop))
     };
     host.host.central.write("a notice", say).await.unwrap();
 }

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use actors::admin::outbox;
-use actors::admin::protocol::{OrderedPart, Response};
 use domain::AgentName;
 use domain::message::ChatInfo;
 use domain::people::{Handle, Role};
+use engine::outbox;
+use engine::protocol::{OrderedPart, Response};
 use harness::crash::Crash;
 use harness::host::{TestHost, World};
 use harness::platform::{FakePlatform, NAME, SendFault, TestMessage, address};

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actors::admin::protocol::Stopped;
-use actors::stopping;
 use domain::message::Outcome;
 use domain::stop::Scope;
 use domain::{AgentName, Incarnation, SessionId};
+use engine::protocol::Stopped;
+use engine::stopping;
 use harness::crash::Crash;
 use harness::host::{TestHost, World};
 use harness::platform::SendFault;
@@ -86,7 +86,7 @@ async fn a_panic_ends_all_turns_at_once_and_counts_against_nobody() {
     }
     assert!(world.all_outcomes().iter().all(|it| it.1 == Some(Outcome::Declined)));
     world.platform.post("b", "m8", "and now?");
-    assert!(texts(&world, "b", 5 * SECOND).await.contains("`nanoclaw resume --all`"));
+    assert!(texts(&world, "b", 5 * SECOND).await.contains("`nanoclaw agents resume --all`"));
     assert_eq!(starts(&world), 3, "nothing starts");
     resume(&host, Scope::All).await;
     world.platform.post("a", "m9", "hello");
@@ -137,7 +137,7 @@ async fn a_stop_outlives_the_host_and_what_comes_meanwhile_is_answered_after_it(
     world.platform.post("a", "m1", "one");
     let text = texts(&world, "a", 10 * SECOND).await;
     assert!(
-        text.contains("I'm stopped by Ann,") && text.contains("nanoclaw resume andy"),
+        text.contains("I'm stopped by Ann,") && text.contains("nanoclaw agents resume andy"),
         "{text}"
     );
     host.kill().await;
@@ -201,7 +201,7 @@ async fn what_the_command_line_wrote_down_alone_is_found_by_the_next_sweep() {
     let _host = world.start(Crash::never()).await;
     world.platform.post("a", "m1", "wait 600");
     world.pass(5 * SECOND).await;
-    let central = CentralStore::open(&world.layout().central()).unwrap();
+    let mut central = CentralStore::open(&world.layout().central()).unwrap();
     central.stop(&Scope::All, "Ann", "", world.now()).unwrap();
     world.pass(2 * MINUTE).await;
     assert!(!world.engine.is_running(S1));

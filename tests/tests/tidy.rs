@@ -22,7 +22,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sandbox", &["domain"]),
     ("vault", &["domain"]),
     ("operations", &["domain", "schedule", "store"]),
-    ("actors", &["domain", "store", "channel", "sandbox", "vault", "schedule", "operations"]),
+    ("engine", &["domain", "store", "channel", "sandbox", "vault", "schedule", "operations"]),
+    ("actors", &["domain", "store", "channel", "sandbox", "vault", "engine"]),
     (
         "nanoclaw",
         &[
@@ -32,6 +33,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "sandbox",
             "vault",
             "operations",
+            "engine",
             "actors",
             "schedule",
             "telegram",
@@ -45,7 +47,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("agent-runner", &["domain", "schedule", "store"]),
     (
         "simulation",
-        &["domain", "store", "channel", "sandbox", "vault", "schedule", "actors", "agent-runner"],
+        &[
+            "domain",
+            "store",
+            "channel",
+            "sandbox",
+            "vault",
+            "schedule",
+            "engine",
+            "actors",
+            "agent-runner",
+        ],
     ),
 ];
 

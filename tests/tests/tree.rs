@@ -190,7 +190,13 @@ async fn the_status_says_whether_the_runner_listens() {
         world.platform.post("a", "m1", "wait 600");
         world.pass(MINUTE).await;
         assert!(world.engine.is_running(S1));
-        let listed = host.host.peers.sessions.call(SessionsMessage::List).await.unwrap();
+        let listed = host
+            .host
+            .peers
+            .sessions
+            .call_within(Duration::from_secs(30), SessionsMessage::List)
+            .await
+            .unwrap();
         let status = call!(listed[0].actor.as_ref().unwrap(), SessionMessage::Status).unwrap();
         assert_eq!(status.linked, notifications, "{status:?}");
     }

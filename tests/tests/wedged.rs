@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use actors::stopping;
 use actors::sweep::SweepMessage;
 use domain::admission::Policy;
 use domain::agent::AgentGroup;
@@ -12,6 +11,7 @@ use domain::people::{Handle, Role};
 use domain::stop::Scope;
 use domain::task::Missed;
 use domain::{AgentName, Incarnation, SessionId};
+use engine::stopping;
 use harness::crash::Crash;
 use harness::host::{TestHost, World};
 use harness::platform::{FakePlatform, NAME, SendFault, TestMessage, address};

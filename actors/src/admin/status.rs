@@ -2,17 +2,14 @@
 
 use std::time::Duration;
 
-use domain::AgentName;
 use domain::plain::chain;
-use domain::stop::{Stop, Stops};
+use engine::protocol::{Engine, SessionStatus, Status, StopStatus};
 use futures_util::future::join_all;
 use ractor::rpc::CallResult;
 use tokio::time::timeout;
 
-use super::AdminArgs;
-use super::protocol::{Engine, SessionStatus, Status, StopStatus};
 use crate::channels::ChannelsMessage;
-use crate::host::Host;
+use crate::peers::LiveHost;
 use crate::session::SessionMessage;
 use crate::sessions::{Listed, SessionsMessage};
 use crate::tree::RootMessage;
@@ -23,10 +20,8 @@ const WITHIN: Duration = Duration::from_secs(2);
 /// Longer than the engine's own deadline for such a question.
 const ENGINE_WITHIN: Duration = Duration::from_secs(8);
 
-pub(super) async fn gather(args: &AdminArgs) -> Result<Status, String> {
-    let host = &args.host;
-    let actors = args.root.call(RootMessage::Actors, Some(WITHIN)).await;
-    let actors = actors.unwrap_or(CallResult::Timeout).unwrap_or_else(Vec::new);
+pub(super) async fn gather(host: &LiveHost) -> Result<Status, String> {
+    let actors = host.peers.root.call_within(WITHIN, RootMessage::Actors).await.unwrap_or_default();
     let channels =
         host.peers.channels.call_within(WITHIN, ChannelsMessage::List).await.unwrap_or_default();
     let counts = host.central.read(|it| Ok((it.session_count()?, it.refusals()?))).await;
@@ -46,11 +41,11 @@ pub(super) async fn gather(args: &AdminArgs) -> Result<Status, String> {
         containers_running: count(host.container_slots.taken()),
         containers_max: count(host.container_slots.max()),
         refused_requests,
-        stops: stops(&host.stops.stops()),
+        stops: StopStatus::of(&host.stops.stops()),
     })
 }
 
-async fn engine(host: &Host) -> Engine {
+async fn engine(host: &LiveHost) -> Engine {
     let why = match timeout(ENGINE_WITHIN, host.sandbox.list()).await {
         Ok(Ok(_)) => return Engine { reachable: true, why: None },
         Ok(Err(err)) => chain(&err),
@@ -59,24 +54,12 @@ async fn engine(host: &Host) -> Engine {
     Engine { reachable: false, why: Some(why) }
 }
 
-/// Every session that is awake.
-pub(crate) async fn sessions(host: &Host) -> Vec<SessionStatus> {
+async fn sessions(host: &LiveHost) -> Vec<SessionStatus> {
     let listed =
         host.peers.sessions.call_within(WITHIN, SessionsMessage::List).await.unwrap_or_default();
     let mut sessions = join_all(listed.into_iter().map(session)).await;
     sessions.sort_by(|a, b| a.id.len().cmp(&b.id.len()).then_with(|| a.id.cmp(&b.id)));
     sessions
-}
-
-pub(crate) fn stops(stops: &Stops) -> Vec<StopStatus> {
-    let status = |agent: Option<&AgentName>, stop: &Stop| StopStatus {
-        agent: agent.map(ToString::to_string),
-        by: stop.by.clone(),
-        why: stop.why.clone(),
-        at: stop.at.0,
-    };
-    let all = stops.all.iter().map(|it| status(None, it));
-    all.chain(stops.agents.iter().map(|it| status(Some(it.0), it.1))).collect()
 }
 
 async fn session(listed: Listed) -> SessionStatus {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,44 +12,21 @@ use domain::delivery::by_hand::HostKey;
 use domain::delivery::{DeliveryOutcome, Tried, Verdict, conclude};
 use domain::plain::chain;
 use domain::time::Timestamp;
-use ractor::ActorRef;
+use engine::stops::SendPermit;
+use futures_util::FutureExt;
 use store::{CentralStore, ClaimedPart, LaneHead, PartKind, StoreError};
 use tokio::time::timeout;
 use tracing::{info, warn};
 
 use super::lanes::SOON;
 use super::{ChannelMessage, ChannelState};
-use crate::approvals::ApprovalMessage;
-use crate::stops::SendPermit;
 
-/// How an attempt at a part ended.
 #[derive(Clone, Debug)]
 pub(super) struct Ended {
     key: HostKey,
     chat: String,
     tried: Tried,
     outcome: DeliveryOutcome,
-}
-
-/// Reports how an attempt ended, also when its task is cut off: then nobody knows.
-struct Report {
-    ended: Ended,
-    to: Arc<Mutex<Vec<Ended>>>,
-    actor: ActorRef<ChannelMessage>,
-}
-
-impl Report {
-    fn end(mut self, outcome: DeliveryOutcome) {
-        self.ended.outcome = outcome;
-    }
-}
-
-impl Drop for Report {
-    fn drop(&mut self) {
-        report(&self.ended);
-        locked(&self.to).push(self.ended.clone());
-        let _ = self.actor.cast(ChannelMessage::DeliveryEnded);
-    }
 }
 
 impl ChannelState {
@@ -65,28 +43,28 @@ impl ChannelState {
         self.lanes.sending.insert(chat.clone(), claimed.host_key.clone());
         let run = self.lanes.runs.entry(chat.clone()).or_insert((session, 0));
         *run = (session, if run.0 == session { run.1 + 1 } else { 1 });
-        let ended = Ended {
-            key: claimed.host_key.clone(),
-            chat,
-            tried: claimed.tried.clone(),
-            outcome: DeliveryOutcome::Unknown,
-        };
         let (to, actor) = (Arc::clone(&self.lanes.ended), self.myself.clone());
-        let report = Report { ended, to, actor };
         let pulse = self.line.pulse.clone();
         self.sending.spawn(async move {
             if let Some(draft) = draft {
                 drop(draft.lock().await);
             }
             // The last moment in which it can be kept back.
-            if !permit.is_none_or(|it| host.stops.allows(&it)) {
-                return report.end(DeliveryOutcome::Unreachable);
-            }
-            let outcome = deliver(&*sink, &claimed, host.policy.deliver_max).await;
+            let outcome = if permit.is_none_or(|it| host.stops.allows(&it)) {
+                let delivery = deliver(&*sink, &claimed, host.policy.deliver_max);
+                // Of an adapter that panics nobody knows.
+                AssertUnwindSafe(delivery).catch_unwind().await.unwrap_or(DeliveryOutcome::Unknown)
+            } else {
+                DeliveryOutcome::Unreachable
+            };
             if matches!(outcome, DeliveryOutcome::Delivered(_)) {
                 pulse.beat();
             }
-            report.end(outcome);
+            let (key, tried) = (claimed.host_key.clone(), claimed.tried.clone());
+            let ended = Ended { key, chat, tried, outcome };
+            report(&ended);
+            locked(&to).push(ended);
+            let _ = actor.cast(ChannelMessage::DeliveryEnded);
         });
     }
 
@@ -145,7 +123,7 @@ impl ChannelState {
             host.central.beside(remove).await;
         }
         if is_dead {
-            host.peers.approvals.cast(ApprovalMessage::Look);
+            host.wake_approvals();
         }
         Ok(())
     }

@@ -15,6 +15,7 @@ use domain::message::Address;
 use domain::plain::chain;
 use domain::time::Timestamp;
 use domain::{AgentName, SessionId};
+use engine::stops::SendPermit;
 use store::{CentralStore, ClaimedPart, LaneHead, StoreError};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
@@ -23,8 +24,6 @@ use tracing::warn;
 use super::attempts::Ended;
 use super::{ChannelMessage, ChannelState, HINT_MAX};
 use crate::actor_handle::Timer;
-use crate::approvals::ApprovalMessage;
-use crate::stops::SendPermit;
 
 /// Rounds of one look; each sends, marks or gives up the head of a lane.
 const ROUNDS_MAX: usize = 32;
@@ -32,7 +31,6 @@ const ROUNDS_MAX: usize = 32;
 pub(super) const SOON: Duration = Duration::from_secs(1);
 /// The longest time between two looks while a part waits.
 const WAIT_MAX: Duration = Duration::from_secs(60);
-/// The shortest.
 const WAIT_MIN: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Default)]
@@ -110,7 +108,7 @@ impl ChannelState {
                 Ok(None) => {
                     is_changed = true;
                     // It was given up; its owner is told.
-                    self.args.host.peers.approvals.cast(ApprovalMessage::Look);
+                    self.args.host.wake_approvals();
                 }
                 Err(err) => {
                     warn!(part = %head.key(), why = chain(&err), "a part cannot be claimed");

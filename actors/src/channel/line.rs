@@ -1,8 +1,7 @@
 //! The connection of an account: made, watched, replaced, and made again after a wait.
 //!
-//! One task at a time stands for it: it waits, connects, and then receives until that fails. Dropping
-//! the task ends whatever it was at. What it reports carries the number of its line, so that a word
-//! of one that was replaced meanwhile is not taken for one of its successor.
+//! One task at a time stands for it: it waits, connects, and then receives until that fails. What it reports
+//! carries the number of its line, so that it is not taken for a word of its successor.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,6 +12,7 @@ use domain::continuity::{self, LineEffect, LineView};
 use domain::plain::chain;
 use domain::texts::notices;
 use domain::time::{Timestamp, backoff, jittered};
+use engine::protocol::ChannelStatus;
 use store::CentralStore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
@@ -20,9 +20,8 @@ use tracing::{info, warn};
 
 use super::pump::Pump;
 use super::{ChannelMessage, ChannelState};
-use crate::admin::protocol::ChannelStatus;
 use crate::channels::AccountKey;
-use crate::host::Host;
+use crate::peers::LiveHost;
 
 const RECONNECT_BASE: Duration = Duration::from_millis(500);
 const RECONNECT_MAX: Duration = Duration::from_secs(60);
@@ -32,11 +31,9 @@ const RECONNECT_UNWANTED: Duration = Duration::from_secs(15 * 60);
 /// until it is replaced.
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(5);
 
-/// What is known of the connection.
 #[derive(Debug)]
 pub(super) struct Line {
     pub(super) pulse: Pulse,
-    /// Waits, connects, receives.
     pub(super) task: JoinSet<()>,
     pub(super) number: u64,
     /// Events are with the router.
@@ -49,7 +46,7 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) fn new(host: &Host) -> Self {
+    pub(super) fn new(host: &LiveHost) -> Self {
         Self {
             pulse: Pulse::new(Arc::clone(&host.clock)),
             task: JoinSet::new(),
@@ -145,7 +142,6 @@ impl ChannelState {
         }
     }
 
-    /// Looks after the connection.
     pub(super) fn look(&mut self) {
         let (caps, now) = (self.args.registration.caps, self.args.host.clock.now());
         if caps.alive_every.is_none() && self.sink.is_some() {
@@ -199,8 +195,7 @@ impl ChannelState {
     }
 }
 
-/// Everything that an adapter needs.
-async fn account(host: &Host, key: AccountKey, pulse: Pulse) -> Result<Account, ChannelError> {
+async fn account(host: &LiveHost, key: AccountKey, pulse: Pulse) -> Result<Account, ChannelError> {
     let credential = host.credentials.of_account(key.channel, &key.name).await;
     let credential = credential.map_err(ChannelError::Unauthorized)?;
     let (channel, name) = (key.channel, key.name.clone());
@@ -211,7 +206,7 @@ async fn account(host: &Host, key: AccountKey, pulse: Pulse) -> Result<Account, 
 }
 
 /// In another channel, since this one is closed. The row makes it once.
-async fn tell_owners(host: &Host, key: &AccountKey, text: String) {
+async fn tell_owners(host: &LiveHost, key: &AccountKey, text: String) {
     let (channel, name, now) = (key.channel, key.name.clone(), host.clock.now());
     let say = move |it: &mut CentralStore| it.say_locked_out(channel, &name, &text, now);
     if let Err(err) = host.central.write("a notice", say).await {
@@ -220,7 +215,7 @@ async fn tell_owners(host: &Host, key: &AccountKey, text: String) {
 }
 
 /// Stores a sign of life. One that is not stored makes the next gap look longer, and no more.
-async fn keep(host: &Host, key: &AccountKey, at: Timestamp) {
+async fn keep(host: &LiveHost, key: &AccountKey, at: Timestamp) {
     let (channel, name, now) = (key.channel, key.name.clone(), host.clock.now());
     let keep = move |it: &mut CentralStore| it.set_heard(channel, &name, at, now);
     if let Err(err) = host.central.write("a sign of life", keep).await {

@@ -7,14 +7,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use channel::{Batch, Caps, ChannelError, Cursor, Event, Gap, Pulse, Source};
+use engine::router::{Position, Routed};
 use ractor::ActorRef;
 use store::{CentralStore, StoreError};
 use tokio::time::sleep;
 use tracing::info;
 
 use super::ChannelMessage;
-use crate::host::Host;
-use crate::router::{Position, Routed, RouterMessage};
+use crate::peers::LiveHost;
+use crate::router::RouterMessage;
 
 /// A router that is being restarted is back within this.
 const ROUTER_BACK: Duration = Duration::from_millis(100);
@@ -23,7 +24,7 @@ const ROUTER_BACK: Duration = Duration::from_millis(100);
 const ROUTE_WITHIN: Duration = Duration::from_secs(600);
 
 pub(super) struct Pump {
-    pub(super) host: Arc<Host>,
+    pub(super) host: Arc<LiveHost>,
     pub(super) channel: &'static str,
     pub(super) account: String,
     pub(super) caps: Caps,

@@ -8,21 +8,19 @@ use domain::Incarnation;
 use domain::plain::chain;
 use domain::session::StopReason;
 use domain::trouble::Trouble;
+use engine::container::refusal::StartError;
+use engine::container::{plan, room};
+use engine::container_slots::Count;
+use engine::host::Wake;
 use sandbox::{Observed, SandboxError};
 use store::SessionRows;
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
-use self::refusal::StartError;
 use super::SessionMessage;
 use super::state::SessionState;
-use crate::container_slots::Count;
 use crate::session::link::Link;
-use crate::sweep::SweepMessage;
 
-mod plan;
-mod refusal;
-mod room;
 mod seen;
 
 pub(super) use self::seen::Seen;
@@ -34,7 +32,6 @@ const ASK_AGAIN_MAX: Duration = Duration::from_secs(10);
 /// Why an incarnation ended that a person stopped.
 const STOPPED: &str = "somebody stopped it";
 
-/// How a call to the sandbox ended.
 #[derive(Debug)]
 pub struct Report(Kind);
 
@@ -49,7 +46,6 @@ enum Kind {
     Started(Result<Link, StartError>),
     /// Why it went, if it went badly.
     Gone(Result<Option<String>, SandboxError>),
-    /// The watch over a running container ended.
     WatchEnded(Incarnation),
     /// Its folders take more than so many GiB.
     Overfull(Incarnation, u32),
@@ -75,7 +71,7 @@ impl SessionState {
         let was_full = std::mem::take(&mut self.full);
         self.call(async move {
             // Idle containers learn at once that another session needs their slot.
-            let look = || host.peers.sweep.cast(SweepMessage::Now);
+            let look = || host.wake(Wake::Everything);
             let slot = host.container_slots.take(row.id, &row.agent, look).await;
             if host.stops.is_closed(row.id, &row.agent) {
                 return Kind::Started(Err(StartError::Stopped));

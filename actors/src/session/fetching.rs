@@ -15,6 +15,7 @@ use domain::file_type::sniff;
 use domain::naming::safe_file_name;
 use domain::plain::chain;
 use domain::time::{Timestamp, backoff};
+use engine::folders::{Owner, hand_over};
 use store::layout::FILES;
 use store::{Fetched, PendingFile};
 use tracing::info;
@@ -23,8 +24,7 @@ use super::state::SessionState;
 use super::{SessionError, SessionMessage};
 use crate::channel::ChannelMessage;
 use crate::channels::{ChannelsMessage, Fetch};
-use crate::folders::{Owner, hand_over};
-use crate::host::Host;
+use crate::peers::LiveHost;
 
 /// Tries before the agent is told that a file could not be had.
 const TRIES_MAX: u32 = 5;
@@ -33,7 +33,6 @@ const BACKOFF_MAX: Duration = Duration::from_secs(30);
 /// Bytes at the beginning that say what a file is.
 const HEAD_BYTES: u64 = 512;
 
-/// How a try to fetch a file ended.
 pub type FetchResult = (PendingFile, Result<Fetched, FetchError>);
 
 impl SessionState {
@@ -67,7 +66,7 @@ fn after_failure(file: &PendingFile, err: &FetchError, now: Timestamp) -> Fetche
     Fetched::Failed { why: err.to_string() }
 }
 
-async fn get(host: &Host, file: &PendingFile, folder: &Path) -> Result<Fetched, FetchError> {
+async fn get(host: &LiveHost, file: &PendingFile, folder: &Path) -> Result<Fetched, FetchError> {
     let of_message = folder.join(file.message.to_string());
     fs::create_dir_all(&of_message).map_err(FetchError::Write)?;
     let half = of_message.join(format!(".{}", file.ordinal));

@@ -10,6 +10,7 @@ use std::time::Duration;
 use domain::Incarnation;
 use domain::link::{Header, LINE_BYTES_MAX, Notification};
 use domain::plain::chain;
+use engine::folders;
 use sandbox::{Carrier, Mounts, SandboxError, Stream};
 use store::SessionRow;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, split};
@@ -20,8 +21,7 @@ use tracing::debug;
 use vault::Caller;
 
 use super::wakeups::Wakeups;
-use crate::folders;
-use crate::host::Host;
+use crate::peers::LiveHost;
 
 /// A runner writes its header together with opening the stream.
 const HEADER_WITHIN: Duration = Duration::from_secs(5);
@@ -46,7 +46,7 @@ pub(super) struct Link {
 
 impl Link {
     pub(super) async fn open(
-        host: &Arc<Host>,
+        host: &Arc<LiveHost>,
         row: &SessionRow,
         incarnation: Incarnation,
         wakeups: Arc<Wakeups>,
@@ -73,7 +73,6 @@ impl Link {
         self.notify.receiver_count() != 0
     }
 
-    /// Tells the runner to look at its database.
     pub(super) fn notify_runner(&self) {
         self.notify.send_replace(());
     }
@@ -81,7 +80,7 @@ impl Link {
 
 #[derive(Clone)]
 struct Ends {
-    host: Arc<Host>,
+    host: Arc<LiveHost>,
     caller: Caller,
     notify: watch::Sender<()>,
     wakeups: Arc<Wakeups>,

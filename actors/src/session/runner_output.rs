@@ -6,20 +6,19 @@ use std::time::Duration;
 
 use domain::OutSeq;
 use domain::plain::chain;
+use engine::approvals;
 use store::{CentralStore, ImportReport, SessionContext, StoreError};
-use tokio::time::sleep_until;
+use tokio::time::{sleep, sleep_until};
 use tracing::warn;
 
 use super::state::{SOON, SessionState};
 use super::{SessionError, SessionMessage};
-use crate::approvals;
 
 /// Interval between requests of one session that asks without end; each may read a lot, or write. No
 /// model asks so often.
 const REQUEST_EVERY: Duration = Duration::from_millis(250);
 
 impl SessionState {
-    /// Imports what the runner wrote.
     pub(super) async fn import(&mut self) -> Result<ImportReport, SessionError> {
         let agent = self.args.row.agent.clone();
         let (caps, now) = (self.host().caps(), self.now());
@@ -60,21 +59,12 @@ impl SessionState {
         let (myself, from) = (self.myself.clone(), self.request_pace.next(REQUEST_EVERY));
         self.calls.spawn(async move {
             sleep_until(from).await;
-            let done = approvals::forward_request(&host, &row, seq).await;
-            if let Err(err) = &done {
-                warn!(why = chain(err), "a request waits");
+            if let Err(err) = approvals::forward_request(&host, &row, seq).await {
+                warn!(why = chain(&err), "a request waits");
+                // What failed just now fails again.
+                sleep(SOON).await;
             }
-            let _ = myself.cast(SessionMessage::RequestForwarded { ok: done.is_ok() });
+            let _ = myself.cast(SessionMessage::RequestForwarded);
         });
-    }
-
-    pub(super) fn end_forwarding(&mut self, ok: bool) {
-        if ok {
-            self.forwarding = false;
-            self.notify_runner();
-        } else {
-            // Not at once: what failed just now fails again.
-            self.myself.send_after(SOON, || SessionMessage::RequestForwarded { ok: true });
-        }
     }
 }

@@ -8,6 +8,8 @@ use domain::link::Tool;
 use domain::message::Address;
 use domain::session::{Effect, Mailbox, View, decide, next_look};
 use domain::time::Timestamp;
+use engine::folders;
+use engine::protocol::SessionStatus;
 use ractor::{ActorRef, RpcReplyPort};
 use store::{PendingFile, SessionDb, SessionRows, Snapshot, Unimported};
 use tokio::task::JoinSet;
@@ -20,11 +22,7 @@ use super::showing::Shown;
 use super::wakeups::{Pace, Wakeups};
 use super::{SessionArgs, SessionError, SessionMessage};
 use crate::actor_handle::Timer;
-use crate::admin::protocol::SessionStatus;
-use crate::folders;
-use crate::host::Host;
-use crate::sessions::SessionsMessage;
-use crate::sweep::SweepMessage;
+use crate::peers::LiveHost;
 
 /// Rounds of one look; `decide` comes to rest within fewer.
 const ROUNDS_MAX: usize = 16;
@@ -60,12 +58,9 @@ pub struct SessionState {
     /// Since when work goes on after its turn, as the provider says; a hint.
     pub(super) background: Option<Instant>,
     timer: Option<Timer<SessionMessage>>,
-    /// Since when the engine has not answered.
     pub(super) lost_since: Option<Instant>,
     /// A look for what woke it is on its way.
     pub(super) is_look_due: bool,
-    /// Messages from the parent; see [`SessionsMessage::Resting`].
-    pub(super) seen: u64,
     pub(super) folders_made: bool,
     /// What is the matter, for `status` only.
     pub(super) why: Option<String>,
@@ -102,7 +97,6 @@ impl SessionState {
             timer: None,
             lost_since: None,
             is_look_due: false,
-            seen: 0,
             folders_made: false,
             why: None,
             full: false,
@@ -113,7 +107,7 @@ impl SessionState {
         self.args.row.id
     }
 
-    pub(super) fn host(&self) -> &Arc<Host> {
+    pub(super) fn host(&self) -> &Arc<LiveHost> {
         &self.args.host
     }
 
@@ -121,7 +115,7 @@ impl SessionState {
         self.args.host.clock.now()
     }
 
-    /// Whether nothing may happen here right now; see [`crate::stops::StopGate::is_closed`].
+    /// Whether nothing may happen here right now; see [`engine::stops::StopGate::is_closed`].
     pub(super) fn is_closed(&self) -> bool {
         self.host().stops.is_closed(self.id(), &self.args.row.agent)
     }
@@ -132,7 +126,6 @@ impl SessionState {
         }
         match message {
             SessionMessage::Woken { from } => {
-                self.seen += 1;
                 self.last_event = Instant::now();
                 self.last_from = from.or(self.last_from.take());
                 self.lost_since = None;
@@ -148,14 +141,8 @@ impl SessionState {
                 }
                 return Ok(());
             }
-            SessionMessage::Sweep => {
-                self.seen += 1;
-                self.container.distrust();
-            }
-            SessionMessage::Prune { again } => {
-                self.seen += u64::from(!again);
-                self.prune().await?;
-            }
+            SessionMessage::Sweep => self.container.distrust(),
+            SessionMessage::Prune => self.prune().await?,
             SessionMessage::Status(reply) => return self.report(reply).await,
             SessionMessage::Look => self.is_look_due = false,
             SessionMessage::Wakeup => {
@@ -165,7 +152,10 @@ impl SessionState {
             }
             SessionMessage::Sandbox(report) => self.take_report(report).await,
             SessionMessage::Fetched(fetched) => self.take_fetched(*fetched).await?,
-            SessionMessage::RequestForwarded { ok } => self.end_forwarding(ok),
+            SessionMessage::RequestForwarded => {
+                self.forwarding = false;
+                self.notify_runner();
+            }
         }
         self.reconcile().await
     }
@@ -304,7 +294,7 @@ impl SessionState {
 
     /// Another slot of a task may have waited for the end of one.
     pub(super) fn look_at_tasks(&self) {
-        self.host().peers.sweep.cast(SweepMessage::Tasks);
+        self.host().wake_tasks();
     }
 
     async fn rest(&mut self) -> Result<(), SessionError> {
@@ -312,15 +302,14 @@ impl SessionState {
         // A listing from before its container went may have counted it again.
         self.host().container_slots.release(id);
         if self.store.write("asleep", |it| it.fall_asleep()).await? {
-            // The parent refuses if something is on its way here; then that message looks again.
-            let _ = self.args.parent.cast(SessionsMessage::Resting { id, seen: self.seen });
+            // The parent starts it again if something came since.
+            self.myself.stop(None);
         } else {
             let _ = self.myself.cast(SessionMessage::Look);
         }
         Ok(())
     }
 
-    /// Tells the runner to look at its database.
     pub(super) fn notify_runner(&self) {
         if let Some(link) = &self.link {
             link.notify_runner();

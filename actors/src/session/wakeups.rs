@@ -98,7 +98,6 @@ impl Wakeups {
         }
     }
 
-    /// When the next line may be read.
     fn next(&self) -> Instant {
         let mut heard = self.locked();
         let cost = heard.cost.max(INTERVAL);

@@ -16,7 +16,6 @@ pub struct Config {
     pub outbound_dir: PathBuf,
     /// Below it lie the received files, where the agent can read them.
     pub received_dir: PathBuf,
-    /// Where the agent works.
     pub workspace: PathBuf,
     /// What the agent's CLI keeps between turns.
     pub home: PathBuf,

@@ -13,10 +13,8 @@ use tokio::net::UnixStream;
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-/// The runner's end of the link.
 #[async_trait]
 pub trait Connect: fmt::Debug + Send + Sync {
-    /// Opens a stream and writes its header line.
     async fn open(&self, header: Header) -> io::Result<Box<dyn Stream>>;
 }
 

@@ -4,9 +4,8 @@
 //! As Claude Code does, it merges the messages that came during a turn into the next one, with one
 //! reply. It does not look at their addresses: that they may share a turn is decided before.
 
-mod act;
-mod parse;
 mod tasks;
+mod words;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,11 +18,12 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use self::parse::{Word, parse};
+use self::words::{fails, plain};
 use crate::RunnerError;
-use crate::failure::{FailureClass, ProviderFailure};
 use crate::host_client::HostClient;
-use crate::provider::{Event, Messages, NEW_CONVERSATION, ToolNews, TurnEnded};
+use crate::provider::{
+    Event, FailureClass, Messages, NEW_CONVERSATION, ProviderFailure, TurnEnded,
+};
 
 /// Where [`Demo::count`] and [`Demo::waits`] are kept.
 const STATE_KEY: &str = "demo";
@@ -45,6 +45,7 @@ const HELP: &str = "I am the demo agent, no model. I know: `help`; `report <text
 #[derive(Debug)]
 pub(crate) struct Demo {
     host_client: Arc<HostClient>,
+    events: mpsc::Sender<Event>,
     count: u64,
     /// The last message that was made to wait, and how often.
     waits: (i64, u32),
@@ -52,22 +53,18 @@ pub(crate) struct Demo {
 }
 
 impl Demo {
-    pub(crate) fn new(host_client: Arc<HostClient>) -> Self {
-        Self { host_client, count: 0, waits: (0, 0), background: JoinSet::new() }
+    pub(crate) fn new(host_client: Arc<HostClient>, events: mpsc::Sender<Event>) -> Self {
+        Self { host_client, events, count: 0, waits: (0, 0), background: JoinSet::new() }
     }
 
     /// One turn for all of the messages; returns whether it failed.
-    async fn turn(
-        &mut self,
-        messages: &[Inbound],
-        events: &mpsc::Sender<Event>,
-    ) -> Result<bool, RunnerError> {
+    async fn turn(&mut self, messages: &[Inbound]) -> Result<bool, RunnerError> {
         let mut said = Vec::new();
         let mut failure = None;
         for message in messages {
             self.host_client.work_on(message.seq);
             self.host_client.notifier.progress();
-            match self.answer(message, events).await? {
+            match self.answer(message).await? {
                 Ok(text) => said.push(text),
                 Err(err) => failure = Some(err),
             }
@@ -79,57 +76,44 @@ impl Demo {
             result: failure.map_or_else(|| Ok(said.join("\n")), Err),
             keep: vec![(STATE_KEY.to_owned(), Some(json!((self.count, self.waits)).to_string()))],
         };
-        report(events, Event::TurnEnded(ended)).await;
+        self.report(Event::TurnEnded(ended)).await;
         Ok(has_failed)
     }
 
     async fn answer(
         &mut self,
         message: &Inbound,
-        events: &mpsc::Sender<Event>,
     ) -> Result<Result<String, ProviderFailure>, RunnerError> {
         if message.kind == InboundKind::Command {
             return Ok(Ok(self.command(&message.body.text)));
         }
-        if let Some(task_run) = &message.task
-            && let Some(text) = tasks::reminder(task_run, &message.body.text)
-        {
-            return Ok(Ok(text));
-        }
-        let word = parse(&message.body.text);
-        if let Some(failure) = self.failure(message.seq, &word) {
+        let text = plain(&message.body.text);
+        if let Some(failure) = self.failure(message.seq, text) {
             return Ok(Err(failure));
         }
         self.count += 1;
-        let said = match word {
-            Word::Help => return Ok(Ok(HELP.to_owned())),
-            Word::Crash => return Err(RunnerError::DemoCrash),
-            Word::Fail(..) => "the model answers again.".to_owned(),
-            Word::Run(tool, secs) => self.run_tool(tool, secs).await,
-            Word::Background(secs, text) => self.begin(message.seq, secs, text, events),
-            Word::Count => format!("message number {}.", self.count),
-            Word::Wait(secs) => self.wait(secs).await,
-            Word::Echo(text) => format!("you said \"{text}\""),
-            Word::Who => act::who(message),
-            Word::Context => act::context(message),
-            Word::Files => self.files(&message.files).await,
-            Word::Draft(text) => self.draft(text).await,
-            Word::Tool(tool) => {
-                let (call, name) = (format!("{}.{}", message.seq, self.count), tool.name().into());
-                let started = ToolNews::Started { call: call.clone(), name, max: Duration::ZERO };
-                report(events, Event::Tool(started)).await;
-                let did = self.use_tool(message.seq, tool).await;
-                report(events, Event::Tool(ToolNews::Ended { call, ok: did.is_ok() })).await;
-                let (Ok(said) | Err(said)) = did;
-                said
+        if text.eq_ignore_ascii_case("help") {
+            return Ok(Ok(HELP.to_owned()));
+        }
+        if text.eq_ignore_ascii_case("crash") {
+            return Err(RunnerError::DemoCrash);
+        }
+        let is_reminder = message.task.is_some() && tasks::reminds_of(text).is_some();
+        let did = if is_reminder { None } else { self.act(message, text).await };
+        Ok(Ok(match (did, &message.task) {
+            (Some(said), _) => format!("{WHO}: {said}"),
+            (None, Some(task_run)) => {
+                // Nobody said it.
+                self.count -= 1;
+                tasks::reminder(task_run, text)
             }
-        };
-        Ok(Ok(format!("{WHO}: {said}")))
+            (None, None) => format!("{WHO}: you said \"{text}\""),
+        }))
     }
 
     /// What a message asked to fail with, as long as it did not often enough.
-    fn failure(&mut self, message: MessageSeq, word: &Word<'_>) -> Option<ProviderFailure> {
-        let Word::Fail(class, times, secs) = *word else { return None };
+    fn failure(&mut self, message: MessageSeq, text: &str) -> Option<ProviderFailure> {
+        let (class, times, secs) = fails(text)?;
         let until = secs.map(|it| self.host_client.clock.now() + Duration::from_secs(it));
         let before = if self.waits.0 == message.0 { self.waits.1 } else { 0 };
         self.waits = (message.0, before + 1);
@@ -154,11 +138,7 @@ impl Demo {
         format!("{WHO}: {said}")
     }
 
-    pub(crate) async fn run(
-        mut self,
-        mut messages: Messages,
-        events: mpsc::Sender<Event>,
-    ) -> Result<(), RunnerError> {
+    pub(crate) async fn run(mut self, mut messages: Messages) -> Result<(), RunnerError> {
         let kept = self.host_client.kept(STATE_KEY).await?;
         (self.count, self.waits) =
             kept.and_then(|it| serde_json::from_str(&it).ok()).unwrap_or_default();
@@ -179,7 +159,7 @@ impl Demo {
                     queued.extend(more);
                 }
                 let later = queued.split_off(turn_len(&queued));
-                let has_failed = self.turn(&queued, &events).await?;
+                let has_failed = self.turn(&queued).await?;
                 if has_failed {
                     // What was handed over besides is offered to the next provider.
                     return Ok(());
@@ -188,16 +168,16 @@ impl Demo {
             }
         }
     }
+
+    /// The loop that listens outlives the provider, unless everything is being torn down.
+    async fn report(&self, event: Event) {
+        let _ = self.events.send(event).await;
+    }
 }
 
 /// How many of the queued messages the next turn covers. What makes a turn fail has one of its own.
 fn turn_len(queued: &[Inbound]) -> usize {
-    let fails = |it: &str| matches!(parse(it), Word::Crash | Word::Fail(..));
-    let is_own = |it: &Inbound| it.runs_alone() || fails(&it.body.text);
+    let does_fail = |it: &str| it.eq_ignore_ascii_case("crash") || fails(it).is_some();
+    let is_own = |it: &Inbound| it.runs_alone() || does_fail(plain(&it.body.text));
     queued.iter().position(is_own).unwrap_or(queued.len()).max(1)
-}
-
-/// The loop that listens outlives the provider, unless everything is being torn down.
-async fn report(events: &mpsc::Sender<Event>, event: Event) {
-    let _ = events.send(event).await;
 }

@@ -7,10 +7,10 @@
 //!   write any more, or the order to stop, ends that.
 
 mod ask;
-mod error;
 mod file;
 mod say;
 
+use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -22,7 +22,6 @@ use domain::waits::WaitClass;
 use store::{Db, RunnerStore, StoreError, TurnEnd};
 
 pub(crate) use self::ask::{Question, task_line};
-pub(crate) use self::error::ToolError;
 pub(crate) use self::file::FileToSend;
 use crate::config::retry_wait;
 use crate::notifier::Notifier;
@@ -31,6 +30,24 @@ use crate::{Config, RunnerError};
 
 /// A key and its new value; no value forgets the key.
 pub(crate) type Kept = (String, Option<String>);
+
+/// Why a tool did not do what a model asked for. Read by that model, so each says what to do.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ToolError {
+    #[error("{0}")]
+    Refused(String),
+    #[error("the file could not be copied ({0}); try again")]
+    Io(#[from] io::Error),
+    #[error(
+        "it was not sent, because it could not be stored ({0}); try again in a minute, or put it \
+         into your final answer"
+    )]
+    Store(#[from] StoreError),
+}
+
+fn refused<T>(why: impl Into<String>) -> Result<T, ToolError> {
+    Err(ToolError::Refused(why.into()))
+}
 
 #[derive(Debug)]
 pub(crate) struct HostClient {

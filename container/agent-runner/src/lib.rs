@@ -23,7 +23,6 @@ mod connect;
 mod demo;
 #[cfg(target_os = "linux")]
 pub mod escape;
-mod failure;
 mod forward;
 mod host_client;
 mod mcp;

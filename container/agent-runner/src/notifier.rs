@@ -110,12 +110,10 @@ impl Notifier {
         self.woken.notify_one();
     }
 
-    /// Tells the host that something was committed.
     pub(crate) fn look(&self) {
         self.change(|it| it.look_at = Some(Instant::now()));
     }
 
-    /// Tells the host that messages were claimed.
     pub(crate) fn claimed(&self) {
         self.change(|unsent| {
             unsent.look_at.get_or_insert_with(|| Instant::now() + CLAIM_DELAY);

@@ -11,15 +11,13 @@ use std::io;
 use std::process::Stdio;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::time::{Instant, sleep_until, timeout};
 
 const READ_BYTES: usize = 16 * 1024;
-/// A buffer that grew for a long line is not kept.
-const BUFFER_KEPT_BYTES: usize = 256 * 1024;
 const LAST_WORDS_BYTES: usize = 2 * 1024;
 /// How long what a program printed may take to arrive once it has exited. A process that it left
 /// behind could hold the pipe open for ever.
@@ -36,8 +34,9 @@ pub(crate) struct Process {
     stdin: Option<ChildStdin>,
     input: BytesMut,
     is_finishing: bool,
-    stdout: Option<ChildStdout>,
-    lines: Lines,
+    stdout: Option<BufReader<ChildStdout>>,
+    /// What came of the next line.
+    line: Vec<u8>,
     stderr: Option<ChildStderr>,
     last_words: BytesMut,
     exited_at: Option<Instant>,
@@ -46,7 +45,7 @@ pub(crate) struct Process {
 #[derive(Debug)]
 pub(crate) enum Output {
     /// The last one may have no end.
-    Line(Bytes),
+    Line(Vec<u8>),
     Ended(Ending),
 }
 
@@ -80,8 +79,8 @@ impl Process {
             stdin: child.stdin.take(),
             input: BytesMut::new(),
             is_finishing: false,
-            stdout: child.stdout.take(),
-            lines: Lines::default(),
+            stdout: child.stdout.take().map(|it| BufReader::with_capacity(READ_BYTES, it)),
+            line: vec![],
             stderr: child.stderr.take(),
             last_words: BytesMut::new(),
             exited_at: None,
@@ -101,27 +100,27 @@ impl Process {
     /// Waits for the next line, and meanwhile feeds the input.
     pub(crate) async fn next(&mut self) -> Output {
         loop {
-            if let Some(line) = self.lines.take() {
-                return Output::Line(line);
+            let is_whole = self.line.pop_if(|it| *it == b'\n').is_some();
+            if is_whole || (self.stdout.is_none() && !self.line.is_empty()) {
+                return Output::Line(std::mem::take(&mut self.line));
             }
             if self.stdout.is_none() {
-                if !self.lines.buffer.is_empty() {
-                    return Output::Line(std::mem::take(&mut self.lines).buffer.freeze());
-                }
                 return Output::Ended(self.reap().await);
             }
             if self.is_finishing && self.input.is_empty() {
                 self.stdin = None;
             }
             let drained_at = self.exited_at.unwrap_or_else(Instant::now) + DRAIN;
+            // What was read already is not let go of.
+            let has_more = self.stdout.as_ref().is_some_and(|it| !it.buffer().is_empty());
             tokio::select! {
                 is_open = write(&mut self.stdin, &mut self.input) => if !is_open {
                     // That it is gone is noticed at its output.
                     self.stdin = None;
                 },
-                is_open = read(&mut self.stdout, &mut self.lines.buffer) => if !is_open {
+                is_open = read_line(&mut self.stdout, &mut self.line, self.line_max) => if !is_open {
                     self.stdout = None;
-                } else if self.line_max < self.lines.buffer.len() {
+                } else if self.line_max < self.line.len() && !self.line.ends_with(b"\n") {
                     tracing::error!("a program printed an endless line");
                     self.stdout = None;
                 },
@@ -133,7 +132,9 @@ impl Process {
                 _ = self.child.wait(), if self.exited_at.is_none() => {
                     self.exited_at = Some(Instant::now());
                 }
-                () = sleep_until(drained_at), if self.exited_at.is_some() => self.stdout = None,
+                () = sleep_until(drained_at), if self.exited_at.is_some() && !has_more => {
+                    self.stdout = None;
+                }
             }
         }
     }
@@ -187,6 +188,18 @@ async fn read(from: &mut Option<impl AsyncRead + Unpin>, to: &mut BytesMut) -> b
     from.read_buf(to).await.is_ok_and(|it| 0 < it)
 }
 
+/// As [`read`], up to the end of a line, or one byte more than it may have.
+async fn read_line(
+    from: &mut Option<BufReader<ChildStdout>>,
+    line: &mut Vec<u8>,
+    line_max: usize,
+) -> bool {
+    let Some(from) = from else { return pending().await };
+    let room = u64::try_from((line_max + 1).saturating_sub(line.len())).unwrap_or(u64::MAX);
+    // What it read before it was dropped is in the line.
+    from.take(room).read_until(b'\n', line).await.is_ok_and(|it| 0 < it)
+}
+
 /// As [`read`], the other way, as long as there is something to write.
 async fn write(to: &mut Option<ChildStdin>, from: &mut BytesMut) -> bool {
     match to {
@@ -195,44 +208,9 @@ async fn write(to: &mut Option<ChildStdin>, from: &mut BytesMut) -> bool {
     }
 }
 
-#[derive(Debug, Default)]
-struct Lines {
-    buffer: BytesMut,
-    /// How much of the buffer is known to hold no end of a line.
-    searched: usize,
-}
-
-impl Lines {
-    fn take(&mut self) -> Option<Bytes> {
-        let Some(found) = self.buffer[self.searched..].iter().position(|it| *it == b'\n') else {
-            self.searched = self.buffer.len();
-            return None;
-        };
-        let mut line = self.buffer.split_to(self.searched + found + 1);
-        line.truncate(line.len() - 1);
-        self.searched = 0;
-        if BUFFER_KEPT_BYTES < line.len() && self.buffer.is_empty() {
-            self.buffer = BytesMut::new();
-        }
-        Some(line.freeze())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn lines_are_cut_wherever_the_reads_end() {
-        let mut lines = Lines::default();
-        let mut seen: Vec<Bytes> = vec![];
-        for piece in ["one\ntw", "o", "\n", "\nlast"] {
-            lines.buffer.extend_from_slice(piece.as_bytes());
-            seen.extend(std::iter::from_fn(|| lines.take()));
-        }
-        assert_eq!(seen, ["one", "two", ""]);
-        assert_eq!(&lines.buffer[..], b"last");
-    }
 
     fn shell(script: &str) -> Process {
         let mut command = Command::new("sh");
@@ -249,6 +227,32 @@ mod tests {
         let Output::Ended(ending) = process.next().await else { panic!("no end") };
         let (status, last_words) = ("exit status: 3".into(), "why".into());
         assert_eq!(ending, Ending { is_success: false, status, last_words });
+    }
+
+    #[tokio::test]
+    async fn lines_are_cut_wherever_the_writes_end() {
+        let mut process = shell("printf 'one\\ntw'; sleep 0.1; printf 'o\\n\\nlast'");
+        for expected in ["one", "two", "", "last"] {
+            // Dropped in the middle of a line, too.
+            let output = match timeout(Duration::from_millis(1), process.next()).await {
+                Ok(output) => output,
+                Err(_) => process.next().await,
+            };
+            let Output::Line(line) = output else { panic!("no line") };
+            assert_eq!(String::from_utf8_lossy(&line), expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_endless_line_is_cut_off() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo 12345; echo 123456; sleep 60"]);
+        let mut process = Process::start(command, 5, DRAIN).unwrap();
+        for expected in ["12345", "123456"] {
+            let Output::Line(line) = process.next().await else { panic!("no line") };
+            assert_eq!(String::from_utf8_lossy(&line), expected);
+        }
+        assert!(matches!(process.next().await, Output::Ended(_)));
     }
 
     #[tokio::test]

@@ -11,7 +11,6 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use bytes::Bytes;
 use domain::plain::{cut, one_line};
 use serde::Deserialize;
 use tokio::time::timeout;
@@ -25,7 +24,6 @@ const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
 /// How much of a reason is kept.
 const REASON_CHARS_MAX: usize = 200;
 
-/// What a script decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ScriptDecision {
     /// Ask the model, and show it this JSON.
@@ -57,7 +55,7 @@ async fn run_to_its_end(
     // One that has closed its output may still work.
     let mut process = Process::start(command, OUTPUT_BYTES_MAX, TIME_MAX).map_err(not_run)?;
     process.finish();
-    let (mut bytes, mut last) = (0, Bytes::new());
+    let (mut bytes, mut last) = (0, Vec::new());
     let ending = loop {
         match process.next().await {
             Output::Line(line) => {
@@ -88,7 +86,6 @@ fn write(file: &Path, script: &str) -> io::Result<()> {
     file.write_all(script.as_bytes())
 }
 
-/// The last line that says anything.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct LastLine {

@@ -22,10 +22,9 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::claude::Claude;
 use crate::demo::Demo;
-use crate::failure::{FailureClass, ProviderFailure};
 use crate::host_client::HostClient;
 use crate::notifier::{Notifier, WakeupListener};
-use crate::provider::{Event, TurnEnded};
+use crate::provider::{Event, FailureClass, ProviderFailure, TurnEnded};
 use crate::script::{self, ScriptDecision};
 use crate::{Config, Connect, RunnerError};
 
@@ -97,7 +96,7 @@ fn start_provider(host_client: &Arc<HostClient>, connect: &Arc<dyn Connect>) -> 
     task.spawn(async move {
         match host_client.config.provider {
             Provider::Demo => {
-                Box::pin(Demo::new(host_client).run(to_provider, from_provider)).await
+                Box::pin(Demo::new(host_client, from_provider).run(to_provider)).await
             }
             Provider::Claude => {
                 let claude = Claude { host_client, connect };

@@ -20,27 +20,22 @@ use crate::AgentName;
 use crate::agent::{AgentGroup, DEFAULT_AGENT};
 use crate::engage::{By, Engage, engages, says_trigger, trigger_of};
 use crate::people::{Access, Handle, Standing, access};
-use crate::texts::access as texts;
+use crate::texts::{access as texts, list};
 use crate::time::Timestamp;
 
-/// Everything the decision may look at.
 #[derive(Clone, Copy, Debug)]
 pub struct AdmissionView<'a> {
     pub chat: ChatView,
-    /// Who wrote; `None` when the platform does not say, and then they are unknown and cannot be asked
-    /// about.
+    /// `None` when the platform does not say; then they are unknown and cannot be asked about.
     pub handle: Option<&'a Handle>,
     pub standing: Option<&'a Standing>,
-    /// The agents that an admin refused the sender here.
     pub denied_by: &'a [AgentName],
     pub text: &'a str,
     pub mentioned: bool,
     pub in_thread: bool,
     /// The agent that was asked for by name; only looked at where `owner_only` holds.
     pub to_agent: Option<&'a str>,
-    /// The agents that the chat is wired to, in any order, each once.
     pub wirings: &'a [WiringView<'a>],
-    /// Every agent there is.
     pub agents: &'a [AgentGroup],
     pub now: Timestamp,
 }
@@ -82,8 +77,6 @@ pub enum Policy {
     Public,
 }
 
-crate::words!(Policy);
-
 /// Whose messages a wiring takes, on top of what the chat's [`Policy`] says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
 #[derive(Serialize, Deserialize)]
@@ -95,8 +88,6 @@ pub enum Scope {
     Known,
 }
 
-crate::words!(Scope);
-
 /// What a wiring does with messages that do not call for its agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
 #[strum(serialize_all = "kebab-case")]
@@ -106,9 +97,6 @@ pub enum Ignored {
     Accumulate,
 }
 
-crate::words!(Ignored);
-
-/// What becomes of a message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Admission {
     /// For each wiring, highest priority first; in a new chat of the owner for the agent to connect it to.
@@ -116,7 +104,6 @@ pub struct Admission {
     /// Somebody has to decide before the message gets any further; it is let in after a yes by
     /// deciding again. At most one question for a message, and the caller asks none that is open.
     pub ask: Option<Ask>,
-    /// Tell the sender this.
     pub refuse: Option<String>,
     /// Count it among what was not let in. Never holds what was written.
     pub dropped: Option<Why>,
@@ -129,7 +116,6 @@ pub struct AgentDecision {
 }
 
 impl AgentDecision {
-    /// The agent gets the message.
     pub fn takes(&self) -> bool {
         matches!(self.decision, Decision::Engage(_) | Decision::Accumulate)
     }
@@ -143,26 +129,19 @@ pub enum Decision {
     Ignore(Why),
 }
 
-/// Who decides, and about what.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ask {
-    /// Whether the sender may talk to this agent.
     Sender { agent: AgentName },
-    /// Which agent the chat belongs to.
     Chat,
 }
 
-/// Why a message did not get to an agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
 #[strum(serialize_all = "kebab-case")]
 pub enum Why {
-    /// It calls for nobody.
     NotCalled,
     ChatNotConnected,
     ChatDenied,
-    /// An unknown user, in a chat that ignores them.
     UnknownStrict,
-    /// An unknown user, in a chat that asks about them.
     UnknownAsk,
     /// An unknown user, in a public chat, for an agent that takes known people only.
     UnknownScope,
@@ -171,14 +150,13 @@ pub enum Why {
     TooManyRequests,
 }
 
-crate::words!(Why);
+crate::words!(Policy, Scope, Ignored, Why);
 
 /// The whole policy; pure and total.
 pub fn admit(view: &AdmissionView<'_>) -> Admission {
     judge(view).unwrap_or_else(|why| Admission { refuse: Some(why), ..Admission::default() })
 }
 
-/// What becomes of the message, or what its sender is told.
 fn judge(view: &AdmissionView<'_>) -> Result<Admission, String> {
     let asked = asked(view)?;
     if view.chat.owner_only && view.chat.denied {
@@ -202,29 +180,35 @@ fn judge(view: &AdmissionView<'_>) -> Result<Admission, String> {
     Ok(Admission { ask, dropped: dropped(&decisions), decisions, refuse: None })
 }
 
-/// The agent that was asked for by name, or why that cannot be.
 fn asked(view: &AdmissionView<'_>) -> Result<Option<AgentName>, String> {
     let Some(text) = view.to_agent.filter(|_| view.chat.owner_only) else {
         return Ok(None);
     };
     let name = AgentName::parse(text).ok().filter(|it| view.agents.iter().any(|a| a.name == *it));
     let Some(name) = name else {
-        return Err(texts::unknown_agent(text, view.agents.iter().map(|it| &it.name)));
+        let known = names(view.agents.iter().map(|it| &it.name));
+        return Err(format!("there is no agent `{text}`; there is {known}"));
     };
     let wired = || view.wirings.iter().map(|it| it.agent);
     if wired().next().is_none() || wired().any(|it| *it == name) {
         return Ok(Some(name));
     }
-    Err(texts::not_here(&name, wired()))
+    Err(format!("this chat belongs to {}, not to `{name}`", names(wired())))
 }
 
-/// A new chat of the owner needs nobody's consent: it belongs to the agent that was asked for, or the
-/// default one.
+fn names<'a>(agents: impl Iterator<Item = &'a AgentName>) -> String {
+    let quoted: Vec<String> = agents.map(|it| format!("`{it}`")).collect();
+    if quoted.is_empty() { "none".into() } else { list(&quoted) }
+}
+
+/// A new chat of the owner needs nobody's consent.
 fn first(view: &AdmissionView<'_>, asked: Option<AgentName>) -> Result<Admission, String> {
     let by = if asked.is_some() { By::Trigger } else { By::Direct };
     let default = view.agents.iter().find(|it| it.name.as_str() == DEFAULT_AGENT);
     let default = default.or(view.agents.first()).map(|it| it.name.clone());
-    let agent = asked.or(default).ok_or(texts::NO_AGENT)?;
+    let agent = asked
+        .or(default)
+        .ok_or("there is no agent yet; add one with `nanoclaw agents add NAME`")?;
     let decisions = vec![AgentDecision { agent, decision: Decision::Engage(by) }];
     Ok(Admission { decisions, ..Admission::default() })
 }

@@ -11,17 +11,12 @@ pub const DEFAULT_AGENT: &str = "andy";
 /// The name under which the vault keeps the credential that the model's API takes.
 pub const MODEL_CREDENTIAL: &str = "anthropic";
 
-/// Which program turns a message into an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
 #[strum(serialize_all = "kebab-case")]
 pub enum Provider {
-    /// No model: says so, echoes, and works the tools. Needs no credential.
     Demo,
-    /// The Claude Code CLI.
     Claude,
 }
-
-crate::words!(Provider);
 
 /// What an agent's administration tool may see and ask for. Changes are asked for all the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -29,7 +24,6 @@ crate::words!(Provider);
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum AdminScope {
-    /// Nothing at all.
     None,
     /// What concerns itself: the chats that it is in, its members, its sessions.
     #[default]
@@ -38,9 +32,8 @@ pub enum AdminScope {
     All,
 }
 
-crate::words!(AdminScope);
+crate::words!(Provider, AdminScope);
 
-/// What one container may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resources {
     pub memory_mib: u32,
@@ -95,13 +88,9 @@ impl AgentGroup {
         }
     }
 
-    /// The provider that a container of this agent runs.
     pub fn effective_provider(&self, has_model_credential: bool) -> Provider {
-        self.provider.unwrap_or(if has_model_credential {
-            Provider::Claude
-        } else {
-            Provider::Demo
-        })
+        let usual = if has_model_credential { Provider::Claude } else { Provider::Demo };
+        self.provider.unwrap_or(usual)
     }
 }
 

@@ -6,7 +6,6 @@
 //! - The requester always hears the result, also when nobody can be asked.
 
 mod choice;
-mod load;
 #[cfg(test)]
 mod tests;
 
@@ -21,15 +20,11 @@ pub use choice::{
     ALLOW, ChatChoice, REFUSE, asked_by, chat_options, consent_options, first_options,
     second_option, second_options, sender_options,
 };
-pub use load::{ACCOUNT_SPAN_MAX, RequestLoad, SPAN, TOLD_MAX, unasked_due_at};
 
 /// How long an approver has before the next one is asked too.
 pub const ESCALATE_AFTER: Duration = Duration::from_secs(10 * 60);
-/// How long an approval stays open.
 pub const APPROVAL_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
-/// How long an agent's question stays open when it does not say.
 pub const QUESTION_LIFE: Duration = Duration::from_secs(5 * 60);
-/// The longest that an agent's question stays open.
 pub const QUESTION_LIFE_MAX: Duration = APPROVAL_LIFE;
 /// The shortest; people have to read it first.
 pub const QUESTION_LIFE_MIN: Duration = Duration::from_secs(10);
@@ -39,8 +34,7 @@ pub fn question_life(wish: Option<Duration>) -> Duration {
     wish.unwrap_or(QUESTION_LIFE).clamp(QUESTION_LIFE_MIN, QUESTION_LIFE_MAX)
 }
 
-/// One grant of one person, seen through one channel. A person with several of either is in the
-/// list several times.
+/// One grant of one person, seen through one channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
     pub person: PersonId,
@@ -53,7 +47,6 @@ pub struct Candidate {
     pub reachable: bool,
 }
 
-/// Somebody to ask, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Approver {
     pub person: PersonId,
@@ -88,16 +81,6 @@ fn tier(role: &Role, agent: Option<&AgentName>) -> Option<u8> {
     }
 }
 
-/// What kind of answer is waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// Somebody who may decide, asked in person.
-    Approval,
-    /// The user in the conversation; the question was asked there when it was opened.
-    Question,
-}
-
-/// How far a request for access got, for the requester.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum News {
     Asked,
@@ -107,22 +90,19 @@ pub enum News {
     NobodyReachable,
 }
 
-/// A question that is open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenView {
-    pub kind: Kind,
+    /// Those who may decide are asked in person; else it was put into the conversation when it was opened.
+    pub in_person: bool,
     pub opened_at: Timestamp,
     /// [`APPROVAL_LIFE`], or what [`question_life`] said when it was opened.
     pub life: Duration,
-    /// Those who were asked so far.
     pub asked: Vec<AskedOne>,
     /// As [`approvers`] orders them now.
     pub approvers: Vec<Approver>,
-    /// The requester was told that nobody can be asked.
     pub told_nobody: bool,
 }
 
-/// Somebody who was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AskedOne {
     pub person: PersonId,
@@ -135,27 +115,18 @@ pub struct AskedOne {
 pub enum Effect {
     /// Record that they are asked, and send them the card, in one commit.
     Ask(Approver),
-    /// Settle it without an answer.
     Expire,
     /// Nobody was and nobody can be asked. Tell the requester, once; the question stays open, so
     /// that it is asked when somebody can be reached after all.
     TellNobody,
 }
 
-/// What a question needs next, if anything. Pure and total.
 pub fn decide(view: &OpenView, now: Timestamp) -> Option<Effect> {
     // Twice the life: a clock that stepped back a little does not end what was just opened.
     if (view.opened_at + view.life).is_due(now, view.life.saturating_mul(2)) {
         return Some(Effect::Expire);
     }
-    match view.kind {
-        Kind::Question => None,
-        Kind::Approval => escalate(view, now),
-    }
-}
-
-fn escalate(view: &OpenView, now: Timestamp) -> Option<Effect> {
-    if next_at(view).is_some_and(|at| !at.is_due(now, ESCALATE_AFTER)) {
+    if !view.in_person || next_at(view).is_some_and(|at| !at.is_due(now, ESCALATE_AFTER)) {
         return None;
     }
     let reached = view.asked.iter().any(|it| !it.lost);
@@ -175,9 +146,49 @@ fn next_at(view: &OpenView) -> Option<Timestamp> {
     waited_for.map(|it| it.at + ESCALATE_AFTER).max()
 }
 
-/// When to look at a question again if nothing happens until then.
 pub fn next_look(view: &OpenView) -> Timestamp {
     let end = view.opened_at + view.life;
-    let more = view.kind == Kind::Approval && next(view).is_some();
+    let more = view.in_person && next(view).is_some();
     next_at(view).filter(|_| more).map_or(end, |at| at.min(end))
+}
+
+// Unknown users write as they like, so there are limits for each of them and for each account, and none that
+// one of them could use up for everybody.
+
+/// Open requests of one account about one agent, or about no agent yet.
+const ACCOUNT_OPEN_MAX: u32 = 20;
+/// Requests of one account within [`SPAN`]; more cards nobody reads.
+pub const ACCOUNT_SPAN_MAX: u32 = 10;
+/// Open requests that came up in one chat, which is one group full of unknown users.
+const CHAT_OPEN_MAX: u32 = 5;
+/// Open requests of one unknown user, who may be in many groups.
+const REQUESTER_OPEN_MAX: u32 = 3;
+pub const SPAN: Duration = Duration::from_secs(60 * 60);
+/// Unknown users beyond the limits who are told so, of one account and within [`SPAN`].
+pub const TOLD_MAX: u32 = 50;
+
+/// How long the first user whom nobody was asked about waits for others before the owner is told.
+const GATHER: Duration = Duration::from_secs(10 * 60);
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RequestLoad {
+    pub account_open: u32,
+    pub account_span: u32,
+    pub chat_open: u32,
+    pub requester_open: u32,
+}
+
+impl RequestLoad {
+    pub fn has_room(&self) -> bool {
+        self.account_open < ACCOUNT_OPEN_MAX
+            && self.account_span < ACCOUNT_SPAN_MAX
+            && self.chat_open < CHAT_OPEN_MAX
+            && self.requester_open < REQUESTER_OPEN_MAX
+    }
+}
+
+/// When the owner is told: `oldest` is the first user whom nobody was asked about.
+pub fn unasked_due_at(oldest: Timestamp, last_told: Option<Timestamp>) -> Timestamp {
+    let gathered = oldest + GATHER;
+    last_told.map_or(gathered, |it| gathered.max(it + SPAN))
 }

@@ -27,33 +27,24 @@ pub enum Command {
 crate::words!(Command);
 
 impl Command {
-    /// What its sender would have to be and is not; `None` when they may give it. `is_direct` says that nobody else is in
-    /// the chat, so that what belongs to everybody in a conversation is their own.
-    pub fn lacks(self, access: Access, is_direct: bool) -> Option<Need> {
-        let (need, is_met) = match self {
+    /// What its sender is told who may not give it. `is_direct` says that nobody else is in the chat.
+    pub fn denied(self, access: Access, is_direct: bool) -> Option<String> {
+        let (who, ask, is_met) = match self {
             Self::Stop | Self::Status | Self::Tasks | Self::Help => return None,
-            Self::Timezone | Self::Quiet => (Need::Known, access.is_known()),
-            Self::New | Self::Compact | Self::Context | Self::Cost if is_direct => {
-                (Need::Known, access.is_known())
+            Self::New | Self::Compact | Self::Context | Self::Cost if !is_direct => {
+                ("In a group, only my admins", " Ask one of them.", access.is_admin())
             }
-            Self::New | Self::Compact | Self::Context | Self::Cost => {
-                (Need::GroupAdmin, access.is_admin())
-            }
-            Self::Resume => (Need::Admin, access.is_admin()),
-            Self::Panic => (Need::Owner, access == Access::Owner),
+            Self::New
+            | Self::Compact
+            | Self::Context
+            | Self::Cost
+            | Self::Timezone
+            | Self::Quiet => ("Only users I know", " Ask my owner.", access.is_known()),
+            Self::Resume => ("Only my admins", " Ask one of them.", access.is_admin()),
+            Self::Panic => ("Only my owner", "", access == Access::Owner),
         };
-        (!is_met).then_some(need)
+        (!is_met).then(|| format!("{who} can use `/{}`.{ask}", self.as_str()))
     }
-}
-
-/// Who may give a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Need {
-    Known,
-    /// In a direct chat, everybody who is known may.
-    GroupAdmin,
-    Admin,
-    Owner,
 }
 
 /// What stands behind the command in a text, without space around it; empty when nothing does.
@@ -121,7 +112,7 @@ mod tests {
                     command,
                     Command::Stop | Command::Status | Command::Tasks | Command::Help
                 );
-                let is = |direct| command.lacks(access, direct).is_none();
+                let is = |direct| command.denied(access, direct).is_none();
                 if let Command::Panic | Command::Resume = command {
                     let may = access == Access::Owner
                         || (command == Command::Resume && access.is_admin());
@@ -134,6 +125,9 @@ mod tests {
                 assert_eq!(is(true), free || access.is_known(), "{command:?} {access:?}");
             }
         }
-        assert_eq!(Command::New.lacks(Access::Member, false), Some(Need::GroupAdmin));
+        let denied = Command::New.denied(Access::Member, false);
+        assert!(
+            denied.is_some_and(|it| it.starts_with("In a group, only my admins can use `/new`."))
+        );
     }
 }

@@ -28,33 +28,26 @@ pub enum Gap {
     None,
     /// So many messages were looked up afterwards, and nothing is missing.
     Backfilled(usize),
-    /// Events of that time may be missing.
     Unknown,
 }
 
-/// A connection as it is right now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LineView {
     pub connected: bool,
     /// The longest silence that is normal; `None` where there is no platform that could be silent.
     pub alive_every: Option<Duration>,
     pub silent_for: Duration,
-    /// Events are being stored; nobody listens meanwhile.
     pub storing: bool,
     /// How much further the wall clock went since the last look than the steady one.
     pub slept: Duration,
-    /// Since when the stored sign of life is out of date; `None` while the gap before this
-    /// connection is open, which began with the stored one.
+    /// Since when the stored sign of life is out of date; `None` while the gap before is open.
     pub kept_ago: Option<Duration>,
 }
 
-/// What to do about a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LineEffect {
     Rest,
-    /// Store the last sign of life.
     Keep,
-    /// Nothing is heard any more: reconnect.
     ReplaceSilent,
     /// The machine was asleep, and no connection lasts that long: reconnect at once.
     ReplaceAfterSleep,
@@ -72,18 +65,15 @@ pub fn decide(view: &LineView) -> LineEffect {
     }
 }
 
-/// Whether a silence is longer than what is normal.
 pub fn is_quiet(silent_for: Duration, alive_every: Option<Duration>) -> bool {
     alive_every.is_some_and(|it| it < silent_for)
 }
 
-/// Whether the machine slept, as far as the clocks tell.
 pub fn was_asleep(slept: Duration) -> bool {
     ASLEEP_MIN <= slept
 }
 
-/// What to say in the chats of an account about a gap, if anything. `from` is the last sign of life
-/// before it; without one there was no connection that could have been lost.
+/// What to say about a gap, if anything. `from` is the last sign of life before it, if there was one.
 pub fn told(gap: Gap, from: Option<Timestamp>, until: Timestamp) -> Option<String> {
     let from = from?;
     match gap {

@@ -16,7 +16,6 @@ impl Cost {
         (1..=TURN_MAX).contains(&micros).then_some(Self(micros))
     }
 
-    /// What several turns cost together.
     pub fn total(micros: i64) -> Option<Self> {
         (0 < micros).then_some(Self(micros))
     }

@@ -27,7 +27,6 @@ impl PartKey {
     }
 }
 
-/// An unfinished part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartView {
     pub key: PartKey,
@@ -54,14 +53,12 @@ pub enum Effect {
     Send(usize),
     /// A predecessor of this process claimed it and did not live to see the end: it is uncertain now.
     MarkUncertain(usize),
-    /// Nothing until then.
     Wait(Timestamp),
 }
 
 /// How an attempt ended, sorted by what follows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeliveryOutcome {
-    /// With the platform's id.
     Delivered(String),
     /// Certainly not delivered.
     Unreachable,
@@ -73,7 +70,6 @@ pub enum DeliveryOutcome {
     Unknown,
 }
 
-/// What is written down after an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     Sent { platform_id: String },
@@ -82,7 +78,6 @@ pub enum Verdict {
     Dead { why: String },
 }
 
-/// What was tried with a part so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tried {
     pub key: PartKey,
@@ -159,8 +154,7 @@ pub fn exhausted(uncertain_attempts: u32) -> Option<String> {
     (UNCERTAIN_MAX <= uncertain_attempts).then_some(why)
 }
 
-/// A back-off that differs from part to part, so that what failed together does not come back
-/// together.
+/// A back-off that differs, so that what failed together does not come back together.
 fn wait(key: &PartKey, failures: u32) -> Duration {
     jittered(backoff(BACKOFF_BASE, BACKOFF_MAX, failures), (key, failures))
 }

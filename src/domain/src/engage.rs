@@ -11,7 +11,6 @@
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use regex::{Regex, RegexBuilder};
@@ -60,17 +59,13 @@ impl Engage {
 /// has an end of its own; a whole group would never be left in peace again.
 pub const STICKY_FOR: Duration = Duration::from_secs(30 * 60);
 
-/// What made an agent handle a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
 #[strum(serialize_all = "kebab-case")]
 pub enum By {
     /// Its trigger word, or, on the terminal, its name.
     Trigger,
-    /// It is a direct chat, so everything in it is meant for the bot.
     Direct,
-    /// The platform's mention.
     Mention,
-    /// It is in conversation here.
     Sticky,
     Pattern,
 }
@@ -84,7 +79,9 @@ crate::words!(By);
 /// chat and for a conversation that is sticky.
 pub fn engages(view: &AdmissionView<'_>, wiring: &WiringView<'_>) -> Option<By> {
     match wiring.engage {
-        Engage::Pattern(pattern) => is_found(pattern, view.text).then_some(By::Pattern),
+        Engage::Pattern(pattern) => {
+            compile(pattern).is_ok_and(|it| it.is_match(view.text)).then_some(By::Pattern)
+        }
         Engage::Mention => called(view, wiring),
         Engage::MentionSticky => {
             called(view, wiring).or_else(|| sticks(view, wiring).then_some(By::Sticky))
@@ -117,41 +114,17 @@ fn calls_another(view: &AdmissionView<'_>, wiring: &WiringView<'_>) -> bool {
     others.any(|it| says_trigger(view.text, it.trigger))
 }
 
-/// The longest pattern.
 const PATTERN_CHARS_MAX: usize = 1_000;
 /// The largest compiled pattern; `\w{20}` fits, `\w{1000}` does not. Bounds the work per character
 /// of a text.
 const COMPILED_BYTES_MAX: usize = 1024 * 1024;
-/// The largest cache of a search.
 const CACHE_BYTES_MAX: usize = 2 * 1024 * 1024;
-/// How deep groups may be nested.
 const NEST_MAX: u32 = 50;
-
-/// How many compiled patterns are kept; a host has a handful of wirings with one.
-const RECENT_MAX: usize = 32;
-/// Those that were used last, the newest at the end. To compile one takes longer than all the rest of
-/// what is decided about a message.
-static RECENT: Mutex<Vec<(String, Arc<Regex>)>> = Mutex::new(Vec::new());
 
 /// Checks a pattern before it is stored: a regular expression as
 /// <https://docs.rs/regex/latest/regex/#syntax> has it, and not too large.
 pub fn check_pattern(text: &str) -> Result<(), BadText> {
     compile(text).map(drop)
-}
-
-/// Whether a pattern is found anywhere in a text.
-fn is_found(pattern: &str, text: &str) -> bool {
-    let recent = || RECENT.lock().unwrap_or_else(PoisonError::into_inner);
-    let known = recent().iter().find(|it| it.0 == pattern).map(|it| Arc::clone(&it.1));
-    let Some(regex) = known.or_else(|| compile(pattern).ok().map(Arc::new)) else { return false };
-    let mut recent = recent();
-    recent.retain(|it| it.0 != pattern);
-    if RECENT_MAX <= recent.len() {
-        recent.remove(0);
-    }
-    recent.push((pattern.to_owned(), Arc::clone(&regex)));
-    drop(recent);
-    regex.is_match(text)
 }
 
 fn compile(text: &str) -> Result<Regex, BadText> {
@@ -181,7 +154,6 @@ fn compile(text: &str) -> Result<Regex, BadText> {
     Err(BadText(why))
 }
 
-/// The engine draws the pattern over several lines; the last one says what is wrong.
 fn reason(err: &regex::Error) -> String {
     let text = err.to_string();
     let last = text.lines().last().unwrap_or_default().trim();
@@ -191,7 +163,6 @@ fn reason(err: &regex::Error) -> String {
 /// The longest word; a few words, as in `hey andy`.
 pub const TRIGGER_CHARS_MAX: usize = 64;
 
-/// What calls an agent: the word that was chosen for it, else `@` and its name.
 pub fn trigger_of(agent: &AgentName, custom: Option<&str>) -> String {
     match custom.map(str::trim) {
         Some(word) if !word.is_empty() => word.to_owned(),

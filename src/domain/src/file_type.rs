@@ -1,9 +1,7 @@
 //! What a file is, by its first bytes or by what somebody says that it is.
 
-/// As many bytes as [`sniff`] wants to see, if the file has them.
 pub const SNIFF_BYTES: usize = 512;
 
-/// Bytes at a place.
 type Magic = (usize, &'static [u8]);
 
 /// Media types (<https://www.iana.org/assignments/media-types>), the extension of a file's name for each,

@@ -2,15 +2,11 @@
 
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
-/// What an event tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, EnumString, VariantArray)]
 #[strum(serialize_all = "kebab-case")]
 pub enum EventKind {
-    /// A change of the settings, as the command that makes it.
     Change,
-    /// A question was answered: which, about whom, and how.
     Answer,
-    /// A pairing code was used.
     Pairing,
     Stop,
     Resume,
@@ -27,7 +23,6 @@ pub enum EventKind {
 crate::words!(EventKind);
 
 impl EventKind {
-    /// What people and agents did; nobody did the others.
     pub const BY_PEOPLE: [Self; 5] =
         [Self::Change, Self::Answer, Self::Pairing, Self::Stop, Self::Resume];
 }

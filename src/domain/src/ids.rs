@@ -39,20 +39,15 @@ ids! {
     /// Numbers an outbound message within its session; always odd. With two writers and two files the
     /// parity gives the model one numbering that needs no coordination.
     OutSeq "";
-    /// Identifies a chat on this host, whatever its platform calls it.
     ChatId "";
-    /// Identifies a person on this host; handed out once.
     PersonId "p";
-    /// Identifies a question on this host, across all sessions.
     QuestionId "";
-    /// Identifies a task on this host; handed out once.
     TaskId "t";
 }
 
 /// The longest agent name; it is also a folder name and part of a container's name.
 const AGENT_NAME_CHARS_MAX: usize = 32;
 
-/// Names one agent group: its workspace, memory, provider and limits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AgentName(String);
 

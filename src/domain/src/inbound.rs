@@ -14,7 +14,6 @@ pub const CONTEXT_MESSAGES_MAX: usize = 50;
 /// And how long they may be together.
 pub const CONTEXT_BYTES_MAX: usize = 32 * 1024;
 
-/// An accepted message as the runner reads it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inbound {
     pub seq: MessageSeq,
@@ -24,8 +23,7 @@ pub struct Inbound {
     pub body: Body,
     /// The sender's handle, such as `telegram:4711`. Unlike a name nobody can choose it.
     pub sender_id: String,
-    /// What the sender is to the agent, see [`crate::people::Access::as_str`]; empty where nobody
-    /// sent it or that was not kept.
+    /// See [`crate::people::Access::as_str`]; empty where nobody sent it or that was not kept.
     pub sender_role: String,
     pub received_at: Timestamp,
     /// How many incarnations died with this message in hand.
@@ -38,7 +36,6 @@ pub struct Inbound {
     pub task: Option<TaskRun>,
 }
 
-/// A file that came with a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileIn {
     pub kind: FileKind,
@@ -49,21 +46,16 @@ pub struct FileIn {
     pub location: FileLocation,
 }
 
-/// What became of a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FileLocation {
-    /// Its path within the folder of the inbound database.
     Here(String),
-    /// Why it is not here.
     Failed(String),
 }
 
 /// What was said in the chats of a session before a message, and was not for the agent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContextMessages {
-    /// The oldest first.
     pub messages: Vec<Inbound>,
-    /// How many more there were before those.
     pub left_out: u32,
 }
 
@@ -73,7 +65,6 @@ impl Inbound {
         self.body.sent_at.unwrap_or(self.received_at)
     }
 
-    /// How late it arrived, if it did; see [`lateness`].
     pub fn lateness(&self) -> Option<Duration> {
         lateness(self.body.sent_at?, self.received_at)
     }

@@ -22,11 +22,8 @@ pub const CLAUDE: &str = "/usr/local/bin/claude";
 /// Has the runner run the escape list instead of an agent; names a folder of the host that no
 /// container may see.
 pub const ESCAPE_ENV: &str = "NANOCLAW_ESCAPE";
-/// The report of the escape list, below [`OUT`].
 pub const ESCAPE_REPORT: &str = "escape.json";
-/// Names the agent to the runner.
 pub const AGENT_ENV: &str = "NANOCLAW_AGENT";
-/// Names the user of the agent's processes to the runner.
 pub const AGENT_UID_ENV: &str = "NANOCLAW_AGENT_UID";
 
 /// The first user of what agents start, and how many there are; the image has a name for each. Numbers

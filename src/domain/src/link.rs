@@ -15,12 +15,10 @@ pub const LINE_BYTES_MAX: usize = 64;
 
 /// The longest text of a draft; of a longer one the beginning is told.
 pub const DRAFT_BYTES_MAX: usize = 16 * 1024;
-/// The longest line of a draft.
 pub const DRAFT_LINE_BYTES_MAX: usize = DRAFT_BYTES_MAX + LINE_BYTES_MAX;
 
 const CUT: char = '…';
 
-/// The first line of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, EnumString, VariantArray)]
 #[strum(serialize_all = "kebab-case")]
 pub enum Header {
@@ -28,18 +26,14 @@ pub enum Header {
     Model,
 }
 
-crate::words!(Header);
-
 /// A line on a notify stream. A word of a later version is ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, EnumString, VariantArray)]
 #[strum(serialize_all = "kebab-case")]
 pub enum Notification {
-    /// Look at the database.
     Look,
     /// The provider emitted something. Runner to host only.
     Progress,
-    /// Work goes on after the turn that began it: the provider will report later without having been
-    /// asked. Runner to host only, as is the next one.
+    /// The provider will report later, unasked. Runner to host only, as is the next one.
     Background,
     /// All of that has ended and was reported.
     BackgroundEnded,
@@ -47,7 +41,7 @@ pub enum Notification {
     Stop,
 }
 
-crate::words!(Notification);
+crate::words!(Header, Notification);
 
 /// A tool that the provider runs; runner to host only. On the line it is
 /// `tool <seconds that it may take> <name>`, or `tool` alone once none runs.
@@ -59,7 +53,6 @@ pub struct Tool {
     pub max: Duration,
 }
 
-/// The longest name of a tool; of a longer one the beginning is told.
 pub const TOOL_NAME_CHARS_MAX: usize = 40;
 
 /// What an answer in the making reads like so far; runner to host only. On the line it is
@@ -67,7 +60,6 @@ pub const TOOL_NAME_CHARS_MAX: usize = 40;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draft {
     pub in_reply_to: MessageSeq,
-    /// At most [`DRAFT_BYTES_MAX`].
     text: String,
 }
 
@@ -96,7 +88,6 @@ impl Tool {
 }
 
 impl Draft {
-    /// Cuts a text that is too long.
     pub fn new(in_reply_to: MessageSeq, text: &str) -> Self {
         let mut text = text.replace('\r', "");
         if DRAFT_BYTES_MAX < text.len() {

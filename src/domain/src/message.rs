@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::cost::Cost;
 use crate::time::Timestamp;
 use crate::trace::Rule;
-use crate::{Incarnation, MessageSeq, OutSeq, texts};
+use crate::{Incarnation, MessageSeq, OutSeq};
 
 /// The longest text that is accepted. Larger than any platform's limit, small enough that one
 /// message cannot fill a model's context.
@@ -33,7 +33,13 @@ pub struct Address {
     pub thread: Option<String>,
 }
 
-/// Who wrote or clicked, as the platform names them.
+impl Address {
+    /// Whether both are of one chat, in whatever thread.
+    pub fn is_same_chat(&self, other: &Self) -> bool {
+        (&self.channel, &self.account, &self.chat) == (&other.channel, &other.account, &other.chat)
+    }
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Author {
     /// The platform's id of the account; with the channel before it, a [`crate::people::Handle`].
@@ -42,7 +48,6 @@ pub struct Author {
     pub name: String,
 }
 
-/// What a platform says about a chat.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChatInfo {
     /// Empty where the platform has no title for it.
@@ -51,7 +56,6 @@ pub struct ChatInfo {
     pub is_group: bool,
 }
 
-/// The message that another one replies to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quote {
     pub sender: String,
@@ -75,13 +79,11 @@ pub struct Body {
 }
 
 impl Body {
-    /// Without what not every message has.
     pub fn new(sender: Author, text: impl Into<String>) -> Self {
         Self { sender, text: text.into(), ..Self::default() }
     }
 }
 
-/// A message as a platform delivered it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Incoming {
     pub from: Address,
@@ -95,7 +97,6 @@ pub struct Incoming {
     pub to_agent: Option<String>,
 }
 
-/// A file that came with a message and is still at the platform.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attachment {
     pub kind: FileKind,
@@ -103,7 +104,6 @@ pub struct Attachment {
     pub name: String,
     /// What the platform says that it is; empty where it does not.
     pub mime: String,
-    /// What the platform says of its size.
     pub bytes: Option<u64>,
     /// What the adapter needs to fetch it; opaque outside of it.
     pub source: String,
@@ -122,15 +122,11 @@ pub enum FileKind {
     Document,
 }
 
-crate::words!(FileKind);
-
-/// How a session takes a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[derive(IntoStaticStr, EnumString, VariantArray)]
 #[strum(serialize_all = "kebab-case")]
 #[serde(rename_all = "lowercase")]
 pub enum InboundKind {
-    /// To be answered.
     Chat,
     /// Context: shown with the next message that is to be answered, never alone.
     Context,
@@ -138,9 +134,6 @@ pub enum InboundKind {
     Command,
 }
 
-crate::words!(InboundKind);
-
-/// A message that was let in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Admitted {
     pub message: Incoming,
@@ -149,24 +142,27 @@ pub struct Admitted {
     pub rule: Option<Rule>,
 }
 
-/// Somebody pressed a button under a message of ours.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Click {
     pub from: Address,
     pub chat: ChatInfo,
-    /// The platform's id of the press; stable across redeliveries.
     pub platform_id: String,
     pub sender: Author,
     /// The [`crate::outgoing::Button::data`] of the button.
     pub data: String,
 }
 
-/// Why a text without files is not accepted. Shown to its sender, so it says what to do.
 pub fn refusal(text: &str) -> Option<String> {
     if text.trim().is_empty() {
-        return Some(texts::access::EMPTY.into());
+        return Some("the message is empty; write something".into());
     }
-    (TEXT_BYTES_MAX < text.len()).then(|| texts::access::too_long(text.len()))
+    let (kib, max) = (text.len() / 1024, TEXT_BYTES_MAX / 1024);
+    (TEXT_BYTES_MAX < text.len()).then(|| {
+        format!(
+            "the message has {kib} KiB, more than the {max} KiB that are accepted; send it as several \
+             messages"
+        )
+    })
 }
 
 /// How an accepted message ended. There is exactly one for each.
@@ -179,9 +175,8 @@ pub enum Outcome {
     Failed,
 }
 
-crate::words!(Outcome);
+crate::words!(FileKind, InboundKind, Outcome);
 
-/// What the runner wrote about a message in its hands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
     pub message: MessageSeq,
@@ -197,14 +192,12 @@ pub struct Claim {
 /// One attempt of a runner at a turn: what is asked for during another one may be a repetition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attempt {
-    /// The oldest message in hand.
     pub turn: MessageSeq,
     pub incarnation: Incarnation,
     /// How often this incarnation had started over.
     pub number: u32,
 }
 
-/// A message that the agent wrote, or something that it asks of the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outbound {
     pub seq: OutSeq,
@@ -219,7 +212,6 @@ pub struct Outbound {
     pub attempt: Option<Attempt>,
 }
 
-/// What a message of the agent is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Form {
     Text,
@@ -229,7 +221,6 @@ pub enum Form {
     Edit(i64),
     /// Puts an emoji under the message with this number.
     Reaction(i64),
-    /// For a person to answer.
     Question {
         options: Vec<String>,
         timeout: Duration,

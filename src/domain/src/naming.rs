@@ -11,10 +11,8 @@ use crate::plain::is_invisible;
 const NAME_BYTES_MAX: usize = 32;
 /// The longest name of a file. Leaves room for what others put before it: a file system takes 255.
 pub const FILE_NAME_BYTES_MAX: usize = 120;
-/// What is longer behind the last dot is no extension.
 const EXTENSION_BYTES_MAX: usize = 16;
 
-/// A free name for a new agent, after the title of its chat.
 pub fn agent_name_for(title: &str, taken: &[AgentName]) -> AgentName {
     let base = slug(title, "chat");
     let mut number = 1;
@@ -34,11 +32,8 @@ pub fn destination_name(title: &str, channel: &str, taken: &[String]) -> String 
     let base = slug(title, &slug(channel, "chat"));
     // Private chats have no title, so there may be many of one name.
     let taken: HashSet<&str> = taken.iter().map(String::as_str).collect();
-    let mut number = 1;
-    while taken.contains(numbered(&base, number).as_str()) {
-        number += 1;
-    }
-    numbered(&base, number)
+    let mut names = (1..).map(|it| numbered(&base, it));
+    names.find(|it| !taken.contains(it.as_str())).unwrap_or_default()
 }
 
 /// Lower case, with one `-` for everything that is not `a-z` and `0-9`. Nothing is transliterated:
@@ -60,7 +55,6 @@ fn numbered(base: &str, number: u32) -> String {
     format!("{}{suffix}", cut_at(base, room).trim_end_matches('-'))
 }
 
-/// The longest start of the text with at most `bytes_max` bytes.
 fn cut_at(text: &str, bytes_max: usize) -> &str {
     &text[..text.floor_char_boundary(bytes_max)]
 }

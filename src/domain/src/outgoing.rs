@@ -5,13 +5,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// What one part consists of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
     /// Markdown as a model writes it; the adapter turns it into what its platform shows.
     Text(String),
     File(FileOut),
-    /// A text with buttons below it.
     Card(Card),
     /// Replaces a message of ours, and the buttons below it.
     Edit {
@@ -26,7 +24,6 @@ pub enum Content {
 }
 
 impl Content {
-    /// The text that a reader sees, if there is one.
     pub fn text(&self) -> &str {
         match self {
             Self::Text(text) => text,
@@ -37,7 +34,6 @@ impl Content {
     }
 }
 
-/// A file of ours on its way out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileOut {
     /// A copy that only the host can write, so that nobody swaps it between two attempts.
@@ -53,7 +49,6 @@ pub struct FileOut {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Card {
-    /// Markdown, as in [`Content::Text`].
     pub text: String,
     pub buttons: Vec<Button>,
 }
@@ -75,16 +70,13 @@ pub const BUTTON_DATA_BYTES_MAX: usize = 64;
 /// A card has no more; the rest would not fit on a phone. Discord takes 25 in five rows.
 pub const BUTTONS_MAX: usize = 20;
 
-/// How a platform counts the length of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     Chars,
-    /// UTF-16 code units.
     Utf16,
     Bytes,
 }
 
-/// The longest text of one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TextLimit {
     pub max: usize,
@@ -98,7 +90,6 @@ impl TextLimit {
 }
 
 impl Unit {
-    /// The length of a character as the platform counts it.
     pub fn of(self, c: char) -> usize {
         match self {
             Self::Chars => 1,
@@ -107,7 +98,6 @@ impl Unit {
         }
     }
 
-    /// The length of a text as the platform counts it.
     pub fn measure(self, text: &str) -> usize {
         text.chars().map(|it| self.of(it)).sum()
     }
@@ -116,7 +106,6 @@ impl Unit {
 /// What a platform can do; fixed per adapter. The host renders everything else in plain text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Caps {
-    /// The longest text of one message.
     pub text: TextLimit,
     /// Only the person who owns this host can write here.
     pub owner_only: bool,
@@ -130,15 +119,13 @@ pub struct Caps {
     pub file_bytes_max: u64,
     /// Nothing can be sent there; answers go to the conversation's last other chat.
     pub mute: bool,
-    /// The longest time without a sign of life that is normal; `None` where there is no platform on
-    /// the other side that could fall silent.
+    /// The longest normal silence; `None` where no platform on the other side could fall silent.
     pub alive_every: Option<Duration>,
     /// Set where an account needs a credential; says what it is, for the prompt that asks for it.
     pub credential: Option<&'static str>,
 }
 
 impl Caps {
-    /// A platform that takes text of at most this length, and nothing else.
     pub const fn plain(text: TextLimit) -> Self {
         Self {
             text,

@@ -4,7 +4,6 @@
 use std::fmt;
 use std::time::Duration;
 
-/// How long a code can be used.
 pub const CODE_LIFE: Duration = Duration::from_secs(10 * 60);
 /// Wrong codes that one sender may send within [`SENDER_SPAN`]. Nobody else's code is touched.
 pub const SENDER_WRONG_MAX: u32 = 5;
@@ -17,12 +16,10 @@ pub const ALL_SPAN: Duration = Duration::from_secs(60);
 const DIGITS: usize = 6;
 const CODES: u32 = 1_000_000;
 
-/// Six digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Code(u32);
 
 impl Code {
-    /// Makes a code of a random number.
     pub fn from_random(number: u32) -> Self {
         Self(number % CODES)
     }
@@ -34,7 +31,6 @@ impl Code {
     }
 }
 
-/// As it is shown and typed.
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:06}", self.0)
@@ -63,12 +59,10 @@ fn code_in(text: &str) -> Option<Code> {
     }
 }
 
-/// Wrong codes that were sent lately.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Guesses {
     /// Of this sender within [`SENDER_SPAN`].
     pub by_sender: u32,
-    /// Of all senders within [`ALL_SPAN`].
     pub by_all: u32,
 }
 

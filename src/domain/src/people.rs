@@ -55,7 +55,8 @@ impl Identity {
 }
 
 /// What a person was granted. An owner is one everywhere, so there is no owner of one agent.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Role {
     Owner,
     /// Of one agent, or of all for `None`.
@@ -65,12 +66,8 @@ pub enum Role {
 }
 
 impl Role {
-    /// The word in the database; the agent is a column of its own.
     pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::Owner => "owner",
-            Self::Admin { .. } => "admin",
-        }
+        self.into()
     }
 
     /// The agent that it is about; `None` is all of them.
@@ -94,7 +91,6 @@ impl Role {
     }
 }
 
-/// Everything that a known person was granted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
     pub roles: Vec<Role>,
@@ -102,7 +98,6 @@ pub struct Standing {
 }
 
 impl Standing {
-    /// The standing of the user at the terminal of this host.
     pub fn owner() -> Self {
         Self { roles: vec![Role::Owner], member_of: Vec::new() }
     }
@@ -122,7 +117,6 @@ pub enum Access {
 crate::words!(Access);
 
 impl Access {
-    /// May change the agent and decide for others.
     pub fn is_admin(self) -> bool {
         matches!(self, Self::Owner | Self::Admin)
     }

@@ -1,6 +1,5 @@
 //! Makes what others wrote safe to show inside a text of ours: names, titles, excerpts.
 
-/// Stands for what was cut off.
 pub const ELLIPSIS: char = '…';
 
 /// One line: white space and control characters become single spaces; characters that are invisible or
@@ -74,7 +73,6 @@ pub fn is_invisible(c: char) -> bool {
     )
 }
 
-/// An error and its causes on one line.
 pub fn chain(err: &(dyn std::error::Error + 'static)) -> String {
     let mut text = err.to_string();
     for cause in std::iter::successors(err.source(), |it| it.source()).map(ToString::to_string) {

@@ -13,17 +13,14 @@ use crate::{AgentName, BadText};
 
 pub use typed::{CardCode, CardView, JUST_CLOSED, Typed, typed};
 
-/// One thing that can be chosen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Opt {
-    /// What people see.
     pub label: String,
-    /// The value that the asker gets.
     pub value: String,
 }
 
 impl Opt {
-    pub fn new(label: &str, value: &str) -> Self {
+    pub fn new(label: impl Into<String>, value: impl Into<String>) -> Self {
         Self { label: label.into(), value: value.into() }
     }
 
@@ -58,7 +55,6 @@ pub fn parse_data(text: &str) -> Option<(QuestionId, usize)> {
     (index < BUTTONS_MAX && data(id, index) == text).then_some((id, index))
 }
 
-/// The longest title, in characters.
 pub const TITLE_CHARS_MAX: usize = 200;
 /// The longest question, in characters; with its title it fits one message of Discord, which takes
 /// 2000 (<https://discord.com/developers/docs/resources/message#create-message>).

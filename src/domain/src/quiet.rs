@@ -13,7 +13,6 @@ use crate::outgoing::TextLimit;
 use crate::plain::{cut, one_line};
 use crate::texts::notices::HELD;
 
-/// Stands between two texts of one message.
 pub const BETWEEN: &str = "\n\n";
 
 const DAY_MINUTES: u16 = 24 * 60;
@@ -40,7 +39,6 @@ impl Hours {
         if from_minute == to_minute { Err(wrong()) } else { Ok(Self { from_minute, to_minute }) }
     }
 
-    /// Whether it ends on the day after the one on which it begins.
     pub fn is_overnight(self) -> bool {
         self.to_minute <= self.from_minute
     }
@@ -71,9 +69,7 @@ fn minute(text: &str) -> Option<u16> {
 /// Whether somebody waits for a part that goes to this chat: a user who wrote there what led to it, which
 /// is `None` for a task. Threads do not count, since their readers are not asleep.
 pub fn is_awaited(from: Option<&Address>, to: &Address) -> bool {
-    from.is_some_and(|from| {
-        (&from.channel, &from.account, &from.chat) == (&to.channel, &to.account, &to.chat)
-    })
+    from.is_some_and(|it| it.is_same_chat(to))
 }
 
 /// What is left of a limit for a text that may have to stand under the heading.

@@ -9,10 +9,8 @@ use crate::time::{Timestamp, backoff};
 pub const RESTARTS_MAX: u32 = 5;
 const WINDOW: Duration = Duration::from_secs(60);
 const BACKOFF_BASE: Duration = Duration::from_millis(100);
-/// The longest wait before a restart.
 pub const BACKOFF_MAX: Duration = Duration::from_secs(10);
 
-/// The deaths of one child within the window.
 #[derive(Clone, Debug, Default)]
 pub struct RestartBudget {
     recent: Vec<Timestamp>,

@@ -18,7 +18,6 @@ pub const MESSAGES_MIN: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 pub const MACHINERY_MIN: Duration = DAY;
 /// As good as for ever, and no sum of it overflows.
 pub const AGE_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
-/// The usual age of [`Retention::machinery`].
 pub const MACHINERY: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// Rows that one pass removes of each kind, so that nobody waits long for the lock.
@@ -26,11 +25,9 @@ pub const BATCH: u32 = 500;
 /// Launches that are kept in any case: the last ones decide whether a session is parked.
 pub const LAUNCHES_KEPT: u32 = 32;
 
-/// How often a session that is awake is pruned, and one that sleeps.
 const AWAKE_EVERY: Duration = DAY;
 const ASLEEP_EVERY: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// The rule of an install.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
     pub messages: Duration,
@@ -66,7 +63,6 @@ impl Retention {
         Ok(self)
     }
 
-    /// As it is kept among the settings: `365d 30d`.
     pub fn to_setting(self) -> String {
         format!("{} {}", span(self.messages), span(self.machinery))
     }
@@ -82,7 +78,6 @@ impl Retention {
         text.and_then(read).unwrap_or_default()
     }
 
-    /// What ended before these instants goes.
     pub fn cutoffs(self, now: Timestamp) -> Cutoffs {
         // What belongs to a message cannot outlive it.
         let machinery = self.machinery.min(self.messages);
@@ -90,7 +85,6 @@ impl Retention {
     }
 }
 
-/// The instants that a rule means now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cutoffs {
     pub messages: Timestamp,

@@ -6,7 +6,6 @@ use crate::time::Timestamp;
 /// `base_url` are bound into the seal: a row whose columns were changed does not open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SealedRow {
-    /// Unique.
     pub name: String,
     pub kind: String,
     pub base_url: String,

@@ -19,6 +19,8 @@ use crate::{Incarnation, MessageSeq, OutSeq};
 mod looks;
 mod view;
 
+use self::view::{BACKOFF_BASE, DEAF_MAX, STATUS_AFTER, TELL_AFTER, TRIES_MAX};
+
 pub use self::looks::next_look;
 pub use self::view::{
     BACKOFF_MAX, Container, DEADLINE, Launches, Limits, Mailbox, QUEUE_MAX, StopPhase, View,
@@ -29,9 +31,7 @@ pub use self::view::{
 pub enum Effect {
     /// Import what the runner wrote: replies and outcomes, in one commit.
     Import,
-    /// Fetch the next file that came with a message.
     Fetch,
-    /// Forward a request of the agent.
     ForwardRequest(OutSeq),
     /// Show in the chat of the message, once, that the work goes on.
     Status(MessageSeq),
@@ -41,11 +41,9 @@ pub enum Effect {
     RecordExit(Incarnation),
     /// The same for one that a person stopped, which is no failure.
     RecordStop(Incarnation),
-    /// Carry out on disk that the agent is stopped.
     ApplyStop,
     /// Set the damaged database of the runner aside, where no container sees it.
     Quarantine,
-    /// Tell the runner to look at the database.
     NotifyRunner,
     /// Take the message out of dead hands; it is due again at `at`.
     Release {
@@ -62,26 +60,20 @@ pub enum Effect {
     Tell(MessageSeq),
     /// The message is late: note that it has until then, and retry it whatever it waits for.
     LastChance(MessageSeq, Timestamp),
-    /// Nothing is left to do: the actor may end.
     Rest,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StopReason {
-    /// A person said so.
     Asked,
     /// It has a message in hand and gave no sign of life.
     Silent,
-    /// It does not pick up messages.
     Deaf,
-    /// What it wrote is damaged.
     Damaged,
     /// A message in its hands is past its deadline.
     Overdue,
-    /// The agent's settings changed.
     Outdated,
     Idle,
-    /// Another session needs its container slot.
     MakeRoom,
 }
 
@@ -89,13 +81,11 @@ pub enum StopReason {
 pub enum FailReason {
     /// The container ended several times with this message in hand.
     Crashes,
-    /// The container cannot be started.
     CannotStart,
     /// Its deadline has passed, while it waited for this.
     Deadline(Option<WaitClass>),
 }
 
-/// The whole policy; pure and total.
 pub fn decide(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
     if view.stop_phase != StopPhase::No {
         return while_stopped(view, limits);
@@ -110,14 +100,12 @@ pub fn decide(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
         return late;
     }
     let mut todo = Vec::from_iter(view.request.map(Effect::ForwardRequest));
-    todo.extend(view.file.filter(|it| it.is_due(now, limits.backoff_max)).map(|_| Effect::Fetch));
+    todo.extend(view.file.filter(|it| it.is_due(now, BACKOFF_MAX)).map(|_| Effect::Fetch));
     todo.extend(match view.container {
-        Container::Busy | Container::Unknown(_) => tell(view, limits, now),
+        Container::Busy | Container::Unknown(_) => tell(view, now),
         Container::Exited(incarnation) => vec![ended(view, incarnation)],
         Container::Absent => absent(view, limits, now),
-        Container::Running { incarnation, current, silent_for } => {
-            running(view, limits, now, (incarnation, current, silent_for))
-        }
+        Container::Running { .. } => running(view, limits, now),
     });
     todo
 }
@@ -140,7 +128,6 @@ fn while_stopped(view: &View, limits: &Limits) -> Vec<Effect> {
     todo
 }
 
-/// What is left of an incarnation; one that a person stopped counts against nobody.
 fn ended(view: &View, incarnation: Incarnation) -> Effect {
     if incarnation <= view.stopped_incarnation {
         Effect::RecordStop(incarnation)
@@ -158,7 +145,6 @@ fn may_rest(view: &View, limits: &Limits) -> bool {
         && limits.rest_after <= view.quiet_for
 }
 
-/// When a message has to have reached its end.
 fn deadline_of(view: &View, waiting: &Waiting, limits: &Limits) -> Timestamp {
     waiting.last_chance.unwrap_or(waiting.received_at + limits.deadline) + extension(view)
 }
@@ -203,47 +189,45 @@ fn absent(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
         return vec![ended(view, open)];
     }
     match view.mailbox {
-        Mailbox::Damaged(_) => return quarantine(view, limits, now),
+        Mailbox::Damaged(_) => return quarantine(view, now),
         // A claim could be in there, or an answer.
-        Mailbox::Busy => return tell(view, limits, now),
+        Mailbox::Busy => return tell(view, now),
         Mailbox::Sound | Mailbox::NeedsRunner => {}
     }
     let claimed: Vec<&Waiting> = view.waiting.iter().filter(|it| it.claim.is_some()).collect();
     if !claimed.is_empty() {
-        return claimed.into_iter().map(|it| release(it, limits, now)).collect();
+        return claimed.into_iter().map(|it| release(it, now)).collect();
     }
-    let due: Vec<&Waiting> = due(view, limits, now).collect();
+    let due: Vec<&Waiting> = due(view, now).collect();
     if due.is_empty() && view.mailbox != Mailbox::NeedsRunner {
         let rests = may_rest(view, limits);
-        return if rests { vec![Effect::Rest] } else { tell_of_wait(view, limits, now) };
+        return if rests { vec![Effect::Rest] } else { tell_of_wait(view, now) };
     }
     let (why, launches) = (FailReason::CannotStart, view.launches);
     match launches.rests_until(limits, now) {
         None => vec![Effect::Start],
-        Some(_) if launches.is_parked(limits) => {
+        Some(_) if launches.is_parked() => {
             due.into_iter().map(|it| Effect::Fail { message: it.message, why }).collect()
         }
-        Some(_) => tell(view, limits, now),
+        Some(_) => tell(view, now),
     }
 }
 
 /// What the last incarnation had in hand stands in the damaged database alone. So the first message
 /// counts as claimed by it: its chat is told, and one that every container ends like this on is given up.
-fn quarantine(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
+fn quarantine(view: &View, now: Timestamp) -> Vec<Effect> {
     let first = view.waiting.first().zip(view.launches.last);
     let first = first.filter(|it| view.stopped_incarnation < it.1);
     let released =
-        first.map(|(head, by)| release(&Waiting { claim: Some(by), ..head.clone() }, limits, now));
+        first.map(|(head, by)| release(&Waiting { claim: Some(by), ..head.clone() }, now));
     // First what notes why, which the release tells.
     [Effect::Quarantine].into_iter().chain(released).collect()
 }
 
-fn running(
-    view: &View,
-    limits: &Limits,
-    now: Timestamp,
-    (incarnation, current, silent_for): (Incarnation, bool, Duration),
-) -> Vec<Effect> {
+fn running(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
+    let Container::Running { incarnation, current, silent_for } = view.container else {
+        return vec![];
+    };
     if incarnation <= view.stopped_incarnation {
         return vec![Effect::Stop(StopReason::Asked)];
     }
@@ -256,24 +240,24 @@ fn running(
         .filter(|it| it.claim.is_some())
         .partition(|it| it.claim == Some(incarnation));
     if !stale.is_empty() {
-        return stale.into_iter().map(|it| release(it, limits, now)).collect();
+        return stale.into_iter().map(|it| release(it, now)).collect();
     }
-    let unclaimed = due(view, limits, now).next().is_some();
+    let unclaimed = due(view, now).next().is_some();
     if !ours.is_empty() && silence_max(view, limits) < silent_for {
         return vec![Effect::Stop(StopReason::Silent)];
     }
     // While a turn runs, a message of another chat, or a command, waits for its end.
-    if unclaimed && ours.is_empty() && limits.deaf_max < view.quiet_for.min(silent_for) {
+    if unclaimed && ours.is_empty() && DEAF_MAX < view.quiet_for.min(silent_for) {
         return vec![Effect::Stop(StopReason::Deaf)];
     }
-    let mut todo = status(&ours, limits, now);
+    let mut todo = Vec::from_iter(status(&ours, now));
     if unclaimed {
         todo.push(Effect::NotifyRunner);
     }
     // Behind a turn of another chat, that may be long.
     todo.extend(match ours.is_empty() {
-        true => tell_of_wait(view, limits, now),
-        false => tell(view, limits, now),
+        true => tell_of_wait(view, now),
+        false => tell(view, now),
     });
     // What waits for the provider needs no container meanwhile.
     let is_needed = !view.waiting.is_empty() && held_by(view, now).is_none();
@@ -294,12 +278,10 @@ fn is_busy(view: &View, limits: &Limits, silent_for: Duration) -> bool {
 }
 
 /// A turn that takes a while, once. The last of its messages speaks for all of it.
-fn status(ours: &[&Waiting], limits: &Limits, now: Timestamp) -> Vec<Effect> {
+fn status(ours: &[&Waiting], now: Timestamp) -> Option<Effect> {
     let last = ours.last().filter(|_| ours.iter().all(|it| !it.status));
-    last.filter(|it| limits.status_after <= now.since(it.received_at))
-        .map(|it| Effect::Status(it.message))
-        .into_iter()
-        .collect()
+    let last = last.filter(|it| STATUS_AFTER <= now.since(it.received_at));
+    last.map(|it| Effect::Status(it.message))
 }
 
 /// The wait for the provider that holds up everything here, if there is one: nothing is in hand, and
@@ -311,41 +293,39 @@ fn held_by(view: &View, now: Timestamp) -> Option<&ProviderWait> {
 }
 
 /// A sender who writes while the provider is waited for is told so, as everybody who has to wait.
-fn tell_of_wait(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
-    if held_by(view, now).is_some() { tell(view, limits, now) } else { vec![] }
+fn tell_of_wait(view: &View, now: Timestamp) -> Vec<Effect> {
+    if held_by(view, now).is_some() { tell(view, now) } else { vec![] }
 }
 
-/// The longest silence right now. A tool that declared a longer time may take it.
 fn silence_max(view: &View, limits: &Limits) -> Duration {
     limits.silence_max.max(view.tool_max.min(limits.deadline))
 }
 
 /// Messages that nobody has in hand and that may be handled. One that waits holds up those behind it, so
 /// that answers come in the order of their questions.
-fn due<'a>(view: &'a View, limits: &Limits, now: Timestamp) -> impl Iterator<Item = &'a Waiting> {
-    let longest = limits.backoff_max;
+fn due(view: &View, now: Timestamp) -> impl Iterator<Item = &Waiting> {
     let unclaimed = view.waiting.iter().filter(|it| it.claim.is_none());
     unclaimed.take_while(move |waiting| {
         let waits = waiting.wait.as_ref().is_some_and(|it| !it.is_over(now));
-        !waiting.fetching && !waits && waiting.not_before.is_due(now, longest)
+        !waiting.fetching && !waits && waiting.not_before.is_due(now, BACKOFF_MAX)
     })
 }
 
-fn release(waiting: &Waiting, limits: &Limits, now: Timestamp) -> Effect {
+fn release(waiting: &Waiting, now: Timestamp) -> Effect {
     let tries = waiting.tries + 1;
-    if limits.tries_max <= tries {
+    if TRIES_MAX <= tries {
         return Effect::Fail { message: waiting.message, why: FailReason::Crashes };
     }
-    let at = now + backoff(limits.backoff_base, limits.backoff_max, tries);
+    let at = now + backoff(BACKOFF_BASE, BACKOFF_MAX, tries);
     let by = waiting.claim.unwrap_or(Incarnation(0));
     Effect::Release { message: waiting.message, by, at }
 }
 
-fn tell(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
+fn tell(view: &View, now: Timestamp) -> Vec<Effect> {
     view.waiting
         .iter()
         .filter(|it| it.claim.is_none() && !it.told)
-        .filter(|it| limits.tell_after <= now.since(it.received_at))
+        .filter(|it| TELL_AFTER <= now.since(it.received_at))
         .map(|it| Effect::Tell(it.message))
         .collect()
 }

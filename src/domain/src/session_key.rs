@@ -5,11 +5,9 @@ use strum::{EnumString, IntoStaticStr, VariantArray};
 use crate::AgentName;
 pub use crate::ids::ChatId;
 
-/// What of an agent's messages goes into one conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
 #[strum(serialize_all = "kebab-case")]
 pub enum SessionMode {
-    /// Everything of a chat.
     Shared,
     /// One session for every thread of a chat.
     PerThread,

@@ -40,8 +40,7 @@ pub fn split_text(text: &str, limit: TextLimit) -> Vec<String> {
     parts
 }
 
-/// Spaces up to a line end and empty lines go, the indentation of what follows stays; behind a cut
-/// within a line its spaces go.
+/// Drops empty lines and keeps indentation; behind a cut within a line its spaces go.
 fn skip_gap(tail: &str) -> &str {
     let text = tail.trim_start_matches([' ', '\t']);
     if text.starts_with(['\n', '\r']) || text.len() == tail.len() {
@@ -51,12 +50,10 @@ fn skip_gap(tail: &str) -> &str {
     }
 }
 
-/// What one part has room for.
 #[derive(Debug)]
 struct Room<'a> {
     limit: TextLimit,
     carried: Option<&'a Fence>,
-    /// Opens the carried fence again.
     opening: String,
     /// What is left for the text itself, a closing fence set aside.
     body_max: usize,
@@ -87,7 +84,6 @@ impl<'a> Room<'a> {
         opening <= self.limit.max && window(rest, self.limit.max - opening, unit) == rest.len()
     }
 
-    /// Where to cut the rest, which does not fit as a whole. Never 0.
     fn cut(&self, rest: &str) -> usize {
         let first = rest.chars().next().map_or(0, char::len_utf8);
         let end = window(rest, self.body_max, self.limit.unit).max(first);
@@ -134,7 +130,6 @@ fn best_cut(rest: &str, end: usize) -> usize {
         .unwrap_or_else(|| whole_sign(rest, end))
 }
 
-/// The end of the last sentence that ends at `end` or before it.
 fn sentence_end(rest: &str, end: usize) -> Option<usize> {
     let ends = |(at, c): (usize, char)| {
         let behind = at + c.len_utf8();
@@ -202,18 +197,15 @@ struct Fence {
     info: String,
 }
 
-/// A block that is open at some place of a text.
 #[derive(Debug)]
 struct OpenFence {
     fence: Fence,
     /// Where its line starts; `None` when it was opened in an earlier part.
     line: Option<usize>,
-    /// Where its content starts.
     body: usize,
 }
 
 impl Fence {
-    /// Reads the line that opens a block.
     fn parse(line: &str) -> Option<Self> {
         let line = line.trim();
         let mark = line.chars().next().filter(|it| matches!(it, '`' | '~'))?;
@@ -238,12 +230,10 @@ impl Fence {
         if unit.measure(&full) <= max { full } else { format!("{}\n", self.marks()) }
     }
 
-    /// What is put behind a part to close it.
     fn closing(&self) -> String {
         format!("\n{}", self.marks())
     }
 
-    /// Whether it can be opened and closed in the room that there is for it.
     fn fits(&self, max: usize) -> bool {
         self.count < max
     }

@@ -14,21 +14,17 @@ use crate::time::Timestamp;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StopId(pub i64);
 
-/// One stop that holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stop {
     pub id: StopId,
     pub at: Timestamp,
-    /// Who ordered it, for people.
     pub by: String,
     /// Empty when nobody said why.
     pub why: String,
 }
 
-/// Every stop that holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stops {
-    /// Of all agents.
     pub all: Option<Stop>,
     pub agents: BTreeMap<AgentName, Stop>,
 }
@@ -44,7 +40,6 @@ impl Stops {
     }
 }
 
-/// Whom an order to stop or to resume is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
     All,
@@ -52,7 +47,6 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// The one agent that it is about, if it is not about all.
     pub fn agent(&self) -> Option<&AgentName> {
         match self {
             Self::All => None,
@@ -60,7 +54,6 @@ impl Scope {
         }
     }
 
-    /// Whether it is about an agent.
     pub fn concerns(&self, agent: &AgentName) -> bool {
         self.agent().is_none_or(|it| it == agent)
     }

@@ -18,10 +18,8 @@ pub mod failing;
 /// The most missed slots that a task may make up for. More would be a flood after a long sleep.
 pub const MADE_UP_MAX: u32 = 24;
 
-/// What a heartbeat answers when there is nothing to say.
 pub const NOTHING: &str = "NOTHING";
 
-/// Whether an answer of a heartbeat is for nobody.
 pub fn says_nothing(answer: &str) -> bool {
     let answer = answer.trim();
     answer == NOTHING_SAID || answer.trim_end_matches('.') == NOTHING || answer.is_empty()
@@ -52,22 +50,16 @@ impl fmt::Display for FireKey {
     }
 }
 
-/// Whether a task fires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
 #[strum(serialize_all = "kebab-case")]
 pub enum TaskState {
     Active,
-    /// Somebody stopped it for a while.
     Paused,
-    /// Its last slot is behind it.
     Done,
-    /// Somebody ended it.
     Cancelled,
     /// It failed too often; it does not fire until somebody resumes it.
     Failing,
 }
-
-crate::words!(TaskState);
 
 impl TaskState {
     /// Whether somebody may put a task that is in this state into another one. That a task is done
@@ -80,13 +72,11 @@ impl TaskState {
     }
 }
 
-/// How far one slot of a task has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
 #[strum(serialize_all = "kebab-case")]
 pub enum FireState {
     /// Written down, not yet with the session.
     Fired,
-    /// The session has it.
     Running,
     Ok,
     Failed,
@@ -94,7 +84,7 @@ pub enum FireState {
     Skipped,
 }
 
-crate::words!(FireState);
+crate::words!(TaskState, FireState);
 
 /// What is done about slots that came while nobody looked: the machine was off or asleep.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -149,7 +139,6 @@ pub struct TaskRun {
     pub missed: u32,
     /// Runs first and decides whether the model is asked.
     pub script: Option<String>,
-    /// What the script found, as JSON.
     pub found: Option<String>,
 }
 

@@ -1,8 +1,8 @@
 //! All that people read in chats, and what `nanoclaw why` tells: a file for each concern, a function or a constant for
 //! each sentence. To find one, search this folder for its words; a new one goes to the file of its concern.
 //!
-//! Nothing here decides what is said when. Elsewhere are errors, `--help`, what operations answer, the reasons that rows
-//! keep, and what only models read.
+//! Nothing here decides what is said when. Elsewhere are errors, refusals of a command, labels of buttons, `--help`, what
+//! operations answer, the reasons that rows keep, and what only models read.
 
 pub mod access;
 pub mod approval;

@@ -45,7 +45,6 @@ pub trait Clock: fmt::Debug + Send + Sync {
     fn now(&self) -> Timestamp;
 }
 
-/// The wall clock of this machine.
 #[derive(Debug)]
 pub struct SystemClock;
 

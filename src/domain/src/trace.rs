@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 use crate::cost::Cost;
 use crate::delivery::by_hand::{HostKey, Standing};
 use crate::message::{Body, InboundKind, Outcome};
+use crate::session::Launches;
 use crate::time::Timestamp;
 use crate::waits::ProviderWait;
 use crate::{Incarnation, MessageSeq, SessionId};
 
-/// What let a message in: a stable word and what it is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rule {
     /// `trigger`, `direct`, `mention`, `sticky`, `pattern` or `context` from the router;
@@ -19,7 +19,6 @@ pub struct Rule {
     pub detail: String,
 }
 
-/// A message and all that followed, as far as it was kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
     pub message: Asked,
@@ -29,12 +28,10 @@ pub struct Facts {
     pub parts: Vec<Sent>,
     pub files: Vec<Fetching>,
     pub questions: Vec<Question>,
-    /// What the turn cost that it began, by the program's word.
     pub cost: Option<Cost>,
     pub context: TraceContext,
 }
 
-/// The message itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked {
     pub session: SessionId,
@@ -44,12 +41,10 @@ pub struct Asked {
     pub body: Body,
     /// `channel:id`.
     pub handle: String,
-    /// As people know it.
     pub chat: String,
     pub platform_id: String,
     pub received_at: Timestamp,
     pub rule: Option<Rule>,
-    /// Somebody was asked about its sender or chat first.
     pub approval: Option<Approval>,
     pub end: Option<End>,
     /// Containers that ended with it in hand, since it was last given a chance.
@@ -60,7 +55,6 @@ pub struct Asked {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Approval {
     pub question: i64,
-    /// Who answered, by name where that is known.
     pub by: String,
 }
 
@@ -78,22 +72,18 @@ pub struct Taker {
     /// `None` when the host does not know of it; then it is the program's word alone.
     pub started_at: Option<Timestamp>,
     pub ended_at: Option<Timestamp>,
-    /// How it ended.
     pub reason: String,
     /// The program's word.
     pub claimed_at: Timestamp,
 }
 
-/// A tool that was used, in the words of the program in the container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tool {
     pub name: String,
     pub started_at: Timestamp,
-    /// When it ended and whether it went well.
     pub end: Option<(Timestamp, bool)>,
 }
 
-/// A part of an outgoing message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sent {
     pub key: HostKey,
@@ -118,13 +108,11 @@ pub struct Sent {
 }
 
 impl Sent {
-    /// When it was delivered.
     pub fn sent_at(&self) -> Option<Timestamp> {
         (self.standing == Standing::Sent).then_some(self.changed_at)
     }
 }
 
-/// A file that came with the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fetching {
     pub name: String,
@@ -138,7 +126,6 @@ pub struct Fetching {
 /// Something that the agent asked of the host or of a person for this message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
-    /// In the central database, once somebody was asked.
     pub id: Option<i64>,
     /// Of a change, not for a person to choose.
     pub is_change: bool,
@@ -146,18 +133,16 @@ pub struct Question {
     pub answered: bool,
 }
 
-/// What is true beside the message, at the time of asking.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TraceContext {
     pub now: Timestamp,
     pub host_runs: bool,
     /// The running host's word for the container of the session, and why it stands as it does.
     pub container: Option<(String, String)>,
-    /// Bad starts in a row, and when the last one ended.
-    pub bad_starts: u32,
-    pub last_bad_end: Option<Timestamp>,
+    pub launches: Launches,
+    /// Why the last bad one ended.
     pub last_bad_reason: String,
-    /// Who stopped the agent, if a stop holds, and what `nanoclaw resume` has to name.
+    /// Who stopped the agent, if a stop holds, and what `nanoclaw agents resume` has to name.
     pub stopped: Option<(String, String)>,
     /// The wait for the model that holds up the session.
     pub wait: Option<ProviderWait>,

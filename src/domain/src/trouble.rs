@@ -3,16 +3,12 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Why a container ended badly or did not start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Trouble {
     NoImage,
-    /// The agent was removed.
     NoAgent,
-    /// It could not be started.
     NoStart,
-    /// One of its folders on the host is missing or closed.
     NoFolder,
     /// It took more memory than this.
     OutOfMemory {
@@ -27,11 +23,9 @@ pub enum Trouble {
         /// What it ran, if it said so.
         tool: Option<String>,
     },
-    /// It did not pick up messages.
     Deaf,
     /// It wrote what no runner writes.
     Damaged,
-    /// It exited.
     Ended,
 }
 

@@ -22,15 +22,12 @@ const WORTH_TELLING: Duration = Duration::from_secs(60 * 60);
 /// The shortest time between two waits that a chat is told of. The agent may forge any number.
 const TELL_EVERY: Duration = Duration::from_secs(5 * 60);
 
-/// What a message waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[derive(IntoStaticStr, EnumString, VariantArray)]
 #[strum(serialize_all = "kebab-case")]
 #[serde(rename_all = "lowercase")]
 pub enum WaitClass {
-    /// The account's limit is reached; often with a time at which it resets.
     Limit,
-    /// The account has no credit left.
     Billing,
     Overloaded,
     /// The model cannot be reached, or fails.
@@ -39,11 +36,9 @@ pub enum WaitClass {
 
 crate::words!(WaitClass);
 
-/// A wait, as it lies on disk with its message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProviderWait {
     pub class: WaitClass,
-    /// When it was set.
     pub since: Timestamp,
     pub until: Timestamp,
     /// Waits for the same reason in a row, this one included.
@@ -53,8 +48,7 @@ pub struct ProviderWait {
 }
 
 impl ProviderWait {
-    /// Whether the message may be retried. A clock that was set back makes nobody wait for
-    /// longer than was meant.
+    /// A clock that was set back makes nobody wait for longer than was meant.
     pub fn is_over(&self, now: Timestamp) -> bool {
         self.until.is_due(now, self.until.since(self.since) + DRIFT)
     }
@@ -65,7 +59,6 @@ impl ProviderWait {
 pub struct ToldWait {
     pub class: WaitClass,
     pub until: Timestamp,
-    /// When it was told.
     pub at: Timestamp,
 }
 

@@ -1,11 +1,11 @@
 //! Closed sets of words: what the databases, the command line and JSON call the variants of an enum.
 //! Also the JSON of values that are written as text ([`as_text!`]).
 
-/// Gives an enum its words, from what strum derives for it (`IntoStaticStr`, `EnumString`,
+/// Gives enums their words, from what strum derives for them (`IntoStaticStr`, `EnumString`,
 /// `VariantArray`): `ALL`, `as_str` and `parse`.
 #[macro_export]
 macro_rules! words {
-    ($name:ident) => {
+    ($($name:ident),+) => { $(
         impl $name {
             /// Every one, in order.
             pub const ALL: [Self; <Self as strum::VariantArray>::VARIANTS.len()] =
@@ -24,7 +24,7 @@ macro_rules! words {
                 text.parse().ok()
             }
         }
-    };
+    )+ };
 }
 
 /// Gives a type that has `Display` and `parse` its JSON: a text, which is checked when it is read.

@@ -3,15 +3,15 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use actors::admin::protocol::{Request, Response, Status};
 use anyhow::Context;
+use engine::protocol::{Request, Response, Status};
 use store::layout::Layout;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
 use crate::error::{Hint, fail};
-use crate::term;
+use crate::{home, term};
 
 /// A host answers within milliseconds unless it is stuck.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
@@ -19,6 +19,9 @@ const HUNG_UP: &str = "the host hung up";
 const RESTART: &str = "restart it with `nanoclaw restart`";
 
 pub(crate) fn no_host(layout: &Layout) -> anyhow::Error {
+    if !layout.central().is_file() {
+        return home::not_set_up(layout);
+    }
     let home = layout.home().display();
     fail(format!("no host runs on {home}"), "start it with `nanoclaw start`")
 }

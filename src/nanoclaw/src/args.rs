@@ -1,10 +1,10 @@
 //! What can be typed. The options of one command are beside what does it.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
-use domain::AgentName;
 use operations::Operation;
 
 use crate::commands::backup::BackupCommand;
@@ -19,22 +19,31 @@ use crate::commands::settings::{KeepArgs, TimezoneArgs};
 use crate::commands::vault::VaultCommand;
 use crate::commands::why::WhyArgs;
 
+/// The commands as `--help` shows them; those of the last group only in `help --all`.
+const GROUPS: [(&str, &str); 8] = [
+    ("Use", "chat tasks"),
+    ("People", "pair users roles members approvals"),
+    ("Chats and agents", "chats agents destinations panic"),
+    ("Connect", "channels vault"),
+    ("Service", "setup start stop restart status logs doctor"),
+    ("Look", "why history outbox sessions dropped"),
+    ("Data", "backup keep timezone"),
+    ("Expert", "run selftest image completions help version"),
+];
+
 const EXAMPLES: &str = "\
 Examples:
-  nanoclaw setup                      install what is missing, then open a chat
-  nanoclaw chat                       talk to the agent in this terminal
-  nanoclaw chat \"what is in my notes?\"  ask once, print the answer
-  git diff | nanoclaw chat -          send what a program prints
-  nanoclaw vault add anthropic        give the agents a model (asks for the key)
-  nanoclaw channels add telegram      connect a messenger (see `./nanoclaw.sh add telegram`)
-  nanoclaw pair                       make yourself the owner, from your phone
-  nanoclaw wire \"Our family\" --own   give a chat an agent that shares nothing
-  nanoclaw tasks list                 what is scheduled, and what came of it last
-  nanoclaw status                     see what runs and what waits
-  nanoclaw why last                   what became of the last message, step by step
-  nanoclaw outbox list                what could not be delivered yet, and why
-  nanoclaw doctor                     find out what is wrong and how to fix it
+  nanoclaw setup                         install what is missing, then open a chat
+  nanoclaw                               how things are, and what to do next
+  nanoclaw chat what is in my notes      ask once; `nanoclaw chat` alone is a prompt
+  nanoclaw vault add                     give the agents a model (asks for the key)
+  nanoclaw channels add telegram         connect a messenger (see `./nanoclaw.sh add telegram`)
+  nanoclaw pair                          make yourself the owner, from your phone
+  nanoclaw chats connect 3 --own         give a chat an agent that shares nothing
 
+`nanoclaw help --all` lists every command, `nanoclaw help COMMAND` explains one.
+Exit codes: 0 done, 1 refused, 3 the agent asks something, 4 the agent is stopped, 64 wrong usage,
+124 time is up, 130 interrupted.
 All data lies in one directory: ~/.nanoclaw, or what NANOCLAW_HOME or --home says.";
 
 /// Runs coding agents in containers and connects them to your chats.
@@ -47,8 +56,61 @@ pub(crate) struct Args {
     /// Print the result as JSON
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// Do it without asking
+    #[arg(long, short, global = true)]
+    pub(crate) yes: bool,
+    /// Show what a change of chats, agents, people or tasks would do, and change nothing
+    #[arg(long, global = true)]
+    pub(crate) dry_run: bool,
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: Option<Command>,
+}
+
+impl Args {
+    /// What was typed after the program's name; commands have former names, and others that people
+    /// guess.
+    pub(crate) fn read(mut words: Vec<OsString>) -> Result<Self, clap::Error> {
+        operations::renamed(&mut words);
+        words.insert(0, "nanoclaw".into());
+        let args = Self::from_arg_matches(&definition().try_get_matches_from(words)?)?;
+        match args.command {
+            Some(Command::Help { all: false, mut command }) => {
+                command.push("--help".into());
+                Self::read(command)
+            }
+            command => Ok(Self { command, ..args }),
+        }
+    }
+}
+
+/// The definition with the commands in groups; the parser has groups of options alone.
+pub(crate) fn definition() -> clap::Command {
+    let definition = operations::with_guesses(Args::command());
+    let commands = in_groups(&definition, false);
+    definition.help_template(format!(
+        "{{about}}\n\n{{usage-heading}} {{usage}}\n\n{commands}\nOptions:\n{{options}}{{after-help}}"
+    ))
+}
+
+/// The commands, a line each: the usual ones, or all with those of the nouns.
+pub(crate) fn in_groups(definition: &clap::Command, has_all: bool) -> String {
+    let shown = GROUPS.len() - usize::from(!has_all);
+    let mut text = String::new();
+    for (group, names) in &GROUPS[..shown] {
+        text += &format!("{group}:\n");
+        for command in names.split(' ').filter_map(|it| definition.find_subcommand(it)) {
+            let noun = command.get_name();
+            text += &line(noun, command);
+            let verbs = command.get_subcommands().filter(|_| has_all);
+            verbs.for_each(|it| text += &line(&format!("{noun} {}", it.get_name()), it));
+        }
+    }
+    text
+}
+
+fn line(name: &str, command: &clap::Command) -> String {
+    let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+    format!("  {name:<21} {about}\n")
 }
 
 #[derive(Debug, Subcommand)]
@@ -70,44 +132,11 @@ pub(crate) enum Command {
     Stop,
     /// Stop the host and start it again
     Restart,
-    /// Show the running host: actors, channels, sessions, containers, queues
+    /// Show the running host in full: actors, channels, sessions, containers, queues
     Status,
-    /// Stop an agent at once, in all chats, until `resume`
-    #[command(after_help = "\
-Freezes and kills its containers, takes back what is not sent yet, and says what had gone out. It
-stays stopped, also over a restart of the host. New messages are kept and answered after `resume`.
-Works without a running host too. In a chat, `/stop` ends only what is done there.
-
-Examples:
-  nanoclaw stop-agent andy
-  nanoclaw resume andy")]
-    StopAgent { name: AgentName },
-    /// Stop every agent at once, until `resume --all`; asks nothing
-    #[command(after_help = "\
-Like `stop-agent` for all of them. Owners can say `/panic` in a chat.
-
-Examples:
-  nanoclaw panic
-  nanoclaw resume --all")]
-    Panic {
-        /// Changes nothing; it never asks
-        #[arg(long, short)]
-        yes: bool,
-    },
-    /// Let a stopped agent go on, or all
-    #[command(after_help = "\
-What came in meanwhile is answered now. What was set aside by the stop stays so.
-
-Examples:
-  nanoclaw resume andy
-  nanoclaw resume --all     everything, however it was stopped")]
-    Resume {
-        #[arg(required_unless_present = "all")]
-        name: Option<AgentName>,
-        /// Every agent
-        #[arg(long, conflicts_with = "name")]
-        all: bool,
-    },
+    /// Stop every agent at once, until `agents resume --all`; asks nothing (`/panic` in a chat)
+    #[command(alias = "stop-all")]
+    Panic,
     /// Talk to an agent: one MESSAGE, or a prompt without one
     Chat(ChatArgs),
     /// Show the host's log
@@ -150,6 +179,15 @@ Examples:
     /// Build the image that agents run in
     #[command(subcommand)]
     Image(ImageCommand),
+    /// Explain a command, or show all of them
+    Help {
+        /// Every command, in one line
+        #[arg(long)]
+        all: bool,
+        command: Vec<OsString>,
+    },
+    /// Print the version
+    Version,
     /// Print a script that completes commands in a shell
     #[command(after_help = "\
 Examples:
@@ -164,15 +202,9 @@ Examples:
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Examples:
-  nanoclaw setup          every step, asks where it must
-  nanoclaw setup --yes    asks nothing, ends with one round trip through a container
-
-A step that is done already is skipped, so run it again after a failure.")]
+A step that is done already is skipped, so run it again after a failure. With `--yes` it asks nothing and
+ends with one round trip through a container.")]
 pub(crate) struct SetupArgs {
-    /// Ask nothing
-    #[arg(long, short)]
-    pub(crate) yes: bool,
     /// Only these steps, by name
     #[arg(long, hide = true, value_delimiter = ',', value_name = "STEP")]
     pub(crate) only: Vec<crate::setup::Step>,
@@ -193,12 +225,17 @@ pub(crate) struct ImageArgs {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
-    fn the_definition_is_sound() {
-        Args::command().debug_assert();
+    fn the_definition_is_sound_and_every_command_is_in_a_group() {
+        let definition = definition();
+        definition.clone().debug_assert();
+        let mut shown: Vec<&str> = GROUPS.iter().flat_map(|it| it.1.split(' ')).collect();
+        let commands = definition.get_subcommands().filter(|it| !it.is_hide_set());
+        let mut all: Vec<&str> = commands.map(clap::Command::get_name).collect();
+        shown.sort_unstable();
+        all.sort_unstable();
+        assert_eq!(shown, all);
     }
 }

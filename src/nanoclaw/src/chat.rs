@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use channel::cli::frames::{FromClient, ToClient};
 use domain::AgentName;
+use store::ChatRow;
 use store::layout::Layout;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::UnixStream;
@@ -18,7 +19,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::{Instant, sleep};
 
 use crate::error::fail;
-use crate::{admin, lock};
+use crate::{admin, home, lock};
 
 pub(crate) use self::once::{AskEnd, Heard, ask};
 pub(crate) use self::prompt::prompt;
@@ -46,7 +47,6 @@ pub(crate) struct ChatClient {
     shown: HashSet<String>,
 }
 
-/// What happens in a conversation.
 enum ChatEvent {
     /// The host is gone; it is waited for.
     Lost,
@@ -74,9 +74,7 @@ impl ChatClient {
     }
 
     /// The same for the first time: a host that is just starting is waited for.
-    ///
-    /// # Errors
-    /// When no host runs, or its socket is another user's.
+    /// Fails when no host runs, or its socket is another user's.
     async fn reach(&mut self) -> anyhow::Result<()> {
         let began = Instant::now();
         loop {
@@ -135,6 +133,22 @@ impl ChatClient {
         }
     }
 
+    /// Whether the agent of this chat is stopped until somebody resumes it.
+    fn is_stopped(&self) -> anyhow::Result<bool> {
+        if !self.layout.central().is_file() {
+            return Ok(false);
+        }
+        let central = home::central(&self.layout)?;
+        let stops = central.stops()?;
+        let is_here = |it: &ChatRow| it.address.channel == "cli" && it.address.chat == self.chat;
+        let here = central.chats()?.into_iter().find(is_here);
+        let wired = here.map(|it| central.wirings_of(it.id)).transpose()?.unwrap_or_default();
+        let wired = wired.into_iter().map(|it| it.wiring.agent);
+        let mut agents = self.agent.clone().map_or_else(|| wired.collect(), |it| vec![it]);
+        agents.retain(|it| stops.of(it).is_some());
+        Ok(stops.all.is_some() || !agents.is_empty())
+    }
+
     /// What to show of a part; nothing if it was shown before.
     fn fresh(&mut self, key: &str, text: String, repeat: bool) -> Option<String> {
         let is_fresh = self.shown.insert(key.to_owned());
@@ -142,7 +156,6 @@ impl ChatClient {
     }
 }
 
-/// One connection to the host's chat socket.
 #[derive(Debug)]
 struct Wire {
     lines: Lines<BufReader<OwnedReadHalf>>,

@@ -8,6 +8,7 @@ pub(crate) mod history;
 pub(crate) mod image;
 mod operation;
 pub(crate) mod outbox;
+mod overview;
 pub(crate) mod pair;
 mod process;
 mod run;
@@ -20,16 +21,16 @@ pub(crate) mod why;
 
 use std::process::ExitCode;
 
-use clap::CommandFactory;
 use domain::stop::Scope;
 use operations::Output;
+use serde_json::json;
 use store::CentralStore;
 use store::layout::Layout;
 
 pub(crate) use self::chat::{prompt, say};
 pub(crate) use self::process::{Started, start};
 pub(crate) use self::vault::add_model_credential;
-use crate::args::{Args, Command};
+use crate::args::{self, Args, Command};
 use crate::error::fail;
 use crate::{home, install, setup, term};
 
@@ -48,11 +49,14 @@ impl From<Output> for Report {
 }
 
 /// Does what was asked; the code says how it went when that is no error.
-pub(crate) async fn perform(
-    command: Command,
-    json: bool,
-    layout: &Layout,
-) -> anyhow::Result<ExitCode> {
+pub(crate) async fn perform(args: Args, layout: &Layout) -> anyhow::Result<ExitCode> {
+    let Args { json, yes, dry_run, command, .. } = args;
+    let Some(command) = command else {
+        return print(overview::perform(layout).await?.into(), json);
+    };
+    if dry_run && !matches!(&command, Command::Operation(_)) {
+        return Err(fail("this command cannot be tried without doing it", "leave out --dry-run"));
+    }
     let report: Report = match command {
         Command::Setup(_)
         | Command::Keeper
@@ -64,19 +68,19 @@ pub(crate) async fn perform(
         {
             return Err(fail("this command has no result as JSON", "leave out --json"));
         }
-        Command::Setup(args) => return Box::pin(setup::perform(args, layout)).await,
+        Command::Setup(args) => return Box::pin(setup::perform(args, yes, layout)).await,
         Command::Keeper => return run::keep(layout).await,
         Command::Run { detached } => return run::perform(detached, layout).await,
         Command::Chat(args) => return Box::pin(chat::perform(args, layout)).await,
         Command::Logs { follow, lines } => return run::show_log(follow, lines, layout).await,
         Command::Completions { shell } => return completions(shell),
+        Command::Help { .. } => said(args::in_groups(&args::definition(), true)).into(),
+        Command::Version => said(concat!("nanoclaw ", env!("CARGO_PKG_VERSION"))).into(),
         Command::Selftest(args) if args.escape => escape::perform(layout).await?,
         Command::Selftest(args) => match selftest::perform(&args, json)? {},
         Command::Status => status::perform(json, layout).await?,
         Command::Doctor => status::check(layout).await?,
-        Command::StopAgent { name } => stops::stop(&Scope::Agent(name), layout).await?,
-        Command::Panic { yes: _ } => stops::stop(&Scope::All, layout).await?,
-        Command::Resume { name, all: _ } => stops::resume(name, layout).await?.into(),
+        Command::Panic => stops::stop(&Scope::All, layout).await?,
         Command::Outbox(command) => outbox::perform(command, json, layout).await?,
         Command::Why(args) => why::perform(&args, layout).await?.into(),
         Command::History(args) => history::perform(&args, layout)?.into(),
@@ -86,10 +90,12 @@ pub(crate) async fn perform(
             term::note(&process::stop(layout).await?.text);
             process::perform_start(layout).await?.into()
         }
-        Command::Operation(operation) => operation::perform(&operation, layout).await?.into(),
+        Command::Operation(operation) => {
+            operation::perform(&operation, yes, dry_run, layout).await?
+        }
         Command::Channels(command) => channels::perform(command, layout).await?.into(),
-        Command::Pair(args) => pair::perform(&args, json, layout).await?.into(),
-        Command::Vault(command) => vault::perform(command, layout).await?.into(),
+        Command::Pair(args) => pair::perform(&args, json, yes, layout).await?.into(),
+        Command::Vault(command) => vault::perform(command, yes, layout).await?.into(),
         Command::Backup(command) => backup::perform(command, layout).await?.into(),
         Command::Keep(args) => settings::keep(&args, layout)?.into(),
         Command::Timezone(args) => settings::timezone(&args, layout)?.into(),
@@ -111,16 +117,22 @@ fn print(Report { output, has_failed }: Report, as_json: bool) -> anyhow::Result
     Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
+/// A result that is nothing but a text.
+fn said(text: impl Into<String>) -> Output {
+    let text = text.into();
+    Output::new(text.trim_end(), json!({ "text": text.trim_end() }))
+}
+
 fn completions(shell: clap_complete::Shell) -> anyhow::Result<ExitCode> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Args::command(), "nanoclaw", &mut script);
+    clap_complete::generate(shell, &mut args::definition(), "nanoclaw", &mut script);
     term::out_piece(&String::from_utf8(script)?);
     Ok(ExitCode::SUCCESS)
 }
 
-/// The central database, with what every install has.
-fn central(layout: &Layout) -> anyhow::Result<CentralStore> {
-    let central = home::central(layout)?;
+/// The central database, with what every install has; only for a change it is made.
+fn central(layout: &Layout, is_change: bool) -> anyhow::Result<CentralStore> {
+    let central = if is_change { home::make(layout)? } else { home::central(layout)? };
     install::ensure_defaults(&central)?;
     Ok(central)
 }

@@ -4,7 +4,7 @@
 mod data;
 mod running;
 
-pub(crate) use self::data::record_verified;
+pub(crate) use self::data::{has_backup, record_verified};
 use serde::Serialize;
 use store::layout::Layout;
 

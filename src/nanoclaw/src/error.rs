@@ -3,11 +3,23 @@
 use std::error::Error;
 use std::fmt;
 
+/// What the program exits with that could not do what was asked.
+const REFUSED: u8 = 1;
+/// The agent asks something first.
+pub(crate) const ASKS: u8 = 3;
+/// The agent is stopped until somebody resumes it.
+pub(crate) const STOPPED: u8 = 4;
+/// A wrong command line (`EX_USAGE`).
+pub(crate) const USAGE: u8 = 64;
+/// Nothing came in time, as `timeout` exits.
+pub(crate) const TIMEOUT: u8 = 124;
+
 /// An error and what its reader can do. Shows and continues as the error itself.
 #[derive(Debug)]
 pub(crate) struct Hinted {
     error: anyhow::Error,
     hint: String,
+    code: u8,
 }
 
 impl fmt::Display for Hinted {
@@ -34,12 +46,22 @@ impl<T, E: Into<anyhow::Error>> Hint<T> for Result<T, E> {
 }
 
 pub(crate) fn hinted(err: impl Into<anyhow::Error>, hint: impl Into<String>) -> anyhow::Error {
-    Hinted { error: err.into(), hint: hint.into() }.into()
+    Hinted { error: err.into(), hint: hint.into(), code: REFUSED }.into()
 }
 
 /// An error that was found here, with its hint.
 pub(crate) fn fail(what: impl Into<String>, hint: impl Into<String>) -> anyhow::Error {
     hinted(anyhow::Error::msg(what.into()), hint)
+}
+
+/// As [`fail`], and the program exits with `code`.
+pub(crate) fn end(code: u8, what: impl Into<String>, hint: impl Into<String>) -> anyhow::Error {
+    Hinted { error: anyhow::Error::msg(what.into()), hint: hint.into(), code }.into()
+}
+
+/// What the program exits with for an error.
+pub(crate) fn code_of(err: &anyhow::Error) -> u8 {
+    err.chain().find_map(|it| it.downcast_ref::<Hinted>()).map_or(REFUSED, |it| it.code)
 }
 
 /// The hint that is nearest to the reader.

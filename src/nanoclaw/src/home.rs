@@ -56,8 +56,18 @@ pub(crate) fn create(layout: &Layout) -> anyhow::Result<()> {
         .hint("it must belong to you; or choose another one with `--home DIR`")
 }
 
-/// The central database, made with its folder if need be.
+/// For what must not make what it reads.
+pub(crate) fn not_set_up(layout: &Layout) -> anyhow::Error {
+    fail(format!("{} is not set up yet", layout.home().display()), "run `nanoclaw setup`")
+}
+
+/// The central database, if this was set up.
 pub(crate) fn central(layout: &Layout) -> anyhow::Result<store::CentralStore> {
+    if layout.central().is_file() { make(layout) } else { Err(not_set_up(layout)) }
+}
+
+/// The central database, made with its folder if need be.
+pub(crate) fn make(layout: &Layout) -> anyhow::Result<store::CentralStore> {
     create(layout)?;
     Ok(store::CentralStore::open(&layout.central())?)
 }

@@ -4,11 +4,11 @@
 use std::fs::File;
 use std::io::Read;
 
-pub(crate) use actors::host::settings::IMAGE;
-use actors::host::settings::INSTALL;
 use anyhow::Context;
 use domain::AgentName;
 use domain::agent::{AgentGroup, DEFAULT_AGENT};
+pub(crate) use engine::host::settings::IMAGE;
+use engine::host::settings::INSTALL;
 use rustix::process::{getegid, geteuid};
 use sandbox::docker::{DockerOptions, DockerSandbox};
 use schedule::Zone;

@@ -24,15 +24,12 @@ mod term;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::Parser;
 
 use crate::args::Args;
-
-/// What a wrong command line exits with (`EX_USAGE`).
-const USAGE: u8 = 64;
+use crate::error::{USAGE, code_of};
 
 fn main() -> ExitCode {
-    let args = match Args::try_parse() {
+    let args = match Args::read(std::env::args_os().skip(1).collect()) {
         Ok(args) => args,
         Err(asked) => {
             let code = if asked.use_stderr() { USAGE } else { 0 };
@@ -46,20 +43,20 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(err) => {
             term::error(&err);
-            ExitCode::FAILURE
+            ExitCode::from(code_of(&err))
         }
     }
 }
 
-fn start(args: Args) -> anyhow::Result<ExitCode> {
-    let layout = home::find(args.home)?;
+fn start(mut args: Args) -> anyhow::Result<ExitCode> {
+    let layout = home::find(args.home.take())?;
     // One worker: the work is waiting, and a hop between threads costs more than it brings.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()
         .context("the program cannot start its threads")?;
-    let code = runtime.block_on(Box::pin(commands::perform(args.command, args.json, &layout)));
+    let code = runtime.block_on(Box::pin(commands::perform(args, &layout)));
     // A thread that waits for a key press must not keep the program from ending.
     runtime.shutdown_background();
     code

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use actors::host::Credentials;
 use anyhow::Context;
 use async_trait::async_trait;
 use channel::SecretString;
 use domain::SessionId;
 use domain::time::{Clock, SystemClock};
+use engine::host::Credentials;
 use store::layout::Layout;
 use store::{CentralStore, Db, NoGate};
 use vault::keyfile::{KeyFileError, open_or_create};

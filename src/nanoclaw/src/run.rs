@@ -5,13 +5,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actors::container_slots::ContainerSlots;
-use actors::host::{Host, Peers, Policy};
-use actors::stops::StopGate;
+use actors::peers::{LiveHost, Peers};
 use actors::tree::{RootArgs, RootMessage, RootSupervisor};
 use anyhow::Context;
 use domain::plain::chain;
 use domain::time::{Clock, SystemClock};
+use engine::container_slots::ContainerSlots;
+use engine::host::{Hints, Host, Policy};
+use engine::stops::StopGate;
 use ractor::Actor;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sandbox::docker::{DockerOptions, DockerSandbox};
@@ -47,7 +48,7 @@ pub(crate) async fn run(layout: &Layout) -> anyhow::Result<()> {
     set_limits();
     let (host, vault) = wire(layout)?;
     let peers = host.peers.clone();
-    let args = RootArgs { host: Arc::new(host), admin: true };
+    let args = RootArgs { host, admin: true };
     let (root, mut ended) =
         Actor::spawn(None, RootSupervisor, args).await.context("the tree did not start")?;
     info!(version = env!("CARGO_PKG_VERSION"), pid = std::process::id(), "ready");
@@ -69,8 +70,8 @@ pub(crate) async fn run(layout: &Layout) -> anyhow::Result<()> {
     Err(fail("the host failed too often and gave up", "see `nanoclaw logs`"))
 }
 
-fn wire(layout: &Layout) -> anyhow::Result<(Host, Arc<Vault>)> {
-    let central = crate::home::central(layout)?;
+fn wire(layout: &Layout) -> anyhow::Result<(Arc<LiveHost>, Arc<Vault>)> {
+    let central = crate::home::make(layout)?;
     let (install, _added) = crate::install::ensure_defaults(&central)?;
     let stops = StopGate::new(central.stops()?);
     drop(central);
@@ -97,9 +98,10 @@ fn wire(layout: &Layout) -> anyhow::Result<(Host, Arc<Vault>)> {
         stops,
         policy: Policy::default(),
         container_user: rustix::process::geteuid().is_root().then_some(user),
-        peers,
+        actors: Arc::new(peers.clone()),
+        hints: Hints::default(),
     };
-    Ok((host, vault))
+    Ok((LiveHost::new(host, peers), vault))
 }
 
 /// Asks the kernel for enough open files, and for no memory image of the host on disk or for other

@@ -32,7 +32,6 @@ const ROUND_TRIP_MAX: Duration = Duration::from_secs(120);
 /// What of a line of progress fits beside its step's name.
 const DOING_CHARS: usize = 50;
 
-/// What the steps share.
 #[derive(Debug)]
 pub(crate) struct Setup<'a> {
     layout: &'a Layout,
@@ -41,11 +40,15 @@ pub(crate) struct Setup<'a> {
     log_path: PathBuf,
     /// Somebody can be asked.
     is_interactive: bool,
-    /// Of the present step, as `[1/8] data directory`.
+    /// Of the present step, as `[1/7] data directory`.
     label: String,
 }
 
-pub(crate) async fn perform(args: SetupArgs, layout: &Layout) -> anyhow::Result<ExitCode> {
+pub(crate) async fn perform(
+    args: SetupArgs,
+    yes: bool,
+    layout: &Layout,
+) -> anyhow::Result<ExitCode> {
     // Before all else, since the log lies in it.
     home::create(layout)?;
     let log_path = layout.logs().join("setup.log");
@@ -54,7 +57,7 @@ pub(crate) async fn perform(args: SetupArgs, layout: &Layout) -> anyhow::Result<
         engine: Engine::new(None),
         log: logfile::begin(&log_path)?,
         log_path,
-        is_interactive: !args.yes && term::is_interactive(),
+        is_interactive: !yes && term::is_interactive(),
         label: String::new(),
     };
     let is_whole = args.only.is_empty();
@@ -114,7 +117,7 @@ impl Setup<'_> {
         term::error(err);
         term::note(&format!("its log is {log}; run the setup again to go on from this step"));
         if self.is_interactive
-            && let Some(claude) = engine::find("claude")
+            && let Some(claude) = sandbox::image::find("claude")
             && term::confirm("Claude Code is on this machine. Hand the failure over to it?")
         {
             let home = self.layout.home().display();
@@ -130,7 +133,6 @@ impl Setup<'_> {
         Ok(ExitCode::FAILURE)
     }
 
-    /// The first words with the agent.
     async fn welcome(&self) -> anyhow::Result<()> {
         if self.is_interactive {
             let mut client = ChatClient::new(self.layout, None, None);

@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use domain::AgentName;
 use domain::agent::{AdminScope, AgentGroup, MODEL_CREDENTIAL};
 use domain::engage::trigger_of;
+use domain::stop::Scope;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{CentralStore, ChatRow, StoreError};
@@ -11,7 +12,9 @@ use store::{CentralStore, ChatRow, StoreError};
 use crate::heartbeat;
 use crate::heartbeat::HeartbeatArgs;
 use crate::values::{self, CpuMilli, ProviderChoice};
-use crate::{Command, Context, Output, Result, View, beyond, label, mine, refused, shown};
+use crate::{
+    Command, Context, OperationError, Output, Result, View, beyond, label, mine, refused, shown,
+};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -69,7 +72,6 @@ Examples:
   nanoclaw agents set andy --provider demo       no model
   nanoclaw agents set andy --memory 4096 --cpus 1.5
   nanoclaw agents set andy --trigger 'hey andy'  what it answers to in a group
-  nanoclaw agents set andy --admin-scope none    it may not even ask to change anything
   nanoclaw agents set andy --model ''            back to the default")]
     Set {
         /// Its name
@@ -84,6 +86,32 @@ Examples:
         /// Its name
         name: AgentName,
     },
+    /// Stop an agent at once, in all chats, until `resume`
+    #[command(after_help = "\
+Freezes and kills its containers, takes back what is not sent yet, and says what had gone out. It
+stays stopped, also over a restart of the host. New messages are kept and answered after `resume`.
+Works without a running host too. In a chat, `/stop` ends only what is done there.
+Undo it with `nanoclaw agents resume NAME`.")]
+    Stop(StopArgs),
+    /// Let a stopped agent go on: what came in meanwhile is answered, what was set aside stays so
+    Resume(StopArgs),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Args, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StopArgs {
+    /// Its name
+    #[arg(required_unless_present = "all")]
+    pub name: Option<AgentName>,
+    /// Every agent
+    #[arg(long, conflicts_with = "name")]
+    pub all: bool,
+}
+
+impl StopArgs {
+    pub fn scope(&self) -> Scope {
+        self.name.clone().map_or(Scope::All, Scope::Agent)
+    }
 }
 
 impl Command for AgentsOperation {
@@ -92,6 +120,7 @@ impl Command for AgentsOperation {
             Self::List | Self::Show { .. } => false,
             Self::Heartbeat(args) => args.is_change(),
             Self::Add { .. } | Self::Set { .. } | Self::Remove { .. } => true,
+            Self::Stop(_) | Self::Resume(_) => true,
         }
     }
 
@@ -104,9 +133,10 @@ impl Command for AgentsOperation {
                 mine(Some(name), view)
             }
             Self::Set { .. } => Err(beyond("widen its own scope", view)),
+            Self::Stop(_) | Self::Resume(_) => Err(by_people()),
             Self::Add { .. } => Err(refused(
                 "this agent cannot add agents without a chat",
-                "ask for one of a chat that it is in: `wire CHAT --own NAME`",
+                "ask for one of a chat that it is in: `chats connect CHAT --own NAME`",
             )),
         }
     }
@@ -114,6 +144,7 @@ impl Command for AgentsOperation {
     fn prepare(&mut self, _store: &CentralStore, view: &View, host: &View) -> Result<String> {
         Ok(match self {
             Self::List | Self::Show { .. } => String::new(),
+            Self::Stop(_) | Self::Resume(_) => return Err(by_people()),
             Self::Add { name, settings } => {
                 let new = format!(
                     "The agent `{name}` is added, with a workspace and a memory of its own. If there \
@@ -155,6 +186,7 @@ impl Command for AgentsOperation {
             Self::Add { name, settings } => add(name, settings, store),
             Self::Set { name, settings } => set(view.agent(name)?, settings, store),
             Self::Heartbeat(args) => heartbeat::perform(args, context),
+            Self::Stop(_) | Self::Resume(_) => Err(by_people()),
             Self::Remove { name } => {
                 let name = &view.agent(name)?.name;
                 if store.agents()?.len() == 1 {
@@ -172,6 +204,14 @@ impl Command for AgentsOperation {
             }
         }
     }
+}
+
+/// The program itself does it, since it takes more than a change of what is stored.
+fn by_people() -> OperationError {
+    refused(
+        "agents are stopped and resumed by people alone",
+        "they say `/stop`, `/panic` and `/resume` in a chat, or `nanoclaw agents stop NAME`",
+    )
 }
 
 fn add(name: &AgentName, settings: &AgentSettings, store: &CentralStore) -> Result {

@@ -29,9 +29,6 @@ pub enum ApprovalsOperation {
         id: String,
         /// One of the answers that `approvals show` lists
         answer: String,
-        /// Share an agent without being asked
-        #[arg(long, short)]
-        yes: bool,
     },
 }
 
@@ -75,7 +72,7 @@ impl Command for ApprovalsOperation {
                 let hint = format!("answer with `nanoclaw approvals answer {} ANSWER`", row.id);
                 Ok(if is_open { output.hint(hint) } else { output })
             }
-            Self::Answer { id, answer, .. } => {
+            Self::Answer { id, answer } => {
                 let row = find(id, context.store, view)?;
                 let Opt { value, label } = &row.question.options[option(&row, answer)?];
                 let by = context.caller.text();
@@ -96,7 +93,7 @@ impl Command for ApprovalsOperation {
 /// other operation and answer. Fails when there is no such question.
 pub fn shares(operation: &Operation, store: &CentralStore) -> Result<Option<String>> {
     let Operation::Approvals(family) = operation else { return Ok(None) };
-    let ApprovalsOperation::Answer { id, answer, .. } = &family.operation else { return Ok(None) };
+    let ApprovalsOperation::Answer { id, answer } = &family.operation else { return Ok(None) };
     let view = &View::new(store, &Caller::Host)?;
     let row = find(id, store, view)?;
     let chat = row.question.chat.and_then(|it| view.chat_by_id(it));

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use store::{CentralStore, ChatRow, Wired};
 
 use crate::values;
-use crate::{CHAT, Command, Context, Output, Result, View, beyond, instant, refused};
+use crate::wire::{ConnectArgs, DisconnectArgs};
+use crate::{CHAT, Command, Context, Output, Result, View, beyond, instant, mine, refused};
 
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -40,6 +41,10 @@ Examples:
         #[arg(long)]
         undeny: bool,
     },
+    /// Connect a chat to an agent, or change how
+    Connect(ConnectArgs),
+    /// Disconnect a chat from an agent
+    Disconnect(DisconnectArgs),
 }
 
 impl Command for ChatsOperation {
@@ -54,11 +59,18 @@ impl Command for ChatsOperation {
                 Err(beyond("change a chat that other agents are in too", view))
             }
             Self::List | Self::Show { .. } | Self::Set { .. } => Ok(()),
+            Self::Connect(ConnectArgs { agent, .. })
+            | Self::Disconnect(DisconnectArgs { agent, .. }) => mine(agent.as_ref(), view),
         }
     }
 
-    fn prepare(&mut self, _store: &CentralStore, view: &View, host: &View) -> Result<String> {
-        let Self::Set { chat, policy, deny, undeny } = self else { return Ok(String::new()) };
+    fn prepare(&mut self, store: &CentralStore, view: &View, host: &View) -> Result<String> {
+        let (chat, policy, deny, undeny) = match self {
+            Self::List | Self::Show { .. } => return Ok(String::new()),
+            Self::Connect(args) => return args.prepare(store, view, host),
+            Self::Disconnect(args) => return args.prepare(view, host),
+            Self::Set { chat, policy, deny, undeny } => (chat, policy, deny, undeny),
+        };
         let policy = policy.map(|it| format!("people whom nobody knows are {}", unknown_users(it)));
         let deny = deny.then(|| "everything in it is ignored".to_owned());
         let undeny = undeny.then(|| "it is listened to again".to_owned());
@@ -80,7 +92,7 @@ impl Command for ChatsOperation {
                 let open = view.chats.iter().find(is_open).filter(|_| view.own.is_none());
                 Ok(match open {
                     Some(chat) => output.hint(format!(
-                        "{} is connected to nobody; `nanoclaw wire {} --own` gives it an agent",
+                        "{} is connected to nobody; `nanoclaw chats connect {} --own` gives it an agent",
                         view.label(chat),
                         chat.id
                     )),
@@ -88,6 +100,8 @@ impl Command for ChatsOperation {
                 })
             }
             Self::Show { chat } => show(view.chat(chat)?, context.store, view),
+            Self::Connect(args) => args.run(context),
+            Self::Disconnect(args) => args.run(context),
             Self::Set { chat, policy, deny, undeny } => {
                 let (store, chat) = (&*context.store, view.chat(chat)?);
                 let denied = (*deny || *undeny).then_some(*deny);

@@ -244,7 +244,8 @@ impl View {
             Err(handle) => {
                 let id = store.add_person(&handle, "", now)?;
                 let handles = vec![handle];
-                Ok(PersonRow { id, name: String::new(), handles, created_at: now })
+                let name = String::new();
+                Ok(PersonRow { id, name, created_at: now, zone: None, quiet: None, handles })
             }
         }
     }

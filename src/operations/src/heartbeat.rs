@@ -27,7 +27,6 @@ answers NOTHING, and nobody hears of it. Outside of the active hours nothing is 
 Examples:
   nanoclaw agents heartbeat andy every 30m --hours 8:00-22:00
   nanoclaw agents heartbeat andy every 2h --prompt 'See whether the build is broken.'
-  nanoclaw agents heartbeat andy                  show it
   nanoclaw agents heartbeat andy off")]
 pub struct HeartbeatArgs {
     /// The agent's name
@@ -187,7 +186,7 @@ fn place<'a>(agent: &AgentName, args: &HeartbeatArgs, view: &'a View) -> Result<
         if chats.contains(&chat) {
             return Ok(chat);
         }
-        let hint = format!("connect it first: `nanoclaw wire {} {agent}`", chat.id);
+        let hint = format!("connect it first: `nanoclaw chats connect {} {agent}`", chat.id);
         return Err(refused(format!("{agent} is not in {}", view.label(chat)), hint));
     }
     chats.retain(|it| !it.is_group);

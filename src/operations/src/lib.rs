@@ -28,7 +28,7 @@ mod tasks;
 mod values;
 mod wire;
 
-pub use crate::agents::{AgentSettings, AgentsOperation, Machine};
+pub use crate::agents::{AgentSettings, AgentsOperation, Machine, StopArgs};
 pub use crate::approvals::{ApprovalsOperation, shares};
 pub use crate::caller::{Asker, Caller, check};
 pub use crate::chats::ChatsOperation;
@@ -36,14 +36,16 @@ pub use crate::destinations::DestinationsOperation;
 pub use crate::dropped::DroppedOperation;
 pub use crate::find::find_chat;
 pub use crate::heartbeat::HeartbeatArgs;
-pub use crate::line::parse_line;
+pub use crate::line::{parse_line, renamed, with_guesses};
 pub use crate::operation::{Family, Operation};
 pub use crate::output::{OperationError, Output, Result, instant, table};
 pub use crate::people::UsersOperation;
 pub use crate::roles::{MemberArgs, MembersOperation, RoleArgs, RolesOperation};
 pub use crate::sessions::SessionsOperation;
-pub use crate::tasks::operation::{AddArgs, EditArgs, PreviewArgs, TaskName, TasksOperation};
-pub use crate::wire::{ContextChoice, UnwireArgs, When, WireArgs};
+pub use crate::tasks::operation::{AddArgs, PreviewArgs, SetArgs, TaskName, TasksOperation};
+pub use crate::wire::{ConnectArgs, ContextChoice, DisconnectArgs, When};
+
+use std::convert::Infallible;
 
 use domain::AgentName;
 use domain::time::Timestamp;
@@ -76,7 +78,9 @@ pub fn prepare(operation: &Operation, store: &CentralStore, caller: &Caller) -> 
     let mut operation = operation.clone();
     let (view, host) = (View::new(store, caller)?, View::new(store, &Caller::Host)?);
     let text = operation.command_mut().prepare(store, &view, &host)?;
-    let makes_another = matches!(&operation, Operation::Wire(args) if args.own.is_some());
+    let makes_another = matches!(&operation, Operation::Chats(Family {
+        operation: ChatsOperation::Connect(args), ..
+    }) if args.own.is_some());
     let concerns = caller.own().filter(|_| !makes_another).cloned();
     Ok(Prepared { operation, text, concerns })
 }
@@ -94,7 +98,8 @@ pub fn perform(
     let run = |store: &mut CentralStore| {
         check(operation, store, caller)?;
         let view = &View::new(store, caller)?;
-        operation.command().run(&mut Context { store, view, caller, now })
+        let output = operation.command().run(&mut Context { store, view, caller, now })?;
+        Ok(output.in_zone(&store.zone_for(None)?))
     };
     // An answer is an event of its own.
     if !operation.is_change() || matches!(operation, Operation::Approvals(_)) {
@@ -108,6 +113,27 @@ pub fn perform(
         }
         Ok(out)
     })
+}
+
+/// What an operation would come to, told in plain words where it has any. Nothing is changed.
+///
+/// # Errors
+/// As for [`perform`].
+pub fn rehearse(
+    operation: &Operation,
+    store: &mut CentralStore,
+    caller: &Caller,
+    now: Timestamp,
+) -> Result {
+    let told = prepare(operation, store, caller)?.text;
+    let mut rehearsed = None;
+    let Err(end) = store.whole::<Infallible, _>("a rehearsal", |store| {
+        rehearsed = Some(perform(operation, store, caller, now)?);
+        Err(refused("nothing was changed", "leave out `--dry-run`"))
+    });
+    let output = rehearsed.ok_or(end)?;
+    let text = if told.is_empty() { output.text } else { told };
+    Ok(Output::new(text, output.json).hint("nothing was changed; leave out `--dry-run` to do it"))
 }
 
 /// A change as the history keeps it: without the text of a script, which may hold a secret.

@@ -1,9 +1,10 @@
 //! An operation as it is written: in one line, as an agent and people write and read it, and in JSON,
 //! as it is stored.
 
+use std::ffi::OsString;
 use std::fmt;
 
-use clap::{Command, CommandFactory, Parser};
+use clap::{Command, CommandFactory, FromArgMatches, Parser};
 use domain::plain::shell_word;
 use serde_json::{Map, Value};
 
@@ -37,8 +38,80 @@ pub fn parse_line(line: &str) -> Result<Operation, String> {
     if words.first().is_some_and(|it| it == "nanoclaw") {
         words.remove(0);
     }
-    let read = Line::try_parse_from(words);
+    let mut words = words.into_iter().map(OsString::from).collect();
+    renamed(&mut words);
+    let read = with_guesses(Line::command()).try_get_matches_from(words);
+    let read = read.and_then(|it| Line::from_arg_matches(&it));
     read.map(|it| it.operation).map_err(|err| err.to_string().trim_end().to_owned())
+}
+
+/// Commands of an earlier version, and what they are now; they work for one release.
+const FORMER: [(&str, &str); 4] = [
+    ("wire", "chats connect"),
+    ("unwire", "chats disconnect"),
+    ("stop-agent", "agents stop"),
+    ("resume", "agents resume"),
+];
+/// Former commands of `users`, which showed a setting or set it, and its option.
+const FORMER_SETTINGS: [(&str, &str); 3] =
+    [("rename", "--name="), ("timezone", "--timezone="), ("quiet", "--quiet=")];
+
+/// Puts present commands in the place of former ones.
+pub fn renamed(words: &mut Vec<OsString>) {
+    let is_option = |it: &OsString| it != "-" && it.as_encoded_bytes().starts_with(b"-");
+    let mut at = 0;
+    while words.get(at).is_some_and(is_option) {
+        at += if words[at] == "--home" { 2 } else { 1 };
+    }
+    let Some(noun) = words.get(at) else { return };
+    if let Some((_, now)) = FORMER.iter().find(|it| noun == it.0) {
+        words.splice(at..=at, now.split(' ').map(OsString::from));
+        return;
+    }
+    let setting = words.get(at + 1).filter(|_| noun == "users");
+    let option = |verb| FORMER_SETTINGS.iter().find(|it| verb == it.0).map(|it| it.1);
+    let Some(option) = setting.and_then(option) else { return };
+    let value = (at + 2..words.len()).filter(|it| !is_option(&words[*it])).nth(1);
+    words[at + 1] = if value.is_some() { "set" } else { "show" }.into();
+    if let Some(value) = value {
+        let mut said = OsString::from(option);
+        said.push(&words[value]);
+        words[value] = said;
+    }
+}
+
+/// What people type for names of commands.
+const GUESSES: [(&str, &str); 20] = [
+    ("list", "ls"),
+    ("show", "get info"),
+    ("add", "new create grant"),
+    ("create", "new add make"),
+    ("set", "edit update change"),
+    ("remove", "rm delete del cancel revoke drop"),
+    ("agents", "agent"),
+    ("approvals", "approval requests request"),
+    ("backup", "backups"),
+    ("channels", "channel"),
+    ("destinations", "destination"),
+    ("doctor", "check"),
+    ("dropped", "ignored"),
+    ("logs", "log"),
+    ("members", "member"),
+    ("roles", "role"),
+    ("sessions", "session"),
+    ("tasks", "task"),
+    ("users", "user people person"),
+    ("vault", "model models"),
+];
+
+/// Gives every command the names that people guess for it.
+pub fn with_guesses(mut command: Command) -> Command {
+    for sub in command.get_subcommands_mut() {
+        let named = with_guesses(std::mem::take(sub));
+        let guesses = GUESSES.iter().find(|it| it.0 == named.get_name()).map_or("", |it| it.1);
+        *sub = named.aliases(guesses.split_whitespace());
+    }
+    command
 }
 
 /// Splits at white space; quotes keep it together, a backslash takes the next character as it is,
@@ -174,23 +247,21 @@ mod tests {
     #[test]
     fn an_operation_is_read_and_a_wrong_one_is_explained() {
         assert!(matches!(parse_line("nanoclaw chats list"), Ok(Operation::Chats(_))));
-        assert!(matches!(parse_line("wire 3 andy --engage sticky"), Ok(Operation::Wire(_))));
+        assert!(matches!(parse_line("wire 3 andy --engage sticky"), Ok(Operation::Chats(_))));
         assert!(parse_line("fly").unwrap_err().contains("unrecognized subcommand"));
         assert!(parse_line("").unwrap_err().contains("Usage"));
-        assert!(parse_line("roles grant x king").unwrap_err().contains("owner"));
-        assert!(parse_line("wire --help").unwrap_err().contains("--same-conversation"));
+        assert!(parse_line("roles add x king").unwrap_err().contains("owner"));
+        assert!(parse_line("chats connect --help").unwrap_err().contains("--same-conversation"));
         assert!(parse_line(&"x".repeat(5_000)).unwrap_err().contains("too long"));
     }
 
     #[test]
     fn the_definition_is_sound_and_its_help_names_every_operation() {
-        Line::command().debug_assert();
+        with_guesses(Line::command()).debug_assert();
         let text = parse_line("--help").unwrap_err();
-        for operation in
-            ["chats", "wire", "unwire", "agents", "users", "roles", "members", "dropped"]
-        {
+        for operation in ["chats", "agents", "users", "roles", "members", "dropped"] {
             assert!(text.contains(operation), "{operation} is missing in\n{text}");
         }
-        assert!(parse_line("help roles grant").unwrap_err().contains("--agent"));
+        assert!(parse_line("help roles add").unwrap_err().contains("--agent"));
     }
 }

@@ -1,4 +1,4 @@
-//! The operations, each family of them or one that stands alone, and what each knows of itself.
+//! The operations, in families, and what each knows of itself.
 
 use std::fmt::Debug;
 
@@ -10,20 +10,16 @@ use store::CentralStore;
 use crate::{
     AgentsOperation, ApprovalsOperation, Caller, ChatsOperation, DestinationsOperation,
     DroppedOperation, MembersOperation, Result, RolesOperation, SessionsOperation, TasksOperation,
-    UnwireArgs, UsersOperation, View, WireArgs,
+    UsersOperation, View,
 };
 
 /// Something that can be administered.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Operation {
-    /// Show chats, and set whom they let in
+    /// Connect chats to agents, and set whom they let in
     Chats(Family<ChatsOperation>),
-    /// Connect a chat to an agent, or change how
-    Wire(WireArgs),
-    /// Disconnect a chat from an agent
-    Unwire(UnwireArgs),
-    /// List, add, change and remove agents
+    /// Add, change, stop and remove agents
     Agents(Family<AgentsOperation>),
     /// People, and how platforms name them
     Users(Family<UsersOperation>),
@@ -57,22 +53,20 @@ pub struct Family<T: Subcommand> {
 pub(crate) const CHAT: &str = "Its number, `channel:chat`, or its title where that is unique";
 pub(crate) const USER: &str = "A number like p1, `channel:id`, or a name that is unique";
 
-/// An expression for each kind of operation: for families, and for those that stand alone.
+/// An expression for each family of operations.
 macro_rules! each {
-    ($operation:expr, $args:ident => $family:expr, $alone:expr) => {
+    ($operation:expr, $family:ident => $value:expr) => {
         match $operation {
-            Operation::Chats($args) => $family,
-            Operation::Wire($args) => $alone,
-            Operation::Unwire($args) => $alone,
-            Operation::Agents($args) => $family,
-            Operation::Users($args) => $family,
-            Operation::Roles($args) => $family,
-            Operation::Members($args) => $family,
-            Operation::Destinations($args) => $family,
-            Operation::Sessions($args) => $family,
-            Operation::Approvals($args) => $family,
-            Operation::Dropped($args) => $family,
-            Operation::Tasks($args) => $family,
+            Operation::Chats($family) => $value,
+            Operation::Agents($family) => $value,
+            Operation::Users($family) => $value,
+            Operation::Roles($family) => $value,
+            Operation::Members($family) => $value,
+            Operation::Destinations($family) => $value,
+            Operation::Sessions($family) => $value,
+            Operation::Approvals($family) => $value,
+            Operation::Dropped($family) => $value,
+            Operation::Tasks($family) => $value,
         }
     };
 }
@@ -85,15 +79,15 @@ impl Operation {
 
     /// Whether the result is wanted for a program.
     pub fn wants_json(&self) -> bool {
-        each!(self, args => args.json, args.json)
+        each!(self, family => family.json)
     }
 
     pub(crate) fn command(&self) -> &dyn Command {
-        each!(self, args => &args.operation, args)
+        each!(self, family => &family.operation)
     }
 
     pub(crate) fn command_mut(&mut self) -> &mut dyn Command {
-        each!(self, args => &mut args.operation, args)
+        each!(self, family => &mut family.operation)
     }
 }
 

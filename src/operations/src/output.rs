@@ -5,6 +5,7 @@ use std::fmt::Display;
 use chrono::DateTime;
 use domain::plain::{cut, one_line};
 use domain::time::Timestamp;
+use schedule::{Zone, local};
 use serde_json::Value;
 use store::StoreError;
 
@@ -40,6 +41,20 @@ impl Output {
         let row = |key: &str| vec![label(key), shown(&json, key)];
         let rows: Vec<Vec<String>> = keys.split(' ').map(row).collect();
         Self::new(table(&rows), json)
+    }
+
+    /// People read the instants of `json` on the clock of this zone.
+    pub fn in_zone(mut self, zone: &Zone) -> Self {
+        let one = std::slice::from_ref(&self.json);
+        let fields = self.json.as_array().map_or(one, Vec::as_slice).iter();
+        for (key, value) in fields.filter_map(Value::as_object).flatten() {
+            let text = value.as_str().filter(|_| key.ends_with("_at")).unwrap_or_default();
+            if let Ok(at) = DateTime::parse_from_rfc3339(text) {
+                let at = Timestamp(at.timestamp_millis());
+                self.text = self.text.replace(text, &local(at, zone));
+            }
+        }
+        self
     }
 
     /// All of it in one text: as JSON, or for people with the hint.
@@ -150,7 +165,7 @@ pub(crate) fn joined(names: impl IntoIterator<Item = impl ToString>) -> String {
     if all.is_empty() { "-".to_owned() } else { all.join(", ") }
 }
 
-/// An instant as people and programs read it, in UTC.
+/// An instant as programs read it, in UTC.
 pub fn instant(at: Timestamp) -> String {
     let at = DateTime::from_timestamp_millis(at.0).unwrap_or_default();
     at.format("%Y-%m-%dT%H:%M:%SZ").to_string()
@@ -159,6 +174,15 @@ pub fn instant(at: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn people_read_times_in_their_zone_and_programs_in_utc() {
+        let row = serde_json::json!({ "name": "x", "asked_at": instant(Timestamp(0)) });
+        let output = Output::list(vec![row], "name asked_at", "none");
+        let output = output.in_zone(&Zone::parse("Asia/Tokyo").unwrap());
+        assert!(output.text.ends_with("Thu 1 Jan 1970 09:00 JST"), "{}", output.text);
+        assert_eq!(output.json[0]["asked_at"], "1970-01-01T00:00:00Z");
+    }
 
     #[test]
     fn columns_line_up() {

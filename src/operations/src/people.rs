@@ -31,11 +31,23 @@ pub enum UsersOperation {
         #[arg(long, default_value = "")]
         name: String,
     },
-    /// Call a person differently
-    Rename {
+    /// Set what a person is called, where they live, and when they are left alone
+    #[command(after_help = "\
+Examples:
+  nanoclaw users set ann --timezone Asia/Tokyo    or a city: --timezone berlin
+  nanoclaw users set ann --quiet 22:00-7:00       what she did not ask for waits, by her clock")]
+    Set {
         #[arg(help = USER)]
         user: String,
-        name: String,
+        /// What people call them
+        #[arg(long)]
+        name: Option<String>,
+        /// A zone or a city; `-` is that of the install
+        #[arg(long, value_name = "ZONE")]
+        timezone: Option<String>,
+        /// From and to; `off` ends it
+        #[arg(long, value_name = "HOURS")]
+        quiet: Option<String>,
     },
     /// Say that a handle is the same person
     Link {
@@ -49,20 +61,6 @@ pub enum UsersOperation {
         #[arg(value_parser = handle)]
         handle: Handle,
     },
-    /// Show or set where a person lives
-    Timezone {
-        #[arg(help = USER)]
-        user: String,
-        /// A zone or a city, like Europe/Berlin; `-` is that of the install
-        zone: Option<String>,
-    },
-    /// Show or set when a person is left alone by what they did not ask for
-    Quiet {
-        #[arg(help = USER)]
-        user: String,
-        /// From and to in their zone, like 22:00-7:00; `off` ends it
-        hours: Option<String>,
-    },
     /// Forget a person, with roles and memberships
     Remove {
         #[arg(help = USER)]
@@ -72,43 +70,26 @@ pub enum UsersOperation {
 
 impl Command for UsersOperation {
     fn is_change(&self) -> bool {
-        !matches!(
-            self,
-            Self::List
-                | Self::Show { .. }
-                | Self::Timezone { zone: None, .. }
-                | Self::Quiet { hours: None, .. }
-        )
+        !matches!(self, Self::List | Self::Show { .. })
     }
 
     /// An agent may look people up, and say nothing about them.
     fn check_own(&self, view: &View) -> Result<()> {
-        if !self.is_change() {
-            return Ok(());
-        }
-        Err(match matches!(self, Self::Timezone { .. } | Self::Quiet { .. }) {
-            true => beyond("say for people where they live or when they sleep", view),
-            false => beyond("change who is who", view),
-        })
+        if self.is_change() { Err(beyond("change who is who", view)) } else { Ok(()) }
     }
 
     fn prepare(&mut self, _store: &CentralStore, view: &View, host: &View) -> Result<String> {
         let named = |user: &mut String| view.resolve_user(user, host);
         Ok(match self {
-            Self::List
-            | Self::Show { .. }
-            | Self::Timezone { zone: None, .. }
-            | Self::Quiet { hours: None, .. } => String::new(),
-            Self::Timezone { user, zone: Some(zone) } => {
-                format!("The time zone of {} becomes `{zone}`.", named(user)?)
-            }
-            Self::Quiet { user, hours: Some(hours) } => {
-                format!("The quiet hours of {} become `{hours}`.", named(user)?)
+            Self::List | Self::Show { .. } => String::new(),
+            Self::Set { user, name, timezone, quiet } => {
+                let name = name.as_ref().map(|it| format!("the name becomes `{it}`"));
+                let zone = timezone.as_ref().map(|it| format!("the time zone becomes `{it}`"));
+                let quiet = quiet.as_ref().map(|it| format!("the quiet hours become `{it}`"));
+                let parts: Vec<String> = [name, zone, quiet].into_iter().flatten().collect();
+                format!("{}: {}.", named(user)?, parts.join("; "))
             }
             Self::Add { handle, name } => format!("{handle} becomes known here as `{name}`."),
-            Self::Rename { user, name } => {
-                format!("{} is called `{name}` from now on.", named(user)?)
-            }
             Self::Link { user, handle } => {
                 let user = named(user)?;
                 format!("The user of {handle} is taken for {user} and gets all their rights.")
@@ -131,25 +112,18 @@ impl Command for UsersOperation {
             Self::Show { user } => {
                 let person = view.person(user)?;
                 let mut json = value(person, view);
-                json["zone"] = store.person_zone(person.id)?.map(|it| it.to_string()).into();
-                json["quiet"] = store.person_quiet(person.id)?.map(|it| it.to_string()).into();
+                json["zone"] = person.zone.as_ref().map(ToString::to_string).into();
+                json["quiet"] = person.quiet.map(|it| it.to_string()).into();
                 let keys = "id name handles roles member_of zone quiet created_at";
                 Ok(Output::record(json, keys))
             }
             Self::Add { handle, name } => add(handle, name, context),
-            Self::Rename { user, name } => {
-                let (person, name) = (view.person(user)?, name.trim());
-                let (user, before) = (person.id.to_string(), person.name.clone());
-                store.rename_person(person.id, name)?;
-                let json = json!({ "id": user, "name": name });
-                let operation = Self::Rename { user, name: before };
-                let undo = Operation::Users(Family { json: false, operation });
-                Ok(Output::new(format!("{} is called {name} now", who(person)), json).undo(undo))
+            Self::Set { user, name, timezone, quiet } => {
+                let wanted = [name, timezone, quiet].map(Option::as_deref);
+                set(view.person(user)?, wanted, store)
             }
             Self::Link { user, handle } => link(view.person(user)?, handle, store, view),
             Self::Unlink { handle } => unlink(handle, store, view),
-            Self::Timezone { user, zone } => timezone(view.person(user)?, zone.as_deref(), store),
-            Self::Quiet { user, hours } => quiet(view.person(user)?, hours.as_deref(), store),
             Self::Remove { user } => remove(view.person(user)?, store),
         }
     }
@@ -160,7 +134,7 @@ fn add(handle: &Handle, name: &str, context: &mut Context<'_>) -> Result {
     if let Some(person) = store.person_of(handle)? {
         return Err(refused(
             format!("{handle} is {} already", view.who_is(person)),
-            format!("give them another name with `nanoclaw users rename {person} NAME`"),
+            format!("give them another name with `nanoclaw users set {person} --name NAME`"),
         ));
     }
     let id = store.add_person(handle, name.trim(), *now)?;
@@ -226,7 +200,7 @@ fn gone(person: &PersonRow) -> OperationError {
 pub(crate) fn last_owner(person: &PersonRow) -> OperationError {
     refused(
         format!("{} is the last owner", who(person)),
-        "make somebody else one first: `nanoclaw roles grant USER owner`",
+        "make somebody else one first: `nanoclaw roles add USER owner`",
     )
 }
 
@@ -254,50 +228,56 @@ fn value(person: &PersonRow, view: &View) -> Value {
 /// Takes a setting back.
 const NONE: &str = "-";
 
-/// Shows or sets in whose time things are meant.
-fn timezone(person: &PersonRow, zone: Option<&str>, store: &mut CentralStore) -> Result {
-    let (id, name) = (person.id, who(person));
-    let before = store.person_zone(id)?;
-    let mut own = before.clone();
-    if let Some(text) = zone {
-        let hint = "see `nanoclaw users timezone --help`";
-        let find = || Zone::find(text).map_err(|err| refused(err.to_string(), hint));
-        own = (text != NONE).then(find).transpose()?;
-        store.set_person_zone(id, own.as_ref())?;
-    }
-    let counts = store.zone_for(Some(id))?;
-    let text = match &own {
-        Some(own) => format!("{name} lives in {own}"),
-        None => format!("{name} has no zone of their own; that of the install counts: {counts}"),
-    };
-    let own = own.as_ref().map(Zone::name);
-    let json = json!({ "id": id.to_string(), "own": own, "zone": counts.name() });
-    let undo = format!("users timezone {id} {}", before.as_ref().map_or(NONE, Zone::name));
-    let output = Output::new(text, json);
-    Ok(if zone.is_some() { output.undo(undo) } else { output })
-}
+/// Takes quiet hours back.
+const OFF: &str = "off";
 
-/// Shows or sets when a person is left alone.
-fn quiet(person: &PersonRow, hours: Option<&str>, store: &mut CentralStore) -> Result {
-    let (id, name) = (person.id, who(person));
-    let before = store.person_quiet(id)?;
-    let mut quiet = before;
+/// Sets what was given: the name, the time zone, and the quiet hours.
+fn set(person: &PersonRow, wanted: [Option<&str>; 3], store: &mut CentralStore) -> Result {
+    let (id, name, [new_name, zone, hours]) = (person.id, who(person), wanted);
+    let (zone_before, quiet_before) = (person.zone.as_ref(), person.quiet);
+    let mut said = Vec::new();
+    if let Some(new) = new_name.map(str::trim) {
+        store.rename_person(id, new)?;
+        said.push(format!("{name} is called {new} now"));
+    }
+    if let Some(text) = zone {
+        let find =
+            || Zone::find(text).map_err(|err| refused(err.to_string(), "name a city near it"));
+        let own = (text != NONE).then(find).transpose()?;
+        store.set_person_zone(id, own.as_ref())?;
+        let counts = store.zone_for(Some(id))?;
+        said.push(match own {
+            Some(own) => format!("{name} lives in {own}"),
+            None => {
+                format!("{name} has no zone of their own; that of the install counts: {counts}")
+            }
+        });
+    }
     if let Some(text) = hours {
         let parse =
             || Hours::parse(text).map_err(|err| refused(err.to_string(), "use `off` to end them"));
-        quiet = (!["off", NONE].contains(&text)).then(parse).transpose()?;
+        let quiet = (![OFF, NONE].contains(&text)).then(parse).transpose()?;
         store.set_person_quiet(id, quiet)?;
+        said.push(match quiet {
+            Some(hours) => format!("{name} is left alone {hours} ({})", store.zone_for(Some(id))?),
+            None => format!("{name} has no quiet hours"),
+        });
     }
-    let zone = store.zone_for(Some(id))?;
-    let text = match quiet {
-        Some(hours) => format!("{name} is left alone {hours} ({zone})"),
-        None => format!("{name} has no quiet hours"),
+    if said.is_empty() {
+        let what = format!("no change given for {name}");
+        return Err(refused(what, "give `--name`, `--timezone` or `--quiet`"));
+    }
+    let zone_before = || zone_before.map_or_else(|| NONE.to_owned(), |it| it.to_string());
+    let quiet_before = || quiet_before.map_or_else(|| OFF.to_owned(), |it| it.to_string());
+    let operation = UsersOperation::Set {
+        user: id.to_string(),
+        name: new_name.map(|_| person.name.clone()),
+        timezone: zone.map(|_| zone_before()),
+        quiet: hours.map(|_| quiet_before()),
     };
-    let quiet = quiet.map(|it| it.to_string());
-    let json = json!({ "id": id.to_string(), "quiet": quiet, "zone": zone.name() });
-    let before = before.map_or_else(|| "off".to_owned(), |it| it.to_string());
-    let output = Output::new(text, json);
-    Ok(if hours.is_some() { output.undo(format!("users quiet {id} {before}")) } else { output })
+    let json = json!({ "id": id.to_string(), "name": new_name, "timezone": zone, "quiet": hours });
+    let output = Output::new(said.join("\n"), json);
+    Ok(output.undo(Operation::Users(Family { json: false, operation })))
 }
 
 fn handle(text: &str) -> Result<Handle, &'static str> {

@@ -29,9 +29,11 @@ pub enum RolesOperation {
     /// Show who has which role
     List,
     /// Give somebody a role; an admin without --agent is one of all agents
-    Grant(RoleArgs),
+    #[serde(alias = "grant")]
+    Add(RoleArgs),
     /// Take a role back
-    Revoke(RoleArgs),
+    #[serde(alias = "revoke")]
+    Remove(RoleArgs),
 }
 
 impl Command for RolesOperation {
@@ -42,7 +44,7 @@ impl Command for RolesOperation {
     fn check_own(&self, view: &View) -> Result<()> {
         match self {
             Self::List => Ok(()),
-            Self::Grant(args) | Self::Revoke(args) => match (args.role.as_str(), &args.agent) {
+            Self::Add(args) | Self::Remove(args) => match (args.role.as_str(), &args.agent) {
                 ("admin", Some(agent)) => mine(Some(agent), view),
                 _ => Err(beyond("give or take roles of the whole host", view)),
             },
@@ -52,8 +54,8 @@ impl Command for RolesOperation {
     fn prepare(&mut self, _store: &CentralStore, view: &View, host: &View) -> Result<String> {
         let (args, becomes) = match self {
             Self::List => return Ok(String::new()),
-            Self::Grant(args) => (args, "becomes"),
-            Self::Revoke(args) => (args, "is no longer"),
+            Self::Add(args) => (args, "becomes"),
+            Self::Remove(args) => (args, "is no longer"),
         };
         let user = view.resolve_user(&mut args.user, host)?;
         let role = match read(args, host)? {
@@ -76,8 +78,8 @@ impl Command for RolesOperation {
                 let all = view.roles.iter().map(value).collect();
                 return Ok(Output::list(all, "user name role agent", none));
             }
-            Self::Grant(args) => (args, true),
-            Self::Revoke(args) => (args, false),
+            Self::Add(args) => (args, true),
+            Self::Remove(args) => (args, false),
         };
         let role = &read(args, view)?;
         let person = match is_grant {
@@ -87,10 +89,10 @@ impl Command for RolesOperation {
         let (id, name, text) = (person.id.to_string(), who(&person), role_text(role));
         let (text, undo) = if is_grant {
             let already = if store.grant(person.id, role)? { "" } else { " already" };
-            (format!("{name} is {text}{already}"), "revoke")
+            (format!("{name} is {text}{already}"), "remove")
         } else {
             match store.revoke(person.id, role)? {
-                Removed::Yes => (format!("{name} is no longer {text}"), "grant"),
+                Removed::Yes => (format!("{name} is no longer {text}"), "add"),
                 Removed::NotThere => {
                     let what = format!("{name} is not {text}");
                     return Err(refused(what, "see `nanoclaw roles list`"));
@@ -186,7 +188,7 @@ impl Command for MembersOperation {
         if !store.remove_member(id, agent)? {
             return Err(refused(
                 format!("{name} is no member of {agent}"),
-                "see `nanoclaw members list`; a role is taken back with `nanoclaw roles revoke`",
+                "see `nanoclaw members list`; a role is taken back with `nanoclaw roles remove`",
             ));
         }
         let text = format!("{name} is no member of {agent} any longer");

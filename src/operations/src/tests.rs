@@ -46,7 +46,12 @@ impl World {
         let cy = store.add_person(&Handle::new("telegram", "9"), "Cy", NOW).unwrap();
         store.add_member(cy, &agent("ben")).unwrap();
         let mut world = Self { dir, store };
-        for line in ["wire 1 andy", "wire 1 ben", "wire 2 andy", "wire 3 ben"] {
+        for line in [
+            "chats connect 1 andy",
+            "chats connect 1 ben",
+            "chats connect 2 andy",
+            "chats connect 3 ben",
+        ] {
             world.fine(line);
         }
         let eve = Author { id: "66".into(), name: "Eve".into() };

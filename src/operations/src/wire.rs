@@ -13,7 +13,7 @@ use store::{CentralStore, ChatRow, Wired, Wiring};
 
 use crate::chats::{brief, unknown_users, wiring_value};
 use crate::values;
-use crate::{CHAT, Command, Context, Output, Result, View, joined, mine, refused};
+use crate::{CHAT, Context, Output, Result, View, joined, refused};
 
 /// When an agent handles a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
@@ -43,18 +43,17 @@ pub enum ContextChoice {
 #[serde(deny_unknown_fields)]
 #[command(after_help = "\
 Three ways to connect a chat, from nothing shared to everything:
-  nanoclaw wire CHAT --own                        an agent of its own
-  nanoclaw wire CHAT andy                         andy's workspace and memory, its own conversation
-  nanoclaw wire CHAT andy --same-conversation     also the conversation
+  nanoclaw chats connect CHAT --own                      an agent of its own
+  nanoclaw chats connect CHAT andy                       andy's workspace and memory
+  nanoclaw chats connect CHAT andy --same-conversation   also the conversation
 
 What is not said stays as it is; at first a chat with one person is answered always, a group when
 the agent is mentioned by people it knows, with the rest kept for background.
 
 Examples:
-  nanoclaw wire \"Our family\" --own
-  nanoclaw wire telegram:-1001234 andy --engage sticky
-  nanoclaw wire 3 andy --pattern '(?i)^(todo|buy)\\b' --context drop")]
-pub struct WireArgs {
+  nanoclaw chats connect telegram:-1001234 andy --engage sticky
+  nanoclaw chats connect 3 andy --pattern '(?i)^(todo|buy)\\b' --context drop")]
+pub struct ConnectArgs {
     #[arg(help = CHAT)]
     pub chat: String,
     /// The agent [default: the only one that there is]
@@ -88,33 +87,21 @@ pub struct WireArgs {
     /// The order among several agents; the highest comes first
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub priority: Option<i64>,
-    /// Do not ask
-    #[arg(long, short)]
-    pub yes: bool,
-    /// Show what would be shared, change nothing
-    #[arg(long)]
-    pub dry_run: bool,
-    /// As JSON
-    #[arg(long)]
-    pub json: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Args, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct UnwireArgs {
+pub struct DisconnectArgs {
     #[arg(help = CHAT)]
     pub chat: String,
     /// The agent [default: the only one that it is connected to]
     pub agent: Option<AgentName>,
-    /// As JSON
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// The channel whose chats connect themselves.
 const TERMINAL: &str = "cli";
 
-/// What a `wire` would do.
+/// What a connection would be.
 struct Plan<'a> {
     chat: &'a ChatRow,
     /// The agent does not exist yet.
@@ -124,16 +111,13 @@ struct Plan<'a> {
     before: Option<Wiring>,
 }
 
-impl Command for WireArgs {
-    fn is_change(&self) -> bool {
-        !self.dry_run
-    }
-
-    fn check_own(&self, view: &View) -> Result<()> {
-        mine(self.agent.as_ref(), view)
-    }
-
-    fn prepare(&mut self, store: &CentralStore, view: &View, host: &View) -> Result<String> {
+impl ConnectArgs {
+    pub(crate) fn prepare(
+        &mut self,
+        store: &CentralStore,
+        view: &View,
+        host: &View,
+    ) -> Result<String> {
         match target(self, store, view)? {
             (agent, true) => self.own = Some(agent.to_string()),
             (agent, false) => self.agent = Some(agent),
@@ -142,15 +126,12 @@ impl Command for WireArgs {
         Ok(tell(&plan(self, store, host)?, host))
     }
 
-    fn run(&self, context: &mut Context<'_>) -> Result {
+    pub(crate) fn run(&self, context: &mut Context<'_>) -> Result {
         let Context { store, view, .. } = context;
         let plan = plan(self, store, view)?;
         let (wiring, chat) = (&plan.wired.wiring, plan.chat.id);
         let mut json = wiring_value(&plan.wired);
         json["new_agent"] = plan.is_new.into();
-        if self.dry_run {
-            return Ok(Output::new(tell(&plan, view), json));
-        }
         let agent = &wiring.agent;
         if !plan.is_new {
             store.set_wiring(wiring)?;
@@ -158,8 +139,8 @@ impl Command for WireArgs {
             return Err(refused(format!("`{agent}` was just added by somebody else"), "try again"));
         }
         let undo = match &plan.before {
-            Some(before) => format!("wire {chat} {agent} {}", options(before)),
-            None => format!("unwire {chat} {agent}"),
+            Some(before) => format!("chats connect {chat} {agent} {}", options(before)),
+            None => format!("chats disconnect {chat} {agent}"),
         };
         let (label, how) = (view.label(plan.chat), brief(&plan.wired));
         let text = format!("{label} is connected to {agent}: {how}");
@@ -167,16 +148,8 @@ impl Command for WireArgs {
     }
 }
 
-impl Command for UnwireArgs {
-    fn is_change(&self) -> bool {
-        true
-    }
-
-    fn check_own(&self, view: &View) -> Result<()> {
-        mine(self.agent.as_ref(), view)
-    }
-
-    fn prepare(&mut self, _store: &CentralStore, view: &View, host: &View) -> Result<String> {
+impl DisconnectArgs {
+    pub(crate) fn prepare(&mut self, view: &View, host: &View) -> Result<String> {
         let agent = unwired(self, view.chat(&self.chat)?, view)?.agent.clone();
         let chat = view.resolve_chat(&mut self.chat, host)?;
         let text = format!(
@@ -187,7 +160,7 @@ impl Command for UnwireArgs {
         Ok(text)
     }
 
-    fn run(&self, context: &mut Context<'_>) -> Result {
+    pub(crate) fn run(&self, context: &mut Context<'_>) -> Result {
         let view = context.view;
         let chat = view.chat(&self.chat)?;
         let wiring = unwired(self, chat, view)?;
@@ -197,11 +170,12 @@ impl Command for UnwireArgs {
             "{label} is no longer connected to {agent}; its conversation and files stay, unused"
         );
         let json = json!({ "chat": chat.id.0, "agent": agent });
-        Ok(Output::new(text, json).undo(format!("wire {} {agent} {}", chat.id, options(wiring))))
+        let undo = format!("chats connect {} {agent} {}", chat.id, options(wiring));
+        Ok(Output::new(text, json).undo(undo))
     }
 }
 
-fn plan<'a>(args: &WireArgs, store: &CentralStore, view: &'a View) -> Result<Plan<'a>> {
+fn plan<'a>(args: &ConnectArgs, store: &CentralStore, view: &'a View) -> Result<Plan<'a>> {
     let chat = view.chat(&args.chat)?;
     let (agent, is_new) = target(args, store, view)?;
     let known = view.agents.iter().find(|it| it.name == agent);
@@ -214,7 +188,7 @@ fn plan<'a>(args: &WireArgs, store: &CentralStore, view: &'a View) -> Result<Pla
 }
 
 /// The agent that is meant, and whether it has to be made.
-fn target(args: &WireArgs, store: &CentralStore, view: &View) -> Result<(AgentName, bool)> {
+fn target(args: &ConnectArgs, store: &CentralStore, view: &View) -> Result<(AgentName, bool)> {
     let Some(own) = &args.own else {
         return Ok((view.agent_or_only(args.agent.as_ref())?.name.clone(), false));
     };
@@ -229,14 +203,17 @@ fn target(args: &WireArgs, store: &CentralStore, view: &View) -> Result<(AgentNa
     if taken.contains(&name) {
         return Err(refused(
             format!("`{name}` is or was another agent, with its own memory"),
-            format!("choose another name; to share that agent say `wire {} {name}`", chat.id),
+            format!(
+                "choose another name; to share that agent say `chats connect {} {name}`",
+                chat.id
+            ),
         ));
     }
     Ok((name, true))
 }
 
 /// The wiring with what was said; the rest stays as it is.
-fn changed(args: &WireArgs, mut wiring: Wiring) -> Result<Wiring> {
+fn changed(args: &ConnectArgs, mut wiring: Wiring) -> Result<Wiring> {
     if let Some(engage) = engage(args)? {
         wiring.engage = engage;
     }
@@ -256,7 +233,7 @@ fn changed(args: &WireArgs, mut wiring: Wiring) -> Result<Wiring> {
     Ok(wiring)
 }
 
-fn engage(args: &WireArgs) -> Result<Option<Engage>> {
+fn engage(args: &ConnectArgs) -> Result<Option<Engage>> {
     let engage = match (args.engage, &args.pattern) {
         (None, None) => return Ok(None),
         (Some(When::Always), None) => Engage::Pattern(".".into()),
@@ -360,8 +337,8 @@ fn options(wiring: &Wiring) -> String {
     format!("{engage} {mode} --scope {scope} --context {rest} --priority {priority}")
 }
 
-/// The wiring that an `unwire` means.
-fn unwired<'a>(args: &UnwireArgs, chat: &ChatRow, view: &'a View) -> Result<&'a Wiring> {
+/// The wiring that is to go.
+fn unwired<'a>(args: &DisconnectArgs, chat: &ChatRow, view: &'a View) -> Result<&'a Wiring> {
     let all: Vec<&Wiring> = view.wired_in(chat.id).map(|it| &it.wiring).collect();
     let label = view.label(chat);
     let connected = joined(all.iter().map(|it| &it.agent));
@@ -384,7 +361,7 @@ fn unwired<'a>(args: &UnwireArgs, chat: &ChatRow, view: &'a View) -> Result<&'a 
     };
     if chat.address.channel == TERMINAL && all.len() == 1 {
         let hint = format!(
-            "connect another one first with `nanoclaw wire {0} AGENT`, or close the chat with \
+            "connect another one first with `nanoclaw chats connect {0} AGENT`, or close the chat with \
              `nanoclaw chats set {0} --deny`",
             chat.id
         );

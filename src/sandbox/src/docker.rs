@@ -14,6 +14,7 @@ mod mounts;
 mod output;
 mod plan;
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -49,8 +50,8 @@ const ASK_TO_FINISH_MAX: Duration = Duration::from_secs(5 + 10);
 /// How long killing and removing may take. It takes 0.1 s.
 const REMOVE_MAX: Duration = Duration::from_secs(10);
 
-/// How long a signal or a pause may take. It takes milliseconds.
-const KILL_MAX: Duration = Duration::from_secs(5);
+/// How long a pause may take. It takes milliseconds.
+const FREEZE_MAX: Duration = Duration::from_secs(5);
 
 /// How often to look whether somebody else's removal is through.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
@@ -58,7 +59,6 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// How many lines of output [`Sandbox::tail`] asks for; it keeps the last 2 KiB of them.
 const TAIL_LINES: &str = "50";
 
-/// Says which engine, and for whom.
 #[derive(Clone, Debug)]
 pub struct DockerOptions {
     /// Tells the containers of this install from those of another on the same engine. Letters,
@@ -74,7 +74,6 @@ pub struct DockerOptions {
     pub socket: Option<PathBuf>,
 }
 
-/// Runs containers on a local Docker engine.
 #[derive(Debug)]
 pub struct DockerSandbox {
     options: DockerOptions,
@@ -88,13 +87,11 @@ impl DockerSandbox {
         Self { options, engine }
     }
 
-    /// The engine's client, and the name of a session's container.
     async fn container(&self, session: SessionId) -> Result<(&Docker, String), SandboxError> {
         let name = plan::container_name(&self.options.install, session, Job::Run);
         Ok((self.engine.client().await?, name))
     }
 
-    /// Refuses a container that is weaker than asked.
     async fn verify(&self, docker: &Docker, name: &str, spec: &Spec) -> Result<(), SandboxError> {
         let inspected = docker.inspect_container(name, None);
         let seen = asked("inspect the container", ASK_MAX, inspected).await?;
@@ -159,7 +156,7 @@ impl Sandbox for DockerSandbox {
 
     async fn freeze(&self, session: SessionId) -> Result<(), SandboxError> {
         let (docker, name) = self.container(session).await?;
-        match within(KILL_MAX, docker.pause_container(&name)).await {
+        match within(FREEZE_MAX, docker.pause_container(&name)).await {
             // It does not run, or is paused already.
             Err(err) if matches!(status(&err), Some(404 | 409)) => Ok(()),
             paused => paused.map_err(failed("freeze the container")),
@@ -168,13 +165,6 @@ impl Sandbox for DockerSandbox {
 
     async fn kill(&self, session: SessionId) -> Result<(), SandboxError> {
         let (docker, name) = self.container(session).await?;
-        // To everything; the engine thaws what is paused for it.
-        let options = q::KillContainerOptionsBuilder::new().signal("SIGKILL").build();
-        if let Err(err) = within(KILL_MAX, docker.kill_container(&name, Some(options))).await
-            && !matches!(status(&err), Some(404 | 409))
-        {
-            debug!(%name, error = %err, "the signal did not get through");
-        }
         remove(docker, &name).await
     }
 
@@ -193,12 +183,13 @@ impl Sandbox for DockerSandbox {
 
     async fn list(&self) -> Result<Vec<SessionId>, SandboxError> {
         let docker = self.engine.client().await?;
-        let options = plan::list_options(&self.options.install);
+        let label = format!("{}={}", plan::LABEL_INSTALL, self.options.install);
+        let filters = HashMap::from([("label", vec![label])]);
+        let options = q::ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
         let listed = docker.list_containers(Some(options));
         let found = asked("list the containers", ASK_MAX, listed).await?;
-        let session = |labels: &std::collections::HashMap<_, String>| {
-            SessionId::parse(labels.get(plan::LABEL_SESSION)?)
-        };
+        let session =
+            |labels: &HashMap<_, String>| SessionId::parse(labels.get(plan::LABEL_SESSION)?);
         Ok(found.iter().filter_map(|it| session(it.labels.as_ref()?)).collect())
     }
 
@@ -247,8 +238,8 @@ async fn create(
     }
 }
 
-/// Kills what still runs and removes it, with the volumes an image may have declared. After it
-/// succeeded there is no container of that name.
+/// Kills what still runs, frozen or not, and removes it, with the volumes an image may have declared.
+/// After it succeeded there is no container of that name.
 async fn remove(docker: &Docker, name: &str) -> Result<(), SandboxError> {
     let options = q::RemoveContainerOptionsBuilder::new().force(true).v(true).build();
     match within(REMOVE_MAX, docker.remove_container(name, Some(options))).await {

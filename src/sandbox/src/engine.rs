@@ -31,7 +31,6 @@ pub struct Engine {
     client: OnceCell<Docker>,
 }
 
-/// What the engine says about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EngineInfo {
     /// The engine's version, like `20.10.24`.
@@ -55,7 +54,6 @@ impl Engine {
         Self { socket, client: OnceCell::new() }
     }
 
-    /// Asks the engine about itself.
     /// Fails with [`SandboxError::Unreachable`] when it does not answer within 5 s.
     pub async fn info(&self) -> Result<EngineInfo, SandboxError> {
         let info = asked("ask the container engine", ASK_MAX, self.client().await?.info()).await?;

@@ -31,6 +31,7 @@ use sha2::{Digest, Sha256};
 
 use crate::engine::{ASK_MAX, Engine, failed, found, within};
 pub use base::Base;
+pub use command::find;
 pub use context::Context;
 pub use error::ImageError;
 
@@ -43,7 +44,6 @@ const BUILD_MAX: Duration = Duration::from_secs(30 * 60);
 /// Lines of a failed step that are worth showing.
 const LAST_LINES: usize = 8;
 
-/// What an agent image is made of.
 #[derive(Clone, Debug)]
 pub struct ImageInputs {
     /// The text of `container/Dockerfile`.
@@ -96,36 +96,27 @@ pub async fn build(
         ("WITH_NODE".to_owned(), flag(inputs.with_node)),
         ("WITH_BROWSER".to_owned(), flag(inputs.with_browser)),
     ]);
-    let order = BuildRequest { tag: &tag, args: &args, network };
     progress("building the agent image");
-    build_context(engine, context, &order, progress).await?;
+    build_context(engine, context, &tag, &args, network, progress).await?;
     Ok(tag)
 }
 
-/// What to do with a [`Context`].
-#[derive(Clone, Copy, Debug)]
-pub struct BuildRequest<'a> {
-    /// The name of the result.
-    pub tag: &'a str,
-    /// Values for the `ARG`s. Anybody who has the image can read them: no secrets, no host names.
-    pub args: &'a HashMap<String, String>,
-    /// The network of `RUN` steps: `none` or `default`.
-    pub network: &'a str,
-}
-
-/// Builds any context.
+/// Builds a context under the name `tag`. Anybody who has the image can read the values for the `ARG`s: no
+/// secrets, no host names. The network of `RUN` steps is `none` or `default`.
 /// Fails with [`ImageError::Step`] when a step fails, with what it printed last.
 pub async fn build_context(
     engine: &Engine,
     context: Context,
-    order: &BuildRequest<'_>,
+    tag: &str,
+    args: &HashMap<String, String>,
+    network: &str,
     progress: Progress<'_>,
 ) -> Result<(), ImageError> {
     let client = engine.client().await?;
     let options = q::BuildImageOptionsBuilder::new()
-        .t(order.tag)
-        .buildargs(order.args)
-        .networkmode(order.network)
+        .t(tag)
+        .buildargs(args)
+        .networkmode(network)
         .rm(true)
         .forcerm(true)
         .build();
@@ -139,7 +130,6 @@ pub async fn build_context(
     written
 }
 
-/// Follows a build to its end.
 async fn follow_build(
     stream: impl Stream<Item = Result<BuildInfo, Error>>,
     progress: Progress<'_>,

@@ -37,7 +37,6 @@ pub struct Spec {
     pub fingerprint: String,
 }
 
-/// What a container is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Job {
     /// The runner, which starts the agent's programs.
@@ -64,7 +63,6 @@ pub struct Mounts {
     pub link: PathBuf,
 }
 
-/// What the engine says about a session's container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Observed {
     Absent,

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use store::{Fault, Gate, ReadFault};
+use store::{Gate, StoreError};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
@@ -160,7 +160,7 @@ impl Crash {
 
 #[async_trait]
 impl Gate for Crash {
-    async fn before(&self, op: &'static str) -> Result<(), Fault> {
+    async fn before(&self, op: &'static str) -> Result<(), StoreError> {
         self.pass(&format!("before {op}")).await;
         let hangs = self.hangs.lock().unwrap().take_if(|it| *it == op).is_some();
         if hangs {
@@ -168,22 +168,22 @@ impl Gate for Crash {
         }
         let fails = self.full.lock().unwrap().take_if(|it| *it == op).is_some();
         let refused = self.env().is_some_and(|it| it.refuses(op));
-        if fails || refused { Err(Fault) } else { Ok(()) }
+        if fails || refused { Err(StoreError::Full { op, source: None }) } else { Ok(()) }
     }
 
     async fn after(&self, op: &'static str) {
         self.pass(&format!("after {op}")).await;
     }
 
-    fn hears_of(&self, op: &'static str) -> Result<(), Fault> {
+    fn hears_of(&self, op: &'static str) -> Result<(), StoreError> {
         match self.env().is_some_and(|it| it.leaves_uncertain(op)) {
-            true => Err(Fault),
+            true => Err(StoreError::Lost { op }),
             false => Ok(()),
         }
     }
 
-    fn before_read(&self) -> Result<(), ReadFault> {
-        self.env().map_or(Ok(()), |it| it.read())
+    fn before_read(&self) -> Result<(), StoreError> {
+        self.env().map_or(Ok(()), |it| it.read().map_err(StoreError::from))
     }
 
     fn runs_inline(&self) -> bool {

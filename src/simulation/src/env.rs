@@ -5,10 +5,30 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use store::ReadFault;
+use store::StoreError;
 use tokio::time::Instant;
 
 use crate::mutation::Mutation;
+
+/// How a read fails without anything being wrong with what is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadFault {
+    /// Others use the database.
+    Busy,
+    /// The disk gave no answer.
+    Io,
+}
+
+impl From<ReadFault> for StoreError {
+    fn from(fault: ReadFault) -> Self {
+        let code = match fault {
+            ReadFault::Busy => rusqlite::ffi::SQLITE_BUSY,
+            ReadFault::Io => rusqlite::ffi::SQLITE_IOERR_READ,
+        };
+        let source = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);
+        Self::Query { op: "a read", source }
+    }
+}
 
 /// Shared by the host, the runners, the platform and the script of one run.
 #[derive(Debug)]

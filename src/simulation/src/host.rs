@@ -5,9 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actors::container_slots::ContainerSlots;
-use actors::host::{Credentials, Host, Peers, Policy, settings};
-use actors::stops::StopGate;
+use actors::peers::{LiveHost, Peers};
 use actors::tree::{Role, RootArgs, RootMessage, RootSupervisor};
 use async_trait::async_trait;
 use channel::{Cause, Registration, SecretString};
@@ -15,6 +13,9 @@ use domain::agent::{AgentGroup, DEFAULT_AGENT};
 use domain::message::Outcome;
 use domain::time::{Clock, Timestamp};
 use domain::{AgentName, SessionId};
+use engine::container_slots::ContainerSlots;
+use engine::host::{Credentials, Hints, Host, Policy, settings};
+use engine::stops::StopGate;
 use ractor::{Actor, ActorCell, ActorRef, call};
 use store::CentralStore;
 use store::layout::Layout;
@@ -49,7 +50,7 @@ pub struct World {
 pub struct TestHost {
     pub root: ActorRef<RootMessage>,
     pub crash: Arc<Crash>,
-    pub host: Arc<Host>,
+    pub host: Arc<LiveHost>,
 }
 
 impl World {
@@ -101,7 +102,7 @@ impl World {
         let mut registrations = vec![self.platform.registration(Arc::clone(&crash))];
         registrations.extend(&self.others);
         let central = self.install();
-        let host = Arc::new(self.host(&crash, registrations, &central));
+        let host = self.host(&crash, registrations, &central);
         drop(central);
         let args = RootArgs { host: Arc::clone(&host), admin: false };
         let (root, _) = Actor::spawn(None, RootSupervisor, args).await.unwrap();
@@ -113,9 +114,9 @@ impl World {
         crash: &Arc<Crash>,
         registrations: Vec<&'static Registration>,
         central: &CentralStore,
-    ) -> Host {
+    ) -> Arc<LiveHost> {
         let peers = Peers::default();
-        Host {
+        let host = Host {
             layout: self.layout(),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             started_at: self.clock.now(),
@@ -129,8 +130,10 @@ impl World {
             stops: StopGate::new(central.stops().unwrap()),
             policy: self.policy,
             container_user: None,
-            peers,
-        }
+            actors: Arc::new(peers.clone()),
+            hints: Hints::default(),
+        };
+        LiveHost::new(host, peers)
     }
 
     /// What set-up leaves behind: an image and the first agent.
@@ -210,7 +213,6 @@ impl TestHost {
         let peers = &self.host.peers;
         match role {
             Role::Sessions => peers.sessions.get().map(|it| it.get_cell()),
-            Role::Approvals => peers.approvals.get().map(|it| it.get_cell()),
             Role::Router => peers.router.get().map(|it| it.get_cell()),
             Role::Channels => peers.channels.get().map(|it| it.get_cell()),
             Role::Sweep => peers.sweep.get().map(|it| it.get_cell()),

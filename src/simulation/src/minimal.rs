@@ -3,18 +3,19 @@
 
 use std::sync::Arc;
 
-use actors::container_slots::ContainerSlots;
-use actors::host::{Credentials, Host, Peers, Policy, settings};
-use actors::stops::StopGate;
+use actors::peers::{LiveHost, Peers};
 use actors::tree::{RootArgs, RootMessage, RootSupervisor};
 use async_trait::async_trait;
 use channel::{Cause, Registration, SecretString};
 use domain::AgentName;
 use domain::agent::{AgentGroup, DEFAULT_AGENT, Provider};
 use domain::time::Clock;
+use engine::container_slots::ContainerSlots;
+use engine::host::{Credentials, Hints, Host, Policy, settings};
+use engine::stops::StopGate;
 use ractor::{Actor, ActorRef, call};
 use store::layout::Layout;
-use store::{CentralStore, Fault, Gate, StoreError};
+use store::{CentralStore, Gate, StoreError};
 use vault::{Caller, Duplex, Egress};
 
 use crate::clock::TestClock;
@@ -51,10 +52,10 @@ impl MinimalHost {
     }
 
     /// Starts a host.
-    pub async fn start(&self) -> (Arc<Host>, ActorRef<RootMessage>) {
+    pub async fn start(&self) -> (Arc<LiveHost>, ActorRef<RootMessage>) {
         let peers = Peers::default();
         let gate: Arc<dyn Gate> = Arc::new(Inline);
-        let host = Arc::new(Host {
+        let host = Host {
             layout: self.layout.clone(),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             started_at: self.clock.now(),
@@ -70,8 +71,10 @@ impl MinimalHost {
                 CentralStore::open(&self.layout.central()).unwrap().stops().unwrap(),
             ),
             container_user: None,
-            peers,
-        });
+            actors: Arc::new(peers.clone()),
+            hints: Hints::default(),
+        };
+        let host = LiveHost::new(host, peers);
         let args = RootArgs { host: Arc::clone(&host), admin: false };
         let (root, _) = Actor::spawn(None, RootSupervisor, args).await.unwrap();
         (host, root)
@@ -100,14 +103,7 @@ pub fn on_paused_clock<T>(run: impl Future<Output = T>) -> T {
 #[derive(Debug)]
 struct Inline;
 
-#[async_trait]
 impl Gate for Inline {
-    async fn before(&self, _op: &'static str) -> Result<(), Fault> {
-        Ok(())
-    }
-
-    async fn after(&self, _op: &'static str) {}
-
     fn runs_inline(&self) -> bool {
         true
     }

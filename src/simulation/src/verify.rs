@@ -54,7 +54,7 @@ async fn run(layout: Layout) -> Result<String, String> {
     minimal.install().map_err(|err| chain(&err))?;
     // Agents that somebody stopped answer nothing, in the copy no less.
     CentralStore::open(&minimal.layout.central())
-        .and_then(|it| it.resume_all("verify", minimal.clock.now()))
+        .and_then(|mut it| it.resume_all("verify", minimal.clock.now()))
         .map_err(|err| chain(&err))?;
     let (_host, root) = minimal.start().await;
     platform.post(CANARY, CANARY, "hello");

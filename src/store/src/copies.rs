@@ -12,7 +12,7 @@ use rusqlite::backup::{Backup, StepResult};
 use crate::layout::Layout;
 use crate::open::open_read_only;
 use crate::row::{is_there, list, one};
-use crate::{CentralStore, StoreError};
+use crate::{CentralStore, Result, StoreError};
 
 /// All pages in one step. A writer between two steps would restart the copy, so that one
 /// that writes steadily kept it from ever ending; a reader of a write-ahead log is in nobody's way.
@@ -24,7 +24,7 @@ const BUSY_WAIT: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// When the file cannot be read, or the copy not be written.
-pub fn copy_database(from: &Path, to: &Path) -> Result<(), StoreError> {
+pub fn copy_database(from: &Path, to: &Path) -> Result<()> {
     let source = open_read_only(from).map_err(StoreError::open(from))?;
     let run = || -> rusqlite::Result<()> {
         let mut target = Connection::open(to)?;
@@ -53,7 +53,7 @@ pub struct Contents {
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn contents(central: &Path) -> Result<Contents, StoreError> {
+pub fn contents(central: &Path) -> Result<Contents> {
     let conn = open_read_only(central).map_err(StoreError::open(central))?;
     let read = || -> rusqlite::Result<Contents> {
         Ok(Contents {
@@ -81,14 +81,21 @@ pub struct Marked {
 ///
 /// # Errors
 /// When one of them is damaged, or newer than this program.
-pub fn mark_restored(layout: &Layout, now: Timestamp) -> Result<Marked, StoreError> {
-    let mut central = CentralStore::open(&layout.central())?;
-    let sessions = central.sessions()?;
-    let (waiting, unsent) = central.mark_restored(now)?;
-    for row in &sessions {
-        central.rows(row.id).jump(now)?;
-    }
-    Ok(Marked { sessions: sessions.len(), waiting, unsent })
+pub fn mark_restored(layout: &Layout, now: Timestamp) -> Result<Marked> {
+    const OP: &str = "mark a restored copy";
+    CentralStore::open(&layout.central())?.whole(OP, |central| {
+        central.run(OP, "UPDATE session SET awake = 1", [])?;
+        central.record_change("backup restore", "host", now)?;
+        let sql = "UPDATE message SET may_be_answered = 1 WHERE outcome IS NULL";
+        let waiting = central.run(OP, sql, [])?;
+        let sql = "UPDATE part SET was_uncertain = 1 WHERE state NOT IN ('sent', 'dead')";
+        let unsent = central.run(OP, sql, [])?;
+        let sessions = central.sessions()?;
+        for row in &sessions {
+            central.rows(row.id).jump(now)?;
+        }
+        Ok(Marked { sessions: sessions.len(), waiting, unsent })
+    })
 }
 
 #[cfg(test)]

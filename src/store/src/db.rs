@@ -21,7 +21,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::task::spawn_blocking;
 
 use crate::StoreError;
-use crate::gate::{Fault, Gate};
+use crate::gate::Gate;
 use crate::row::run;
 
 type Open<T> = dyn Fn() -> Result<T, StoreError> + Send + Sync;
@@ -72,7 +72,7 @@ type Told = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 /// What a write came to: its result, or its panic.
 type Ended<R> = std::thread::Result<Result<R, StoreError>>;
 
-impl<T: Send + 'static> Db<T> {
+impl<T: Store> Db<T> {
     /// No IO happens here; `open` is called by the first use, and again after it failed.
     pub fn new(
         gate: Arc<dyn Gate>,
@@ -89,59 +89,12 @@ impl<T: Send + 'static> Db<T> {
         Self { shared: Arc::new(shared), gate }
     }
 
-    /// Runs `f`, which changes nothing that lasts, alone with the store.
-    ///
-    /// # Errors
-    /// What opening or `f` returned.
-    pub async fn peek<R: Send + 'static>(
-        &self,
-        f: impl FnOnce(&mut T) -> Result<R, StoreError> + Send + 'static,
-    ) -> Result<R, StoreError> {
-        self.gate.before_read()?;
-        let shared = Arc::clone(&self.shared);
-        on_disk(&*self.gate, move || shared.with_writer(f)).await
-    }
-
-    /// As [`Self::peek`], for a caller that is on the blocking pool and passed a gate for its read.
-    pub fn peek_here<R>(
-        &self,
-        f: impl FnOnce(&mut T) -> Result<R, StoreError>,
-    ) -> Result<R, StoreError> {
-        self.shared.with_writer(f)
-    }
-
-    /// Runs `f`, a change named `op`, alone with the store. Nothing is promised to survive a power cut.
-    ///
-    /// # Errors
-    /// What opening or `f` returned, or [`StoreError::Full`] when the gate said so.
-    pub async fn lend<R: Send + 'static>(
-        &self,
-        op: &'static str,
-        f: impl FnOnce(&mut T) -> Result<R, StoreError> + Send + 'static,
-    ) -> Result<R, StoreError> {
-        self.enter(op).await?;
-        let out = self.peek(f).await;
-        self.gate.after(op).await;
-        out
-    }
-
-    /// Passes the gate before the write `op`.
-    async fn enter(&self, op: &'static str) -> Result<(), StoreError> {
-        let passed = self.gate.before(op).await;
-        passed.map_err(|Fault| StoreError::Full { op, source: None })
-    }
-
     /// Runs a call that may wait for the disk and has nothing to do with the store.
     pub async fn beside<R: Send + 'static>(&self, f: impl FnOnce() -> R + Send + 'static) -> R {
         on_disk(&*self.gate, f).await
     }
-}
 
-impl<T: Store> Db<T> {
     /// Runs `f`, which must not write, on the blocking pool. A panic of `f` continues here.
-    ///
-    /// # Errors
-    /// What opening or `f` returned.
     pub async fn read<R: Send + 'static>(
         &self,
         f: impl FnOnce(&mut T) -> Result<R, StoreError> + Send + 'static,
@@ -172,15 +125,12 @@ impl<T: Store> Db<T> {
 
     /// Runs `f`, one durable write named `op`, on the blocking pool: all of it is one transaction,
     /// which may hold writes of others too.
-    ///
-    /// # Errors
-    /// What opening, `f` or the commit returned, or [`StoreError::Full`] when the gate said so.
     pub async fn write<R: Send + 'static>(
         &self,
         op: &'static str,
         f: impl FnOnce(&mut T) -> Result<R, StoreError> + Send + 'static,
     ) -> Result<R, StoreError> {
-        self.enter(op).await?;
+        self.gate.before(op).await?;
         let (tell, told) = oneshot::channel();
         let is_served = self.shared.enqueue(job(f, tell));
         if !is_served {
@@ -198,7 +148,7 @@ impl<T: Store> Db<T> {
         };
         self.gate.after(op).await;
         let out = out?;
-        self.gate.hears_of(op).map(|()| out).map_err(|Fault| StoreError::Lost { op })
+        self.gate.hears_of(op).map(|()| out)
     }
 }
 
@@ -225,17 +175,12 @@ fn job<T: Store, R: Send + 'static>(
     })
 }
 
-impl<T> Shared<T> {
-    /// A poisoned slot is empty: the store went with the caller that panicked, and is opened again.
-    fn writer(&self) -> MutexGuard<'_, Option<T>> {
-        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
+impl<T: Store> Shared<T> {
     fn with_writer<R>(
         &self,
         f: impl FnOnce(&mut T) -> Result<R, StoreError>,
     ) -> Result<R, StoreError> {
-        let mut slot = self.writer();
+        let mut slot = lock(&self.writer);
         let mut store = slot.take().map_or_else(&self.open, Ok)?;
         let out = f(&mut store);
         *slot = Some(store);
@@ -246,27 +191,23 @@ impl<T> Shared<T> {
         &self,
         f: impl FnOnce(&mut T) -> Result<R, StoreError>,
     ) -> Result<R, StoreError> {
-        let kept = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let kept = lock(&self.readers).pop();
         let mut reader = kept.map_or_else(&self.open, Ok)?;
         let out = f(&mut reader);
-        self.readers.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
+        lock(&self.readers).push(reader);
         out
     }
 
-    /// Adds a job; whether somebody works through the queue already.
     fn enqueue(&self, job: Job<T>) -> bool {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut queue = lock(&self.queue);
         queue.jobs.push_back(job);
         std::mem::replace(&mut queue.is_served, true)
     }
-}
 
-impl<T: Store> Shared<T> {
-    /// Works through the queue until it is empty.
     fn serve(&self) {
         loop {
             let batch: Vec<Job<T>> = {
-                let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut queue = lock(&self.queue);
                 if queue.jobs.is_empty() {
                     queue.is_served = false;
                     return;
@@ -280,7 +221,7 @@ impl<T: Store> Shared<T> {
 
     /// One commit for all of a batch.
     fn run(&self, batch: Vec<Job<T>>) {
-        let mut slot = self.writer();
+        let mut slot = lock(&self.writer);
         let mut store = match slot.take().map_or_else(&self.open, Ok) {
             Ok(store) => store,
             Err(err) => return refuse(batch, err),
@@ -289,10 +230,8 @@ impl<T: Store> Shared<T> {
             *slot = Some(store);
             return refuse(batch, err);
         }
-        let mut all: Vec<Told> = Vec::with_capacity(batch.len());
-        for job in batch {
-            all.push(step(&mut store, job));
-        }
+        let is_alone = batch.len() == 1;
+        let all: Vec<Told> = batch.into_iter().map(|job| step(&mut store, job, is_alone)).collect();
         let committed = execute(&store, "COMMIT");
         if committed.is_err() && !store.connection().is_autocommit() {
             let _ = execute(&store, "ROLLBACK");
@@ -304,8 +243,21 @@ impl<T: Store> Shared<T> {
     }
 }
 
-/// One write of a batch, undone alone if it fails.
-fn step<T: Store>(store: &mut T, job: Job<T>) -> Told {
+/// What a panic left is whole: a store that was at work then went with it, and is opened again.
+pub(crate) fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One write of a batch, undone alone if it fails. One that is alone is the whole transaction; the commit
+/// that then finds nothing to commit is not what its caller hears.
+fn step<T: Store>(store: &mut T, job: Job<T>, is_alone: bool) -> Told {
+    if is_alone {
+        let (went_well, told) = job(Ok(&mut *store));
+        if !went_well {
+            let _ = execute(store, "ROLLBACK");
+        }
+        return told;
+    }
     // A full disk can end the transaction, and with it what others wrote: then the commit fails for
     // all of them, and nothing may be written outside of it.
     let entered = if store.connection().is_autocommit() {

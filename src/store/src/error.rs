@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
+pub(crate) type Result<T, E = StoreError> = std::result::Result<T, E>;
+
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Refuse the work, tell its sender, try again later. Nothing was written.
@@ -138,6 +140,15 @@ impl StoreError {
         }
     }
 
+    /// What was to be done, where that is known better now.
+    pub(crate) fn named(mut self, name: &'static str) -> Self {
+        if let Self::Full { op, .. } | Self::Damaged { op, .. } | Self::Query { op, .. } = &mut self
+        {
+            *op = name;
+        }
+        self
+    }
+
     pub(crate) fn open(path: &Path) -> impl FnOnce(rusqlite::Error) -> Self {
         let path = path.to_owned();
         move |source| match source.sqlite_error_code() {
@@ -164,6 +175,13 @@ impl StoreError {
     pub(crate) fn private(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         move |err| Self::Open { path, source: rusqlite::Error::ToSqlConversionFailure(err.into()) }
+    }
+}
+
+/// Of a statement within a change, which has a name.
+impl From<rusqlite::Error> for StoreError {
+    fn from(source: rusqlite::Error) -> Self {
+        Self::query("a statement")(source)
     }
 }
 

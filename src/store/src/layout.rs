@@ -14,86 +14,80 @@ use std::path::{Path, PathBuf};
 
 use domain::{AgentName, Incarnation, SessionId};
 
-/// The paths below one data directory.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Layout {
-    home: PathBuf,
+/// File names within a session's folders; the runner knows the folders by their mounts.
+pub const INBOUND: &str = "inbound.db";
+pub const OUTBOUND: &str = "outbound.db";
+pub const FILES: &str = "files";
+
+/// Methods that say where something below a folder is.
+macro_rules! paths {
+    ($($(#[$doc:meta])* $name:ident: $path:expr,)+) => { $(
+        $(#[$doc])*
+        pub fn $name(&self) -> PathBuf {
+            self.0.join($path)
+        }
+    )+ };
 }
 
+/// The paths below one data directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout(PathBuf);
+
 impl Layout {
+    paths! {
+        central: "central.db",
+        vault_key: "vault.key",
+        run: "run",
+        /// Held locked by the running host; holds its pid for the reader.
+        lock: "run/host.lock",
+        admin_socket: "run/admin.sock",
+        cli_socket: "run/cli.sock",
+        logs: "logs",
+        host_log: "logs/host.log",
+        cache: "cache",
+        sessions: "sessions",
+    }
+
     pub fn new(home: impl Into<PathBuf>) -> Self {
-        Self { home: home.into() }
+        Self(home.into())
     }
 
     pub fn home(&self) -> &Path {
-        &self.home
-    }
-
-    pub fn central(&self) -> PathBuf {
-        self.home.join("central.db")
-    }
-
-    pub fn vault_key(&self) -> PathBuf {
-        self.home.join("vault.key")
-    }
-
-    pub fn run(&self) -> PathBuf {
-        self.home.join("run")
-    }
-
-    /// Held locked by the running host; holds its pid for the reader.
-    pub fn lock(&self) -> PathBuf {
-        self.run().join("host.lock")
-    }
-
-    pub fn admin_socket(&self) -> PathBuf {
-        self.run().join("admin.sock")
-    }
-
-    pub fn cli_socket(&self) -> PathBuf {
-        self.run().join("cli.sock")
-    }
-
-    pub fn logs(&self) -> PathBuf {
-        self.home.join("logs")
-    }
-
-    pub fn host_log(&self) -> PathBuf {
-        self.logs().join("host.log")
-    }
-
-    pub fn cache(&self) -> PathBuf {
-        self.home.join("cache")
+        &self.0
     }
 
     pub fn workspace(&self, agent: &AgentName) -> PathBuf {
-        self.home.join("agents").join(agent.as_str())
-    }
-
-    pub fn sessions(&self) -> PathBuf {
-        self.home.join("sessions")
+        self.0.join("agents").join(agent.as_str())
     }
 
     pub fn session(&self, session: SessionId) -> SessionLayout {
-        SessionLayout { root: self.sessions().join(session.to_string()) }
+        SessionLayout(self.sessions().join(session.to_string()))
     }
 }
 
 /// The paths of one session.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SessionLayout {
-    root: PathBuf,
-}
+pub struct SessionLayout(PathBuf);
 
 impl SessionLayout {
-    /// Mounted read-only.
-    pub fn inbound_dir(&self) -> PathBuf {
-        self.root.join("in")
+    paths! {
+        /// Mounted read-only.
+        inbound_dir: "in",
+        /// Mounted writable.
+        outbound_dir: "out",
+        /// Copies of files that are being sent; only the host writes there.
+        sending: "sending",
+        /// The last database of the runner that was set aside, with what lay beside it. No container
+        /// sees it.
+        quarantine: "quarantine",
+        /// What the agent's CLI keeps.
+        home: "home",
+        /// All link folders.
+        links: "link",
     }
 
-    /// Mounted writable.
-    pub fn outbound_dir(&self) -> PathBuf {
-        self.root.join("out")
+    pub fn root(&self) -> &Path {
+        &self.0
     }
 
     pub fn inbound(&self) -> PathBuf {
@@ -104,42 +98,13 @@ impl SessionLayout {
         self.outbound_dir().join(OUTBOUND)
     }
 
-    pub fn root(&self) -> &Path {
-        &self.root
-    }
-
     /// Files that came with messages; within [`Self::inbound_dir`].
     pub fn files_in(&self) -> PathBuf {
         self.inbound_dir().join(FILES)
-    }
-
-    /// Copies of files that are being sent; only the host writes there.
-    pub fn sending(&self) -> PathBuf {
-        self.root.join("sending")
-    }
-
-    /// The last database of the runner that was set aside, with what lay beside it. No container sees it.
-    pub fn quarantine(&self) -> PathBuf {
-        self.root.join("quarantine")
-    }
-
-    /// What the agent's CLI keeps.
-    pub fn home(&self) -> PathBuf {
-        self.root.join("home")
     }
 
     /// One folder per incarnation, so that a socket belongs to exactly one container.
     pub fn link(&self, incarnation: Incarnation) -> PathBuf {
         self.links().join(incarnation.to_string())
     }
-
-    /// All link folders.
-    pub fn links(&self) -> PathBuf {
-        self.root.join("link")
-    }
 }
-
-/// File names within a session's folders; the runner knows the folders by their mounts.
-pub const INBOUND: &str = "inbound.db";
-pub const OUTBOUND: &str = "outbound.db";
-pub const FILES: &str = "files";

@@ -22,25 +22,21 @@ mod runner;
 mod session;
 mod step;
 
-pub use crate::central::{
-    AccountRow, Announce, CARD_KEY, CardRow, CentralStore, ChatRow, Decided, DenialRow,
-    DestinationRow, DroppedRow, EventRow, FireRow, Handover, LaneHead, Linked, MemberRow,
-    NewPairing, PairingId, PairingRole, PairingRow, PersonRow, Put, Question, QuestionKind,
-    QuestionRow, QuestionState, Removed, RoleRow, SessionRow, Task, TaskEdit, TaskRow, Unasked,
-    Unlinked, UnreadableTask, UnreportedDeadLetters, Wired, Wiring,
-};
+pub use crate::central::*;
 pub use crate::db::{Db, Store, on_disk};
+pub(crate) use crate::error::Result;
 pub use crate::error::StoreError;
-pub use crate::gate::{Fault, Gate, NoGate, ReadFault};
+pub use crate::gate::{Gate, NoGate};
 pub use crate::mailbox::Destination;
 pub use crate::outbound::Unimported;
-pub use crate::outbox::by_hand::{Done, Ordered};
-pub use crate::outbox::{ClaimedPart, Draft, NewPart, PartKind, Target};
+pub use crate::outbox::{ClaimedPart, Done, Draft, NewPart, Ordered, PartKind, Target};
 pub use crate::runner::{Answer, NewMessage, RunnerStore, TurnEnd};
+#[cfg(any(test, feature = "testing"))]
+pub use crate::session::SessionStore;
 pub use crate::session::{
     Asked, Counts, Fetched, ImportReport, Inserted, NOTICE_KEY, PendingFile, Reader, Request,
-    SessionContext, SessionDb, SessionRows, SessionStore, Snapshot, StopOrder, StopState, TaskEnd,
-    TaskMessage, outbound_problems,
+    SessionContext, SessionDb, SessionRows, Snapshot, StopOrder, StopState, TaskEnd, TaskMessage,
+    outbound_problems,
 };
 
 #[cfg(test)]

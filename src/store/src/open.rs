@@ -170,9 +170,8 @@ pub(crate) fn open_read_only(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 /// What SQLite finds wrong with a file; one line per problem.
-pub(crate) fn integrity(conn: &Connection) -> Result<Vec<String>, StoreError> {
-    let lines: Vec<String> =
-        list(conn, "PRAGMA quick_check(5)", []).map_err(StoreError::query("check a database"))?;
+pub(crate) fn integrity(conn: &Connection) -> rusqlite::Result<Vec<String>> {
+    let lines: Vec<String> = list(conn, "PRAGMA quick_check(5)", [])?;
     Ok(lines.into_iter().filter(|line| line != "ok").collect())
 }
 

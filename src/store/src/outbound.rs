@@ -6,7 +6,6 @@
 //! session goes on without it; what is wrong with a row concerns that row ([`rows`]).
 
 mod checked;
-mod history;
 mod private;
 mod rows;
 
@@ -16,6 +15,7 @@ use std::path::PathBuf;
 use domain::message::{Claim, Form, Outbound};
 use domain::session::Mailbox;
 use domain::time::Timestamp;
+use domain::trace::Tool;
 use domain::waits::WaitClass;
 use domain::{Incarnation, MessageSeq, OutSeq};
 use rusqlite::Connection;
@@ -23,8 +23,10 @@ use rusqlite::Connection;
 use self::checked::{broken, broken_text, limit_steps};
 use self::private::{Found, Stamp};
 use self::rows::{NAME_BYTES_MAX, WORD_BYTES_MAX, bounded};
+use crate::open::integrity;
 use crate::outbox::PartKind;
-use crate::row::{list, list_as, read};
+use crate::row::{list, list_as, read, row};
+use crate::runner::TOOL_NAME_CHARS_MAX;
 
 /// Messages and waits imported in one commit; the rest follow in the next.
 const MESSAGES_MAX: usize = 64;
@@ -37,6 +39,8 @@ const CLAIMS_MAX: usize = 1_024;
 const GAP_MAX: i64 = 1_000_000;
 /// A larger copy is not kept for the next look.
 const KEPT_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Claims and tools of one message that are read; more are an error of the agent's.
+const HISTORY_MAX: i64 = 1_000;
 /// Looks in a row that find the file locked; minutes, if nothing else causes them.
 const LOCKED_MAX: u32 = 200;
 
@@ -77,19 +81,42 @@ impl Unimported {
     }
 }
 
-/// What the host knows already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ImportCursor {
+/// How far the outbound mailbox was imported, and what an import is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ImportState {
     /// The last message and the last wait that were imported.
     pub(crate) message: OutSeq,
     pub(crate) wait: i64,
-    /// The oldest message without an outcome; claims before it do not matter.
-    pub(crate) waiting_from: Option<MessageSeq>,
     /// Claims up to this incarnation do not count, since somebody stopped it,
     pub(crate) stopped_incarnation: Incarnation,
     /// nor do those beyond the last one that was launched.
     pub(crate) launched: Incarnation,
+    /// The messages without an outcome, oldest first; claims before them do not matter.
+    pub(crate) waiting: Vec<MessageSeq>,
 }
+
+row!(ImportState { message, wait, stopped_incarnation, launched; waiting });
+
+impl ImportState {
+    /// Nothing that the last incarnation ended counts: a user stopped it.
+    pub(crate) fn is_silenced(&self) -> bool {
+        Incarnation(0) < self.stopped_incarnation && self.launched <= self.stopped_incarnation
+    }
+
+    /// Drops what does not count, and what is known already, however often it is read.
+    pub(crate) fn sift(&self, news: &mut Unimported) {
+        if self.is_silenced() {
+            news.finished.clear();
+            news.open_claims.clear();
+        }
+        news.finished.retain(|it| self.waiting.contains(&it.message));
+        news.messages.retain(|(message, _)| self.message < message.seq);
+        news.waits.retain(|wait| self.wait < wait.id);
+    }
+}
+
+/// Who took a message and when, and which tools were used.
+pub(crate) type History = (Vec<(Incarnation, Timestamp)>, Vec<Tool>);
 
 #[derive(Debug)]
 pub(crate) struct OutboundReader {
@@ -112,11 +139,11 @@ impl OutboundReader {
     }
 
     /// A file that does not exist yet has no news.
-    pub(crate) fn news(&mut self, known: &ImportCursor) -> Result<Unimported, Mailbox> {
+    pub(crate) fn news(&mut self, known: &ImportState) -> Result<Unimported, Mailbox> {
         self.read(|conn| {
             let (messages, is_all) = messages(conn, known.message)?;
             let mut news = Unimported { messages, ..Unimported::default() };
-            if let Some(from) = known.waiting_from {
+            if let Some(&from) = known.waiting.first() {
                 let unheard = stopped_answers(conn, from, known)?;
                 news.messages.retain(|(message, _)| !unheard.contains(&message.seq));
                 let claims = claims(conn, from, known)?;
@@ -128,7 +155,8 @@ impl OutboundReader {
                 news.finished.clear();
             }
             news.waits = waits(conn, known.wait)?;
-            news.state = rows::state(conn).map_err(broken)?;
+            news.state = rows::state(conn)?;
+            known.sift(&mut news);
             Ok(news)
         })
     }
@@ -137,7 +165,7 @@ impl OutboundReader {
     pub(crate) fn integrity(&mut self) -> Vec<String> {
         let checked = self.read(|conn| {
             limit_steps(conn, checked::CHECK_STEPS_MAX);
-            crate::open::integrity(conn).map_err(|err| broken_text(&err.to_string()))
+            integrity(conn)
         });
         match checked {
             Ok(problems) => problems,
@@ -147,14 +175,30 @@ impl OutboundReader {
         }
     }
 
+    /// What the program in a container says about a message. Nothing of it is trusted: rows that make no
+    /// sense are left out, and names are cut and cleaned before anybody sees them.
+    pub(crate) fn history(&mut self, of: MessageSeq) -> Result<History, Mailbox> {
+        self.read(|conn| {
+            let claims = "SELECT incarnation, claimed_at FROM claims WHERE message = ?1
+                          ORDER BY incarnation LIMIT ?2";
+            let name = bounded("name", TOOL_NAME_CHARS_MAX * 4);
+            let tools = format!(
+                "SELECT {name}, started_at, ended_at, ok FROM tool_calls WHERE message = ?1
+                 ORDER BY id LIMIT ?2"
+            );
+            let of = [of.0, HISTORY_MAX];
+            Ok((rows::readable(conn, claims, of)?, rows::readable(conn, &tools, of)?))
+        })
+    }
+
     /// Reads a copy of the file as it is now; nothing, as long as the runner has not made it.
     fn read<R: Default>(
         &mut self,
-        read: impl FnOnce(&Connection) -> Result<R, Mailbox>,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<R>,
     ) -> Result<R, Mailbox> {
         let Some(copy) = self.copy()? else { return Ok(R::default()) };
         limit_steps(&copy.conn, checked::LOOK_STEPS_MAX);
-        let out = read(&copy.conn);
+        let out = read(&copy.conn).map_err(broken);
         if out.is_ok() && copy.stamp.bytes <= KEPT_BYTES_MAX {
             self.kept = Some(copy);
         }
@@ -185,20 +229,20 @@ impl OutboundReader {
 fn messages(
     conn: &Connection,
     after: OutSeq,
-) -> Result<(Vec<(Outbound, PartKind)>, bool), Mailbox> {
+) -> rusqlite::Result<(Vec<(Outbound, PartKind)>, bool)> {
     let columns = rows::message_columns();
     let sql = format!(
         "SELECT {columns} FROM messages_out WHERE seq > ?1 ORDER BY seq LIMIT {MESSAGES_MAX}"
     );
-    let mut statement = conn.prepare_cached(&sql).map_err(broken)?;
-    let mut found = statement.query([after.0]).map_err(broken)?;
+    let mut statement = conn.prepare_cached(&sql)?;
+    let mut found = statement.query([after.0])?;
     let (mut messages, mut bytes, mut last) = (Vec::new(), 0, after.0);
-    while let Some(row) = found.next().map_err(broken)? {
-        bytes += rows::bytes(row).map_err(broken)?;
+    while let Some(row) = found.next()? {
+        bytes += rows::bytes(row)?;
         if BYTES_MAX < bytes {
             return Ok((messages, false));
         }
-        let message: (Outbound, PartKind) = read(row).map_err(broken)?;
+        let message: (Outbound, PartKind) = read(row)?;
         last = in_order(last, message.0.seq.0)?;
         messages.push(message);
     }
@@ -207,18 +251,19 @@ fn messages(
 }
 
 /// Numbers rise, and not by leaps.
-fn in_order(last: i64, next: i64) -> Result<i64, Mailbox> {
+fn in_order(last: i64, next: i64) -> rusqlite::Result<i64> {
     if last < next && next - last <= GAP_MAX {
         return Ok(next);
     }
-    Err(broken_text(&format!("number {next} cannot follow number {last}")))
+    let why = format!("number {next} cannot follow number {last}");
+    Err(rusqlite::Error::ToSqlConversionFailure(why.into()))
 }
 
 fn claims(
     conn: &Connection,
     from: MessageSeq,
-    known: &ImportCursor,
-) -> Result<Vec<Claim>, Mailbox> {
+    known: &ImportState,
+) -> rusqlite::Result<Vec<Claim>> {
     let (outcome, reason) = (bounded("outcome", WORD_BYTES_MAX), bounded("reason", NAME_BYTES_MAX));
     let sql = format!(
         "SELECT message, incarnation, reply, cost, {outcome}, {reason} FROM claims
@@ -226,7 +271,7 @@ fn claims(
          ORDER BY message, incarnation LIMIT {CLAIMS_MAX}"
     );
     let range = [from.0, known.stopped_incarnation.0, known.launched.0];
-    let found = list_as(conn, &sql, range, rows::claim).map_err(broken)?;
+    let found = list_as(conn, &sql, range, rows::claim)?;
     let mut claims: Vec<Claim> = Vec::new();
     for claim in found.into_iter().flatten() {
         match claims.last_mut().filter(|it| it.message == claim.message) {
@@ -244,22 +289,22 @@ fn claims(
 fn stopped_answers(
     conn: &Connection,
     from: MessageSeq,
-    known: &ImportCursor,
-) -> Result<Vec<OutSeq>, Mailbox> {
+    known: &ImportState,
+) -> rusqlite::Result<Vec<OutSeq>> {
     let sql = format!(
         "SELECT reply FROM claims WHERE message >= ?1 AND incarnation <= ?2 AND reply > ?3
          LIMIT {CLAIMS_MAX}"
     );
     let of = [from.0, known.stopped_incarnation.0, known.message.0];
-    rows::readable(conn, &sql, of).map_err(broken)
+    rows::readable(conn, &sql, of)
 }
 
-fn waits(conn: &Connection, after: i64) -> Result<Vec<Waits>, Mailbox> {
+fn waits(conn: &Connection, after: i64) -> rusqlite::Result<Vec<Waits>> {
     let class = bounded("class", WORD_BYTES_MAX);
     let sql = format!(
         "SELECT id, message, until, {class} FROM waits WHERE id > ?1 ORDER BY id LIMIT {MESSAGES_MAX}"
     );
-    let waits: Vec<Waits> = list(conn, &sql, [after]).map_err(broken)?;
+    let waits: Vec<Waits> = list(conn, &sql, [after])?;
     waits.iter().try_fold(after, |last, it| in_order(last, it.id))?;
     Ok(waits)
 }

@@ -3,25 +3,21 @@
 //!
 //! One table for all chats, whether an agent or the host wrote a part.
 
-pub(crate) mod by_hand;
-mod columns;
-
 use std::ops::Deref;
 use std::path::Path;
 
-use domain::delivery::by_hand::HostKey;
+use domain::delivery::by_hand::{HostKey, Order, Standing, permit};
 use domain::delivery::{PartKey, PartView, Tried, Verdict, exhausted};
 use domain::message::Address;
-use domain::outgoing::{Card, Content, FileOut};
+use domain::outgoing::{Button, Card, Content, FileOut};
 use domain::time::Timestamp;
 use domain::words;
 use domain::{MessageSeq, OutSeq, SessionId};
 use rusqlite::params;
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
-use self::columns::{Raw, columns};
-use crate::reasons::STOPPED;
-use crate::row::{Columns, FromRow, enum_column, one, row, run};
+use crate::reasons::{DROPPED_BY_HAND, STOPPED};
+use crate::row::{Columns, FromRow, Json, enum_column, one, row, run, to_json};
 use crate::session::Scope;
 
 /// How final a part is for the messages that it answers.
@@ -42,7 +38,6 @@ enum_column!(PartKind);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimedPart(SentPart);
 
-/// What is sent of a part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SentPart {
     /// Its name across the host, which is also the key that the platform gets.
@@ -92,7 +87,6 @@ pub enum Target {
     Platform(String),
 }
 
-/// What a new part consists of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Draft {
     Text(String),
@@ -102,14 +96,9 @@ pub enum Draft {
     Reaction(Target, String),
 }
 
-/// What led to a part of a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Origin {
-    pub(crate) out_seq: Option<OutSeq>,
-    pub(crate) cause: MessageSeq,
-}
+/// What led to a part of a session: the message that it answers, and the runner's own, if that said it.
+type Origin = (MessageSeq, Option<OutSeq>);
 
-/// A part that is to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewPart {
     pub key: PartKey,
@@ -120,12 +109,10 @@ pub struct NewPart {
 }
 
 impl NewPart {
-    /// One that replies to no message.
     pub fn new(key: String, to: Address, kind: PartKind, content: Draft) -> Self {
         Self { key: PartKey(key), to, reply_to: String::new(), kind, content }
     }
 
-    /// One that replies to a message, by the platform's id of it.
     pub fn replying_to(self, reply_to: String) -> Self {
         Self { reply_to, ..self }
     }
@@ -142,8 +129,8 @@ pub(crate) fn add(
     let Address { channel, account, chat, thread } = to;
     let (form, text, target, file, buttons) = columns(content)?;
     let (key, kind) = (&key.0, kind.as_str());
-    let out_seq = origin.and_then(|it| it.out_seq).map(|it| it.0);
-    let cause = origin.map(|it| it.cause.0);
+    let out_seq = origin.and_then(|it| it.1).map(|it| it.0);
+    let cause = origin.map(|it| it.0.0);
     // What answers a message whose answer may be known already is a repetition, perhaps.
     let sql = "INSERT INTO part (session, key, out_seq, cause, channel, account, chat, thread,
              reply_to, kind, form, text, target, file, buttons, state, changed_at, created_at, was_uncertain)
@@ -217,7 +204,6 @@ impl FromRow for ClaimedPart {
     }
 }
 
-/// Writes down how an attempt ended.
 pub(crate) fn conclude(
     tx: Scope<'_>,
     key: &PartKey,
@@ -258,4 +244,110 @@ fn give_up(tx: Scope<'_>, key: &PartKey, why: &str, now: Timestamp) -> rusqlite:
         run(&tx, sql, end)?;
     }
     Ok(())
+}
+
+enum_column!(Standing);
+
+/// What became of an order; an error says why nothing did.
+pub type Ordered = Result<Done, String>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Done {
+    pub was: Standing,
+    /// Its reader may have it already; it is marked as a possible repeat.
+    pub may_be_seen: bool,
+}
+
+/// Does what a person says, with the caller's transaction.
+pub(crate) fn order(
+    tx: Scope<'_>,
+    key: &PartKey,
+    order: Order,
+    now: Timestamp,
+) -> rusqlite::Result<Ordered> {
+    let sql = "SELECT state, was_uncertain FROM part WHERE session = ?1 AND key = ?2";
+    let Some((was, may_be_seen)) = one(&tx, sql, params![tx.session, key.0])? else {
+        return Ok(Err("there is no such part".to_owned()));
+    };
+    if let Err(why) = permit(order, was) {
+        return Ok(Err(why.to_owned()));
+    }
+    match order {
+        // From the start, but a part that was uncertain once stays marked.
+        Order::Retry => tx.execute(
+            "UPDATE part SET state = 'ready', retry_at = 0, tries = 0, misses = 0, uncertain_attempts = 0,
+                    reason = NULL, unreported = NULL, changed_at = ?3 WHERE session = ?1 AND key = ?2",
+            params![tx.session, key.0, now.0],
+        )?,
+        Order::Drop => tx.execute(
+            "UPDATE part SET state = 'dead', retry_at = 0, unreported = 0, reason = ?4,
+                    changed_at = ?3 WHERE session = ?1 AND key = ?2",
+            params![tx.session, key.0, now.0, DROPPED_BY_HAND],
+        )?,
+    };
+    Ok(Ok(Done { was, may_be_seen }))
+}
+
+/// Form, text, target, file and buttons of a new part.
+type DraftColumns<'a> = (&'static str, &'a str, Option<String>, Option<String>, Option<String>);
+
+fn columns(content: &Draft) -> rusqlite::Result<DraftColumns<'_>> {
+    Ok(match content {
+        Draft::Text(text) => ("text", text, None, None, None),
+        Draft::Card(card) => ("card", &card.text, None, None, Some(to_json(&card.buttons)?)),
+        Draft::File(file) => ("file", &file.caption, None, Some(to_json(file)?), None),
+        Draft::Edit(target, card) => {
+            let buttons = Some(to_json(&card.buttons)?);
+            ("edit", &card.text, Some(target_column(target)), None, buttons)
+        }
+        Draft::Reaction(target, emoji) => {
+            ("reaction", emoji, Some(target_column(target)), None, None)
+        }
+    })
+}
+
+fn target_column(target: &Target) -> String {
+    match target {
+        Target::Part(key) => format!("key:{}", key.0),
+        Target::Platform(id) => format!("id:{id}"),
+    }
+}
+
+/// The same columns, read for sending.
+struct Raw {
+    form: String,
+    text: String,
+    target: Option<String>,
+    file: Option<Json<FileOut>>,
+    buttons: Option<Json<Vec<Button>>>,
+}
+
+row!(Raw { form, text, target, file, buttons });
+
+impl Raw {
+    fn content(self, tx: Scope<'_>, root: &Path) -> rusqlite::Result<Option<Content>> {
+        let target = self.target.as_deref().map(|it| resolve(tx, it)).transpose()?;
+        let Some(target) = target.unwrap_or(Some(String::new())) else { return Ok(None) };
+        let buttons = self.buttons.map(|it| it.0).unwrap_or_default();
+        let card = |text| Card { text, buttons };
+        Ok(Some(match (self.form.as_str(), self.file) {
+            ("card", _) => Content::Card(card(self.text)),
+            ("edit", _) => Content::Edit { target, card: card(self.text) },
+            ("reaction", _) => Content::Reaction { target, emoji: self.text },
+            (_, Some(Json(file))) => {
+                Content::File(FileOut { path: root.join(file.path), caption: self.text, ..file })
+            }
+            (_, None) => Content::Text(self.text),
+        }))
+    }
+}
+
+/// The platform's id of the message that a part changes.
+fn resolve(tx: Scope<'_>, target: &str) -> rusqlite::Result<Option<String>> {
+    if let Some(id) = target.strip_prefix("id:") {
+        return Ok(Some(id.to_owned()));
+    }
+    let key = target.strip_prefix("key:").unwrap_or_default();
+    let sql = "SELECT platform_id FROM part WHERE session = ?1 AND key = ?2 AND state = 'sent'";
+    Ok(one(&tx, sql, params![tx.session, key])?.flatten())
 }

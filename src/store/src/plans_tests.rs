@@ -49,7 +49,7 @@ const OF_OPEN_ROWS: [&str; 12] = [
 /// Statements that may read a whole table, by words of theirs, and why.
 const MAY_SCAN: [(&str, &str); 13] = [
     (
-        "FROM dropped\n                 ORDER BY last_at DESC LIMIT -1",
+        "FROM dropped\n                                ORDER BY last_at DESC LIMIT -1",
         "keeps a table short: 5,000 rows",
     ),
     ("FROM dropped ORDER BY last_at DESC, channel", "a list for a command, of 5,000 rows at most"),
@@ -95,7 +95,7 @@ const COMPOSED: [(&str, &str, &[&str]); 13] = [
         &["session_awake_pruned WHERE awake = 1", "session_pruned WHERE true"],
     ),
     (
-        "reading/parts.rs",
+        "reading.rs",
         "which",
         &[
             "state NOT IN ('sent', 'dead') OR (state = 'dead' AND unreported IS NOT NULL)",
@@ -112,7 +112,7 @@ const COMPOSED: [(&str, &str, &[&str]); 13] = [
     ("outbound.rs", "reason", &["reason"]),
     ("outbound.rs", "class", &["class"]),
     ("outbound/checked.rs", "columns", &["*"]),
-    ("outbound/history.rs", "name", &["name"]),
+    ("outbound.rs", "name", &["name"]),
 ];
 
 #[test]

@@ -3,7 +3,7 @@
 
 /// Somebody stopped the agent, or this turn.
 pub(crate) const STOPPED: &str = "stopped";
-/// Somebody dropped a part with `nanoclaw outbox drop`.
+/// Somebody dropped a part with `nanoclaw outbox remove`.
 pub(crate) const DROPPED_BY_HAND: &str = "dropped by hand";
 /// A line that says that work goes on, which was not sent before the answer was there.
 pub(crate) const OVERTAKEN: &str = "the answer was there first";

@@ -138,20 +138,8 @@ macro_rules! row {
 pub(crate) use row;
 
 plain_columns!(bool, i64, u32, u64, usize, String, Vec<u8>, Value);
-wrapped_columns!(
-    ChatId,
-    Incarnation,
-    MessageSeq,
-    OutSeq,
-    PartKey,
-    PersonId,
-    QuestionId,
-    SessionId,
-    StopId,
-    TaskId,
-    Timestamp,
-    PairingId
-);
+wrapped_columns!(ChatId, Incarnation, MessageSeq, OutSeq, PairingId, PartKey, PersonId);
+wrapped_columns!(QuestionId, SessionId, StopId, TaskId, Timestamp);
 tuple_rows!(A B);
 tuple_rows!(A B C);
 tuple_rows!(A B C D);

@@ -6,8 +6,6 @@
 
 mod inbox;
 mod outgoing;
-mod pruning;
-mod tools;
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -22,7 +20,7 @@ use rusqlite_migration::{M, Migrations};
 
 pub use self::inbox::Answer;
 pub use self::outgoing::NewMessage;
-pub(crate) use self::tools::TOOL_NAME_CHARS_MAX;
+pub(crate) use self::outgoing::TOOL_NAME_CHARS_MAX;
 use crate::db::Store;
 use crate::layout::{INBOUND, OUTBOUND};
 use crate::mailbox::{self, RunnerFacts, inode};
@@ -164,9 +162,6 @@ impl RunnerStore {
     /// Lets go of every message in hand, without an outcome: the host offers them again when the
     /// wait is over. `until` is when the provider says that it goes on. `state` is stored with it, as
     /// with the end of a turn.
-    ///
-    /// # Errors
-    /// When a database fails; then nothing changed.
     pub fn wait(
         &mut self,
         class: WaitClass,

@@ -1,13 +1,11 @@
 //! One session: its rows in the central database, and the two mailboxes that it shares with its runner.
 //!
-//! The rows decide; [`SessionRows`] reads and writes them. The mailboxes carry: [`Mailboxes`] shows the
-//! runner what waits for it and reads what it wrote. Either file can go at any time: the host posts
-//! again what has no outcome, and the runner does it again.
+//! The rows decide; [`SessionRows`] reads and writes them, each write in one commit: after an error nothing
+//! of it is stored. The mailboxes carry what waits to the runner, and what it wrote from there. Either
+//! file can go at any time: the host posts again what has no outcome, and the runner does it again.
 
 mod attachments;
-mod commands;
 mod dead_letters;
-mod ends;
 mod handle;
 mod import;
 mod launches;
@@ -19,7 +17,6 @@ mod pruning;
 mod quarantine;
 mod quiet;
 mod requests;
-mod session_context;
 mod stops;
 mod tasks;
 #[cfg(any(test, feature = "testing"))]
@@ -30,7 +27,6 @@ use std::ops::Deref;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use domain::message::Claim;
 use domain::session::{Launches, Mailbox, Waiting};
 use domain::time::Timestamp;
 use domain::{Incarnation, MessageSeq, OutSeq, SessionId};
@@ -39,18 +35,19 @@ use rusqlite::{Connection, Params};
 pub use self::attachments::{Fetched, PendingFile};
 pub use self::dead_letters::NOTICE_KEY;
 pub(crate) use self::dead_letters::order_part;
-pub use self::handle::{Reader, SessionDb, SessionStore, outbound_problems};
+pub use self::handle::{Reader, SessionContext, SessionDb, outbound_problems};
 pub use self::import::ImportReport;
 pub use self::messages::{Counts, Inserted};
 pub(crate) use self::parts::{claim_part, conclude_part};
 pub use self::requests::{Asked, Request};
-pub use self::session_context::SessionContext;
 use self::stops::STOP_STATE;
 pub use self::stops::{StopOrder, StopState};
 pub use self::tasks::{TaskEnd, TaskMessage};
+#[cfg(any(test, feature = "testing"))]
+pub use self::testing::SessionStore;
 
 use crate::StoreError;
-use crate::outbound::{ImportCursor, Unimported};
+use crate::outbound::{ImportState, Unimported};
 use crate::row::{FromRow, queries};
 use crate::step::atomically;
 
@@ -80,36 +77,11 @@ impl Deref for Scope<'_> {
     }
 }
 
-/// Reads and writes what the central database holds of one session.
 #[derive(Debug)]
 pub struct SessionRows<'a> {
     pub(crate) scope: Scope<'a>,
     /// The session's own folder, below which its files are kept.
     pub(crate) root: PathBuf,
-}
-
-/// How far the outbound mailbox was imported, and what an import is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ImportState {
-    pub(crate) cursor: ImportCursor,
-    /// Nothing that the last incarnation ended counts: a user stopped it.
-    is_silenced: bool,
-    /// The messages without an outcome.
-    waiting: Vec<MessageSeq>,
-}
-
-impl ImportState {
-    /// Drops what does not count, and what is known already.
-    pub(crate) fn sift(&self, mut news: Unimported) -> Unimported {
-        if self.is_silenced {
-            news.finished.clear();
-            news.open_claims.clear();
-        }
-        // What has its outcome already is no news, however often it is read.
-        let waits = |claim: &Claim| self.waiting.contains(&claim.message);
-        news.finished.retain(waits);
-        news
-    }
 }
 
 /// What is true about a session, read in one pass.
@@ -128,7 +100,6 @@ pub struct Snapshot {
     pub file: Option<(Timestamp, PendingFile)>,
     /// The oldest request of the agent that nobody was told of.
     pub request: Option<OutSeq>,
-    /// The last incarnation that a user stopped.
     pub stopped_incarnation: Incarnation,
     /// How far the last stop of the agent was carried out.
     pub stop_state: StopState,
@@ -177,7 +148,7 @@ impl SessionRows<'_> {
                 launches: self.launches()?,
                 file: self.next_file()?,
                 request,
-                stopped_incarnation: import_state.cursor.stopped_incarnation,
+                stopped_incarnation: import_state.stopped_incarnation,
                 stop_state: self.only("read the stops", STOP_STATE, of)?,
                 asking,
                 released,
@@ -196,12 +167,8 @@ impl SessionRows<'_> {
                        coalesce((SELECT max(incarnation) FROM launch
                                  WHERE launch.session = session.id), 0)
                    FROM session WHERE id = ?1";
-        let (message, wait, stopped_incarnation, launched) =
-            self.only("read how far a session was imported", sql, [self.scope.session])?;
-        let is_silenced = Incarnation(0) < stopped_incarnation && launched <= stopped_incarnation;
-        let waiting_from = waiting.first().copied();
-        let cursor = ImportCursor { message, wait, waiting_from, stopped_incarnation, launched };
-        Ok(ImportState { cursor, is_silenced, waiting })
+        let op = "read how far a session was imported";
+        Ok(ImportState { waiting, ..self.only(op, sql, [self.scope.session])? })
     }
 
     /// Reads several things as they are at one moment.

@@ -17,7 +17,6 @@ const DEFAULT: &str = "https://api.anthropic.com";
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct BaseUrl(String);
 
-/// Why a text is no destination for a credential.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the base URL {0}")]
 pub struct InvalidBaseUrl(&'static str);

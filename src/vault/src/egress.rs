@@ -40,10 +40,8 @@ pub trait SecretRows: fmt::Debug + Send + Sync {
     /// All rows, sorted by name.
     async fn list(&self) -> Result<Vec<SealedRow>, Cause>;
 
-    /// Adds the row, or replaces the one of that name.
     async fn put(&self, row: SealedRow) -> Result<(), Cause>;
 
-    /// Tells whether there was one.
     async fn remove(&self, name: &str) -> Result<bool, Cause>;
 
     /// Counts how often a session asked for something it may not have. `why` is one of a few fixed

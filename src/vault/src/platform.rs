@@ -27,12 +27,10 @@ pub struct Holder<'a> {
 }
 
 impl Holder<'_> {
-    /// The name of the row.
     fn name(&self) -> String {
         format!("channel/{}/{}", self.channel, self.account)
     }
 
-    /// What the token is sealed together with.
     fn bound(&self) -> Vec<u8> {
         let mut fields = vec![KIND, self.channel, self.account];
         fields.extend(self.urls.iter().flat_map(|(name, url)| [name.as_str(), url.as_str()]));

@@ -55,7 +55,6 @@ fn mac(key: &[u8; KEY_BYTES]) -> Hmac<Sha256> {
 }
 
 impl Key {
-    /// Draws a new key from the operating system.
     pub fn generate() -> Self {
         Self(SecretBox::init_with_mut(|bytes: &mut [u8; KEY_BYTES]| OsRng.fill_bytes(bytes)))
     }
@@ -97,7 +96,6 @@ impl Key {
     }
 }
 
-/// What a credential is sealed together with.
 pub(crate) fn bound(name: &str, kind: CredentialKind, base_url: &BaseUrl) -> Vec<u8> {
     encode(&[name, kind.as_str(), base_url.as_str()])
 }

@@ -54,7 +54,6 @@ impl Throttle {
     }
 }
 
-/// What is to be done about a refusal now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Due {
     /// So many are to be committed.
@@ -64,7 +63,6 @@ pub(crate) struct Due {
 }
 
 impl Tallies {
-    /// Counts a refusal.
     pub(crate) fn refused(&self, session: SessionId, why: &'static str) -> Due {
         let now = Instant::now();
         let mut tallies = self.lock();

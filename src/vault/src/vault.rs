@@ -121,7 +121,6 @@ impl Vault {
         Ok((credential, reached))
     }
 
-    /// Opens a credential for one use.
     pub(crate) async fn open(&self, name: &str) -> Result<(Credential, Secret), VaultError> {
         let row = self.row(name).await?.ok_or_else(|| VaultError::Missing(name.to_owned()))?;
         let credential = describe(&row)?;

@@ -4,9 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actors::container_slots::ContainerSlots;
-use actors::host::{Credentials, Host, Peers, Policy, settings};
-use actors::stops::StopGate;
+use actors::peers::{LiveHost, Peers};
 use actors::tree::{RootArgs, RootMessage, RootSupervisor};
 use async_trait::async_trait;
 use channel::{
@@ -18,6 +16,9 @@ use domain::agent::{AgentGroup, DEFAULT_AGENT};
 use domain::message::{Address, Author, Body, Incoming};
 use domain::outgoing::TextLimit;
 use domain::time::{Clock, SystemClock};
+use engine::container_slots::ContainerSlots;
+use engine::host::{Credentials, Hints, Host, Policy, settings};
+use engine::stops::StopGate;
 use ractor::{Actor, ActorRef};
 use sandbox::Sandbox;
 use store::layout::Layout;
@@ -31,7 +32,7 @@ const PAGE: usize = 64;
 
 /// A running host and both ends of its channel.
 pub(crate) struct Rig {
-    pub(crate) host: Arc<Host>,
+    pub(crate) host: Arc<LiveHost>,
     pub(crate) post: mpsc::UnboundedSender<Incoming>,
     pub(crate) settled: mpsc::UnboundedReceiver<usize>,
     pub(crate) delivered: mpsc::UnboundedReceiver<Part>,
@@ -71,7 +72,7 @@ impl Rig {
         let registration: &'static Registration =
             Box::leak(Box::new(Registration { name: CHANNEL, caps, adapter }));
         let peers = Peers::default();
-        let host = Arc::new(Host {
+        let host = Host {
             layout,
             clock: Arc::new(SystemClock),
             started_at: SystemClock.now(),
@@ -85,8 +86,10 @@ impl Rig {
             stops: StopGate::default(),
             policy: Policy::default(),
             container_user: user,
-            peers,
-        });
+            actors: Arc::new(peers.clone()),
+            hints: Hints::default(),
+        };
+        let host = LiveHost::new(host, peers);
         let args = RootArgs { host: Arc::clone(&host), admin: false };
         let (root, _) = Actor::spawn(None, RootSupervisor, args).await.unwrap();
         Self { host, post, settled, delivered, root }

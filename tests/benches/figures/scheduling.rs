@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use actors::sweep::SweepMessage;
 use domain::AgentName;
 use domain::agent::{AgentGroup, DEFAULT_AGENT};
 use domain::message::{Address, ChatInfo};
@@ -75,7 +74,7 @@ pub(crate) async fn punctual(rig: &mut Rig, chat: &str) {
         let task = task(chat, Rule::Once(slot));
         let add = move |it: &mut CentralStore| it.add_task(&task, SystemClock.now());
         let id = rig.host.central.write("a task", add).await.unwrap();
-        rig.host.peers.sweep.cast(SweepMessage::Tasks);
+        rig.host.wake_tasks();
         rig.delivered.recv().await.unwrap();
         said.push(SystemClock.now().since(slot));
         let fires = rig.host.central.read(move |it| it.task_history(id, 1)).await.unwrap();

@@ -6,10 +6,10 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actors::stopping;
 use domain::AgentName;
 use domain::agent::DEFAULT_AGENT;
 use domain::stop::Scope;
+use engine::stopping;
 use sandbox::Sandbox;
 use sandbox::docker::{DockerOptions, DockerSandbox};
 use tempfile::TempDir;

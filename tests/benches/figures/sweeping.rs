@@ -28,7 +28,12 @@ pub(crate) async fn run() {
             // What the sweep does: the supervisor looks at its children and asks the database who
             // else may have something to do.
             rig.host.peers.sessions.cast(SessionsMessage::Sweep);
-            let _ = rig.host.peers.sessions.call(SessionsMessage::List).await;
+            let _ = rig
+                .host
+                .peers
+                .sessions
+                .call_within(Duration::from_secs(30), SessionsMessage::List)
+                .await;
             let found = rig.host.central.read(|central| central.awake()).await.unwrap();
             assert!(found.is_empty());
             times.push(started.elapsed());

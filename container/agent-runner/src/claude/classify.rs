@@ -5,7 +5,7 @@ use domain::time::Timestamp;
 use domain::waits::WaitClass;
 
 use super::frames::{ApiError, TurnResult};
-use crate::failure::{FailureClass, ProviderFailure};
+use crate::provider::{FailureClass, ProviderFailure};
 
 /// The status, the CLI's and the API's words decide, in this order of trust: what the CLI sorted
 /// out itself, then the API's type, then the status, then single words of the text.

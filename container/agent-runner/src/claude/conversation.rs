@@ -3,6 +3,7 @@
 
 mod prompting;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use domain::MessageSeq;
@@ -22,10 +23,9 @@ use super::lifecycle::Lifecycle;
 use super::prompt::Prompts;
 use super::{CONTINUATION_KEY, PROVEN_KEY, SPEAKER_KEY};
 use crate::RunnerError;
-use crate::failure::{FailureClass, ProviderFailure};
 use crate::host_client::{HostClient, Kept};
 use crate::process::{Ending, Process};
-use crate::provider::{Event, ToolNews, TurnEnded};
+use crate::provider::{Event, FailureClass, ProviderFailure, ToolNews, TurnEnded};
 
 /// Rejected requests in a row that make a conversation suspect: what the model rejects may sit in
 /// its history and would be sent with every message from now on.
@@ -59,7 +59,6 @@ pub(super) struct Conversation {
     cli: CliState,
 }
 
-/// What is known of one CLI.
 #[derive(Debug, Default)]
 struct CliState {
     /// How many of the last open messages it was not given yet.
@@ -77,12 +76,8 @@ struct CliState {
     failure: Option<ProviderFailure>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Flow {
-    GoOn,
-    /// Another CLI should carry on.
-    Replace,
-}
+/// A break when another CLI should carry on.
+type Flow = ControlFlow<()>;
 
 impl Conversation {
     pub(super) fn new(host_client: Arc<HostClient>, events: mpsc::Sender<Event>) -> Self {
@@ -120,7 +115,7 @@ impl Conversation {
     }
 
     pub(super) async fn hear(&mut self, line: &[u8], process: &mut Process) -> Flow {
-        let Some(frame) = Frame::parse(line) else { return Flow::GoOn };
+        let Some(frame) = Frame::parse(line) else { return Flow::Continue(()) };
         self.host_client.notifier.progress();
         match frame {
             Frame::Init(session_id) => {
@@ -175,7 +170,7 @@ impl Conversation {
             Frame::Compacted(ok) => self.cli.compacted = Some(ok),
             Frame::Other => {}
         }
-        Flow::GoOn
+        Flow::Continue(())
     }
 
     fn follow_tool(&mut self, news: &ToolNews) {
@@ -231,14 +226,14 @@ impl Conversation {
             } else if !result.text.trim().is_empty() {
                 self.emit(Event::Unsolicited { to: reported, text: result.text }).await;
             }
-            return Flow::GoOn;
+            return Flow::Continue(());
         }
         let mut failure = classify(&result, api_error.as_ref(), self.resets_at);
         tracing::warn!(class = failure.class.as_str(), status = result.status, "the model failed");
         if covers.is_empty() {
             // Asides that fail have nobody to be told; else the CLI is about to end for this.
             self.cli.failure = (!result.is_aside).then_some(failure);
-            return Flow::GoOn;
+            return Flow::Continue(());
         }
         if matches!(failure.class, FailureClass::Passing(_)) {
             // This program is replaced, and what it does in the background ends with it.
@@ -250,14 +245,14 @@ impl Conversation {
         self.rejections = if suspect { self.rejections + 1 } else { 0 };
         if self.rejections < REJECTIONS_MAX {
             self.end(covers, Err(failure), cost).await;
-            return Flow::GoOn;
+            return Flow::Continue(());
         }
         self.rejections = 0;
         self.conversation_id = None;
         self.prompts.forget();
         failure.user_text += FORGOTTEN;
         self.end(covers, Err(failure), cost).await;
-        Flow::Replace
+        Flow::Break(())
     }
 
     pub(super) fn was_stale(&self, ending: &Ending) -> bool {

@@ -86,14 +86,12 @@ pub(crate) struct TurnResult {
     pub(crate) is_error: bool,
     pub(crate) text: String,
     pub(crate) status: Option<u64>,
-    /// The API's word for what went wrong.
     pub(crate) kind: String,
     pub(crate) terminal_reason: String,
     pub(crate) errors: Vec<String>,
     pub(crate) covers: Vec<String>,
     /// Whether the CLI started this turn, to report background work.
     pub(crate) is_aside: bool,
-    /// The run of that work.
     pub(crate) run: String,
     pub(crate) spent: Spent,
 }

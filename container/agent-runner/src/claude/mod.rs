@@ -26,11 +26,10 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use self::command::Endpoints;
-use self::conversation::{Conversation, Flow};
-use crate::failure::FailureClass;
+use self::conversation::Conversation;
 use crate::host_client::HostClient;
 use crate::process::{DRAIN, Ending, Output, Process};
-use crate::provider::{Event, Messages};
+use crate::provider::{Event, FailureClass, Messages};
 use crate::{Connect, RunnerError, forward, mcp};
 
 const CONTINUATION_KEY: &str = "continuation:claude";
@@ -88,9 +87,8 @@ impl Claude {
         loop {
             tokio::select! {
                 batch = messages.recv(), if !is_closing => match batch {
-                    Some(batch) => match conversation.offer(batch, &mut process).await {
-                        Flow::GoOn => {}
-                        Flow::Replace => return CliExit::Replaced,
+                    Some(batch) => if conversation.offer(batch, &mut process).await.is_break() {
+                        return CliExit::Replaced;
                     },
                     None => {
                         is_closing = true;
@@ -98,9 +96,8 @@ impl Claude {
                     }
                 },
                 output = process.next() => match output {
-                    Output::Line(line) => match conversation.hear(&line, &mut process).await {
-                        Flow::GoOn => {}
-                        Flow::Replace => return CliExit::Replaced,
+                    Output::Line(line) => if conversation.hear(&line, &mut process).await.is_break() {
+                        return CliExit::Replaced;
                     },
                     Output::Ended(_) if is_closing => return CliExit::Told,
                     Output::Ended(ending) => return CliExit::Died(ending),
@@ -161,7 +158,7 @@ impl Claude {
             while conversation.is_idle() {
                 match messages.recv().await {
                     // With nothing to replace, the next message starts a CLI.
-                    Some(batch) => drop(conversation.accept(batch).await),
+                    Some(batch) => _ = conversation.accept(batch).await,
                     None => return Ok(()),
                 }
             }

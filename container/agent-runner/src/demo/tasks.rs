@@ -4,7 +4,6 @@ use domain::task::TaskRun;
 use domain::time::Timestamp;
 use schedule::{Zone, understand};
 
-use super::parse::{Word, parse as parse_word};
 use crate::host_client::task_line;
 
 /// No phrase about when has more words.
@@ -17,19 +16,17 @@ const LISTS: [&str; 4] = [
     "what's scheduled",
 ];
 
-/// The text of a task's reminder; `None` when its prompt is something that the agent can do.
-pub(super) fn reminder(task_run: &TaskRun, prompt: &str) -> Option<String> {
-    // A prompt that begins so was not meant as another task.
-    let meant = after(prompt, "remind me ")
-        .or_else(|| after(prompt, "remind us "))
-        .and_then(|rest| ["of ", "to ", "that "].iter().find_map(|it| after(rest, it)));
-    let text = match (meant, parse_word(prompt)) {
-        (Some(text), _) | (None, Word::Echo(text)) => text,
-        (None, _) => return None,
-    };
+/// What a prompt such as `remind me of the oven` says. Of a task it was not meant as another one.
+pub(super) fn reminds_of(prompt: &str) -> Option<&str> {
+    let rest = after(prompt, "remind me ").or_else(|| after(prompt, "remind us "))?;
+    ["of ", "to ", "that "].iter().find_map(|it| after(rest, it))
+}
+
+pub(super) fn reminder(task_run: &TaskRun, prompt: &str) -> String {
+    let text = reminds_of(prompt).unwrap_or(prompt);
     let text = text.strip_prefix("say ").unwrap_or(text).trim();
     let found = task_run.found.as_ref().map(|it| format!(" (found: {it})")).unwrap_or_default();
-    Some(format!("Reminder: {text}{found}"))
+    format!("Reminder: {text}{found}")
 }
 
 /// The line for the host that a text about tasks becomes; `None` when it is about something else.
@@ -196,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_words_are_a_reminder_and_known_ones_are_done() {
+    fn a_reminder_says_what_it_is_about() {
         let mut task_run = TaskRun {
             key: FireKey { task: TaskId(1), slot: Timestamp(0) },
             due: String::new(),
@@ -205,12 +202,11 @@ mod tests {
             script: None,
             found: None,
         };
-        let text = |task_run: &TaskRun, prompt| reminder(task_run, prompt);
-        assert_eq!(text(&task_run, "say hello").as_deref(), Some("Reminder: hello"));
-        assert_eq!(text(&task_run, "Remind me of the oven").as_deref(), Some("Reminder: the oven"));
-        assert_eq!(text(&task_run, "call mum").as_deref(), Some("Reminder: call mum"));
-        assert_eq!(text(&task_run, "wait 5"), None);
+        assert_eq!(reminder(&task_run, "say hello"), "Reminder: hello");
+        assert_eq!(reminder(&task_run, "Remind me of the oven"), "Reminder: the oven");
+        assert_eq!(reminder(&task_run, "call mum"), "Reminder: call mum");
+        assert_eq!(reminds_of("remind me in 5 minutes to sing"), None, "that is another task");
         task_run.found = Some("[1]".into());
-        assert_eq!(text(&task_run, "look").as_deref(), Some("Reminder: look (found: [1])"));
+        assert_eq!(reminder(&task_run, "look"), "Reminder: look (found: [1])");
     }
 }

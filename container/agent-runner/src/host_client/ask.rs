@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::say::fitting;
-use super::{HostClient, ToolError};
+use super::{HostClient, ToolError, refused};
 
 const TIMEOUT_DEFAULT_SECS: u64 = 300;
 const TIMEOUT_SECS: std::ops::RangeInclusive<u64> = 10..=86_400;
@@ -23,7 +23,6 @@ const COMMAND_BYTES_MAX: usize = 4 * 1024;
 /// The host takes no longer line about tasks.
 const TASK_LINE_BYTES_MAX: usize = 32_000;
 
-/// A question to the user being answered.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub(crate) struct Question {
     /// The question, with all that is needed to answer it.
@@ -65,7 +64,7 @@ impl HostClient {
         let command = command.strip_prefix("nanoclaw ").unwrap_or(command).trim();
         let fits = !command.is_empty() && command.len() <= COMMAND_BYTES_MAX;
         if !fits || command.contains(char::is_control) {
-            return Err(ToolError::NoCommand);
+            return refused("give one line with a command, such as `help`");
         }
         self.request(Form::Admin, command.to_owned()).await
     }
@@ -73,7 +72,11 @@ impl HostClient {
     /// Has the host look at tasks or change them, by a [`task_line`]. The answer says what is stored.
     pub(crate) async fn tasks(&self, line: String) -> Result<String, ToolError> {
         if TASK_LINE_BYTES_MAX < line.len() {
-            return Err(ToolError::TaskTooLong(line.len()));
+            return refused(format!(
+                "that makes {} bytes, more than the host takes; put the long part into a file of \
+                 your workspace and name that",
+                line.len()
+            ));
         }
         self.request(Form::Admin, line).await
     }
@@ -84,7 +87,8 @@ impl HostClient {
         loop {
             match self.store.read(move |store| store.answer(seq)).await {
                 Ok(Some(answer)) if answer.ok => return Ok(answer.text),
-                Ok(Some(answer)) => return Err(ToolError::Refused(answer.text)),
+                // The host's own words.
+                Ok(Some(answer)) => return refused(answer.text),
                 Ok(None) => {}
                 Err(err) if err.is_permanent() => return Err(err.into()),
                 // The host may just be mending its database.
@@ -96,7 +100,9 @@ impl HostClient {
             self.notifier.progress();
             tokio::select! {
                 biased;
-                () = self.notifier.stopped() => return Err(ToolError::Stopped),
+                () = self.notifier.stopped() => {
+                    return refused("the wait was cut short because you are being stopped");
+                }
                 () = wakeups.next() => {}
                 () = tokio::time::sleep(self.config.poll_interval) => {}
             }
@@ -108,20 +114,22 @@ fn checked(question: Question) -> Result<(String, Form), ToolError> {
     let text = fitting(&question.question, QUESTION_BYTES_MAX)?;
     let options: Vec<String> = question.options.iter().map(|it| it.trim().to_owned()).collect();
     if !(1..=BUTTONS_MAX).contains(&options.len()) {
-        return Err(ToolError::OptionCount);
+        return refused(format!("give 1 to {BUTTONS_MAX} options"));
     }
     for (index, option) in options.iter().enumerate() {
         let chars = option.chars().count();
         let fits = (1..=BUTTON_LABEL_CHARS_MAX).contains(&chars);
         if !fits || option.contains(char::is_control) || options[..index].contains(option) {
-            return Err(ToolError::BadOption(
-                option.chars().filter(|it| !it.is_control()).collect(),
+            let shown: String = option.chars().filter(|it| !it.is_control()).collect();
+            return refused(format!(
+                "the option `{shown}` does not fit on a button; each option is a text of its own of \
+                 1 to {BUTTON_LABEL_CHARS_MAX} characters"
             ));
         }
     }
     let secs = question.timeout_seconds.unwrap_or(TIMEOUT_DEFAULT_SECS);
     if !TIMEOUT_SECS.contains(&secs) {
-        return Err(ToolError::Timeout);
+        return refused("give a timeout of 10 to 86400 seconds");
     }
     Ok((text, Form::Question { options, timeout: Duration::from_secs(secs) }))
 }
@@ -172,7 +180,7 @@ mod tests {
     fn a_question_may_be_as_long_as_a_card_shows_and_no_longer() {
         let long = |bytes| Question { question: "x".repeat(bytes), ..question(&["yes"], None) };
         assert!(checked(long(QUESTION_BYTES_MAX)).is_ok());
-        let err = checked(long(QUESTION_BYTES_MAX + 1)).unwrap_err();
-        assert!(matches!(err, ToolError::TooLong(_)), "{err}");
+        let err = checked(long(QUESTION_BYTES_MAX + 1)).unwrap_err().to_string();
+        assert!(err.contains(&(QUESTION_BYTES_MAX + 1).to_string()), "{err}");
     }
 }

@@ -20,13 +20,13 @@ use serde::Deserialize;
 use store::RunnerStore;
 use store::layout::FILES;
 
-use super::{HostClient, ToolError};
+use super::say::too_long;
+use super::{HostClient, ToolError, refused};
 
 /// More than most platforms take, little enough that a mistake does not fill the disk.
-pub(crate) const FILE_BYTES_MAX: u64 = 50 * 1024 * 1024;
+const FILE_BYTES_MAX: u64 = 50 * 1024 * 1024;
 const TMP: &str = "/tmp";
 
-/// What the `send_file` tool is asked for.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 pub(crate) struct FileToSend {
     /// The file: an absolute path, or one relative to your workspace.
@@ -44,7 +44,7 @@ impl HostClient {
     pub(crate) async fn send_file(&self, file: FileToSend) -> Result<OutSeq, ToolError> {
         let caption = file.caption.as_deref().unwrap_or_default().trim().to_owned();
         if TEXT_BYTES_MAX < caption.len() {
-            return Err(ToolError::TooLong(caption.len()));
+            return too_long(caption.len());
         }
         let destination = self.destination(file.to.as_deref()).await?;
         let mut message = self.new_message(destination, Form::File(String::new()), caption)?;
@@ -101,11 +101,9 @@ fn copy(
 ) -> Result<String, ToolError> {
     let (source, bytes) = open(path, roots)?;
     if bytes == 0 {
-        return Err(ToolError::EmptyFile(path.to_owned()));
+        return refused(format!("{} is empty; write something into it first", path.display()));
     }
-    if FILE_BYTES_MAX < bytes {
-        return Err(ToolError::TooLarge(bytes));
-    }
+    fitting(bytes)?;
     let shown = shown.map(str::trim).filter(|it| !it.is_empty());
     let own = || path.file_name().map(OsStr::to_string_lossy).unwrap_or_default().into_owned();
     let shown = shown.map_or_else(own, str::to_owned);
@@ -113,9 +111,7 @@ fn copy(
     fs::create_dir_all(dir)?;
     let (folder, unique) = make_folder(dir, prefix)?;
     let written = write(source, &folder.join(&name)).and_then(|bytes| {
-        if FILE_BYTES_MAX < bytes {
-            return Err(ToolError::TooLarge(bytes));
-        }
+        fitting(bytes)?;
         File::open(&folder)?.sync_all()?;
         File::open(dir)?.sync_all()?;
         Ok(())
@@ -126,6 +122,16 @@ fn copy(
         return Err(err);
     }
     Ok(format!("{unique}/{name}"))
+}
+
+fn fitting(bytes: u64) -> Result<(), ToolError> {
+    if bytes <= FILE_BYTES_MAX {
+        return Ok(());
+    }
+    refused(format!(
+        "the file has {bytes} bytes, more than the {FILE_BYTES_MAX} that can be sent; make it \
+         smaller or send it in pieces"
+    ))
 }
 
 fn make_folder(dir: &Path, prefix: &str) -> io::Result<(PathBuf, String)> {
@@ -152,18 +158,27 @@ fn write(source: File, to: &Path) -> Result<u64, ToolError> {
 /// Opens a plain file below one of the folders without following a link. Returns its size, too.
 fn open(path: &Path, roots: &[PathBuf]) -> Result<(File, u64), ToolError> {
     let path = &resolved(path);
-    let outside = || ToolError::Outside(path.clone());
+    let because = |why: &str| ToolError::Refused(format!("{} {why}", path.display()));
+    let outside =
+        || because("is outside of your workspace and of /tmp; copy it into the workspace first");
+    let no_file = || because("is no plain file; pack a folder into an archive first");
     let root = roots.iter().find(|it| path.starts_with(it)).ok_or_else(outside)?;
     let below = path.strip_prefix(root).map_err(|_| outside())?;
     let io = |err: Errno| match err {
-        Errno::NOENT => ToolError::Missing(path.clone()),
-        Errno::LOOP | Errno::NOTDIR => ToolError::Link(path.clone()),
+        Errno::NOENT => ToolError::Refused(format!(
+            "there is no file {}; give its path within the workspace",
+            path.display()
+        )),
+        Errno::LOOP | Errno::NOTDIR => because(
+            "is a link or lies behind one, which is not followed; copy the file itself into the \
+             workspace",
+        ),
         err => ToolError::Io(err.into()),
     };
     let folder = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let mut at: OwnedFd = openat(CWD, root, folder, Mode::empty()).map_err(io)?;
     let mut names: Vec<&OsStr> = below.iter().collect();
-    let Some(last) = names.pop() else { return Err(ToolError::NotAFile(path.clone())) };
+    let Some(last) = names.pop() else { return Err(no_file()) };
     for name in names {
         at = openat(&at, name, folder | OFlags::NOFOLLOW, Mode::empty()).map_err(io)?;
     }
@@ -172,7 +187,7 @@ fn open(path: &Path, roots: &[PathBuf]) -> Result<(File, u64), ToolError> {
     let file = File::from(openat(&at, last, plain, Mode::empty()).map_err(io)?);
     let metadata = file.metadata()?;
     if !metadata.is_file() {
-        return Err(ToolError::NotAFile(path.clone()));
+        return Err(no_file());
     }
     Ok((file, metadata.len()))
 }

@@ -6,7 +6,7 @@ use domain::message::{Form, TEXT_BYTES_MAX};
 use domain::{MessageSeq, OutSeq};
 use store::{Destination, NewMessage};
 
-use super::{HostClient, ToolError};
+use super::{HostClient, ToolError, refused};
 
 /// Longer than any emoji, the ones that are made of several included.
 const EMOJI_BYTES_MAX: usize = 64;
@@ -29,8 +29,12 @@ impl HostClient {
         let text = fitting(text, TEXT_BYTES_MAX)?;
         match self.own_form(id).await?.as_deref() {
             Some("text") => self.send(None, Form::Edit(id), text).await,
-            Some(_) => Err(ToolError::NotText(id)),
-            None => Err(ToolError::NotOwn(id)),
+            Some(_) => {
+                refused(format!("message {id} is no text; only texts that you sent can be changed"))
+            }
+            None => refused(format!(
+                "there is no message {id} of yours; give the number that send_message returned"
+            )),
         }
     }
 
@@ -38,8 +42,8 @@ impl HostClient {
     pub(crate) async fn add_reaction(&self, id: i64, emoji: &str) -> Result<OutSeq, ToolError> {
         let emoji = emoji.trim();
         if !is_emoji(emoji) {
-            let shown = emoji.chars().filter(|it| !it.is_control()).take(32).collect();
-            return Err(ToolError::NoEmoji(shown));
+            let shown: String = emoji.chars().filter(|it| !it.is_control()).take(32).collect();
+            return refused(format!("`{shown}` is no emoji; give a single one, such as 👍"));
         }
         let is_there = if id % 2 == 0 {
             self.store.read(move |store| store.has_inbound(MessageSeq(id))).await?
@@ -47,7 +51,9 @@ impl HostClient {
             self.own_form(id).await?.is_some()
         };
         if !is_there {
-            return Err(ToolError::NoMessage(id));
+            return refused(format!(
+                "there is no message {id}; give the id of a message that you were shown or have sent"
+            ));
         }
         self.send(None, Form::Reaction(id), emoji.to_owned()).await
     }
@@ -71,7 +77,9 @@ impl HostClient {
             [] => "no other chat was granted to you".to_owned(),
             names => format!("known are: {}", names.join(", ")),
         };
-        Err(ToolError::UnknownDestination { name: name.to_owned(), known })
+        refused(format!(
+            "there is no destination `{name}`; {known}; without `to` you write to this chat"
+        ))
     }
 
     /// Stores a message in reply to the one at hand and notifies the host.
@@ -95,7 +103,11 @@ impl HostClient {
         form: Form,
         text: String,
     ) -> Result<NewMessage, ToolError> {
-        let in_reply_to = self.current().ok_or(ToolError::NobodyAsked)?;
+        let Some(in_reply_to) = self.current() else {
+            return refused(
+                "there is no message to reply to yet; answer the user when one has come",
+            );
+        };
         let attempt = self.attempt.load(Ordering::Relaxed);
         Ok(NewMessage { in_reply_to, destination, form, text, attempt })
     }
@@ -108,12 +120,19 @@ impl HostClient {
 pub(super) fn fitting(text: &str, bytes_max: usize) -> Result<String, ToolError> {
     let text = text.trim();
     if text.is_empty() {
-        return Err(ToolError::Empty);
+        return refused("the text is empty; write the text that the user should read");
     }
     if bytes_max < text.len() {
-        return Err(ToolError::TooLong(text.len()));
+        return too_long(text.len());
     }
     Ok(text.to_owned())
+}
+
+pub(super) fn too_long<T>(bytes: usize) -> Result<T, ToolError> {
+    refused(format!(
+        "the text has {bytes} bytes, more than the {TEXT_BYTES_MAX} that fit; shorten it or send it \
+         in several messages"
+    ))
 }
 
 /// Whether it can be one emoji. Which ones may be put under a message, the platform says.

@@ -53,7 +53,6 @@ struct Nanoclaw {
 }
 
 impl Tools {
-    /// Those here, and those about tasks.
     fn all() -> ToolRouter<Self> {
         Self::tool_router() + Self::task_router()
     }
@@ -148,7 +147,7 @@ impl Tools {
     }
 
     /// Administer the program that you run in, by the command line that people use: `help` lists
-    /// what there is; `chats list` shows the chats, `wire telegram:-100 --own` connects one.
+    /// what there is; `chats list` shows the chats, `chats connect telegram:-100 --own` connects one.
     /// Looking is answered at once; a change is first shown to somebody who may decide, and this
     /// waits for their decision, which can take hours. Use it only when you are asked for such a
     /// thing.

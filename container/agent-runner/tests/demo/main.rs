@@ -19,7 +19,7 @@ use domain::link::{Draft, Header};
 use domain::message::Outcome;
 use domain::session::FailReason;
 use domain::time::Timestamp;
-use store::{Fault, Gate};
+use store::{Gate, StoreError};
 use support::{NoLink, Session};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, duplex};
 use tokio::sync::mpsc;
@@ -155,13 +155,13 @@ struct FullDisk {
 
 #[async_trait]
 impl Gate for FullDisk {
-    async fn before(&self, op: &'static str) -> Result<(), Fault> {
+    async fn before(&self, op: &'static str) -> Result<(), StoreError> {
         let full = op == self.op
             && self
                 .left
                 .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
                 .is_ok();
-        if full { Err(Fault) } else { Ok(()) }
+        if full { Err(StoreError::Full { op, source: None }) } else { Ok(()) }
     }
 
     async fn after(&self, _: &'static str) {}

@@ -216,3 +216,25 @@ async fn what_is_said_about_tasks_goes_to_the_host_and_its_words_come_back() {
     let all = session.wait_for_said(4).await;
     assert_eq!(all[3], said("it refuses: there is no task `9`"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn small_talk_is_repeated() {
+    let (mut session, _runner) = working();
+    let texts = [
+        "help me",
+        "report",
+        "wait for it",
+        "ask me",
+        "send team",
+        "send me the news",
+        "limit me",
+        "fail me 2",
+        "run to me",
+    ];
+    for text in texts {
+        session.say(text);
+    }
+    let expected = texts.map(|it| format!("you said \"{it}\""));
+    let expected = said_together(&expected.each_ref().map(String::as_str));
+    assert_eq!(session.wait_for_said(1).await, [expected]);
+}

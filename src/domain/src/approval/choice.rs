@@ -6,9 +6,7 @@
 
 use crate::AgentName;
 use crate::question::Opt;
-use crate::texts::approval as labels;
 
-/// The values of what is allowed or not.
 pub const ALLOW: &str = "allow";
 pub const REFUSE: &str = "refuse";
 /// A card offers no more agents; the others can be connected with the command line.
@@ -16,12 +14,9 @@ const AGENTS_MAX: usize = 8;
 /// Stands before the value that a second card asks about.
 const ASK: &str = "ask:";
 
-/// Where a new chat can go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChatChoice {
-    /// Share this agent with the chat.
     Connect(AgentName),
-    /// Make this agent, then connect it.
     New(AgentName),
     Refuse,
 }
@@ -46,36 +41,30 @@ impl ChatChoice {
     }
 }
 
-/// What the card about an unknown chat offers.
 pub fn chat_options(agents: &[AgentName], new_name: &AgentName) -> Vec<Opt> {
     let shared = || agents.iter().take(AGENTS_MAX);
     let value = |it: &AgentName| ChatChoice::Connect(it.clone()).value();
     let new = ChatChoice::New(new_name.clone()).value();
-    let mut options = vec![
-        Opt { label: labels::new_agent(new_name), value: new },
-        Opt::new(labels::REFUSE, REFUSE),
-    ];
-    let first = |it| Opt { label: labels::share_first(it), value: format!("{ASK}{}", value(it)) };
+    let mut options =
+        vec![Opt::new(format!("New agent `{new_name}`"), new), Opt::new("Refuse", REFUSE)];
+    let first = |it: &AgentName| Opt::new(format!("Share {it}…"), format!("{ASK}{}", value(it)));
     options.extend(shared().map(first));
-    options.extend(shared().map(|it| Opt { label: labels::share_second(it), value: value(it) }));
+    options.extend(shared().map(|it| Opt::new(format!("Yes, share {it}"), value(it))));
     options
 }
 
-/// What the card about an unknown user offers.
 pub fn sender_options() -> Vec<Opt> {
     vec![
-        Opt::new(labels::REFUSE, REFUSE),
-        Opt::new(labels::ALLOW_FIRST, &format!("{ASK}{ALLOW}")),
-        Opt::new(labels::ALLOW_SECOND, ALLOW),
+        Opt::new("Refuse", REFUSE),
+        Opt::new("Allow…", format!("{ASK}{ALLOW}")),
+        Opt::new("Yes, allow", ALLOW),
     ]
 }
 
-/// What the card about a change offers.
 pub fn consent_options() -> Vec<Opt> {
-    vec![Opt::new(labels::ALLOW, ALLOW), Opt::new(labels::REFUSE, REFUSE)]
+    vec![Opt::new("Allow", ALLOW), Opt::new("Refuse", REFUSE)]
 }
 
-/// Those that the first card shows.
 pub fn first_options(options: &[Opt]) -> &[Opt] {
     let is_second = |it: &Opt| options.iter().any(|ask| asks_about(ask) == Some(&it.value));
     let first = options.iter().position(is_second).unwrap_or(options.len());
@@ -94,8 +83,7 @@ pub fn asked_by(options: &[Opt], index: usize) -> Option<usize> {
     options.iter().position(|ask| asks_about(ask) == Some(value))
 }
 
-/// What the second card offers, with the places of its options: those that share nothing, then the
-/// one that was asked for.
+/// With their places: those that share nothing, then the one that was asked for.
 pub fn second_options(options: &[Opt], wanted: usize) -> Vec<(usize, &Opt)> {
     let first = first_options(options).len();
     let is_offered = |(index, option): &(usize, &Opt)| {

@@ -73,9 +73,9 @@ fn three() -> Vec<Approver> {
 }
 
 fn open(asked: &[AskedOne], approvers: &[Approver]) -> OpenView {
-    let (kind, life) = (Kind::Approval, APPROVAL_LIFE);
+    let (in_person, life) = (true, APPROVAL_LIFE);
     let (asked, approvers) = (asked.to_vec(), approvers.to_vec());
-    OpenView { kind, opened_at: T0, life, asked, approvers, told_nobody: false }
+    OpenView { in_person, opened_at: T0, life, asked, approvers, told_nobody: false }
 }
 
 fn asked(person: i64, at: Timestamp) -> AskedOne {
@@ -124,8 +124,7 @@ fn the_requester_is_told_once_when_nobody_can_be_asked() {
 #[test]
 fn a_question_in_the_conversation_asks_nobody_else_and_expires() {
     let all = three();
-    let kind = Kind::Question;
-    let view = OpenView { kind, life: question_life(None), ..open(&[], &all) };
+    let view = OpenView { in_person: false, life: question_life(None), ..open(&[], &all) };
     assert_eq!(decide(&view, T0), None);
     assert_eq!(next_look(&view), T0 + QUESTION_LIFE);
     assert_eq!(decide(&view, T0 + QUESTION_LIFE), Some(Effect::Expire));
@@ -172,4 +171,32 @@ proptest! {
             now = now + Duration::from_secs(secs);
         }
     }
+}
+
+#[test]
+fn each_limit_counts_for_itself() {
+    let empty = RequestLoad::default();
+    assert!(empty.has_room());
+    for full in [
+        RequestLoad { account_open: ACCOUNT_OPEN_MAX, ..empty },
+        RequestLoad { account_span: ACCOUNT_SPAN_MAX, ..empty },
+        RequestLoad { chat_open: CHAT_OPEN_MAX, ..empty },
+        RequestLoad { requester_open: REQUESTER_OPEN_MAX, ..empty },
+    ] {
+        assert!(!full.has_room(), "{full:?}");
+    }
+    let one_less = RequestLoad {
+        account_open: ACCOUNT_OPEN_MAX - 1,
+        account_span: ACCOUNT_SPAN_MAX - 1,
+        chat_open: CHAT_OPEN_MAX - 1,
+        requester_open: REQUESTER_OPEN_MAX - 1,
+    };
+    assert!(one_less.has_room());
+}
+
+#[test]
+fn the_owner_hears_of_many_at_once_and_once_an_hour() {
+    let at = Timestamp(5_000_000);
+    assert_eq!(unasked_due_at(at, None), at + GATHER);
+    assert_eq!(unasked_due_at(at, Some(at)), at + SPAN);
 }

@@ -36,7 +36,6 @@ impl fmt::Display for HostKey {
     }
 }
 
-/// How a part stands, as the databases say it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
 #[strum(serialize_all = "kebab-case")]
 pub enum Standing {
@@ -48,18 +47,15 @@ pub enum Standing {
     Dead,
 }
 
-crate::words!(Standing);
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, EnumString, VariantArray)]
 #[strum(serialize_all = "kebab-case")]
 pub enum Order {
     /// Send it now, with all its tries again.
     Retry,
-    /// Never send it.
     Drop,
 }
 
-crate::words!(Order);
+crate::words!(Standing, Order);
 
 /// Whether that can be done; else why not, as one clause.
 pub fn permit(order: Order, standing: Standing) -> Result<(), &'static str> {

@@ -8,23 +8,19 @@ use crate::time::Timestamp;
 pub const GATHER: Duration = Duration::from_secs(10);
 /// The shortest time between two such messages to the owner.
 pub const PERIOD: Duration = Duration::from_secs(15 * 60);
-/// Parts that one message names; the rest is counted.
 pub const NAMED_MAX: usize = 3;
 
-/// A part that was given up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetter {
     /// Across the host.
     pub key: String,
     /// Empty where the host itself wrote it.
     pub agent: String,
-    /// As people know it.
     pub chat: String,
     pub why: String,
 }
 
-/// When the owner is to be told, given when the oldest part that they did not hear of was given up,
-/// and when they were told last.
+/// When the owner is to be told; `oldest` is the first part that they did not hear of.
 pub fn due_at(oldest: Timestamp, last_told: Option<Timestamp>) -> Timestamp {
     let gathered = oldest + GATHER;
     last_told.map_or(gathered, |it| gathered.max(it + PERIOD))

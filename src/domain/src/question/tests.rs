@@ -6,7 +6,7 @@ use super::*;
 use crate::people::{Handle, PersonId, Role};
 
 fn options(labels: &[&str]) -> Vec<Opt> {
-    labels.iter().map(|it| Opt::new(it, &it.to_lowercase())).collect()
+    labels.iter().map(|it| Opt::new(*it, it.to_lowercase())).collect()
 }
 
 fn agent(name: &str) -> AgentName {

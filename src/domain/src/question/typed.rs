@@ -26,7 +26,6 @@ const CODE_CHARS: usize = 3;
 pub struct CardCode([u8; CODE_CHARS]);
 
 impl CardCode {
-    /// Makes a code of a random number.
     pub fn from_random(number: u64) -> Self {
         let pick = |from: &[u8], at: u64| from[usize::try_from(at).unwrap_or(0) % from.len()];
         Self([pick(DIGITS, number % 8), pick(LETTERS, number / 8), pick(LETTERS, number / 144)])
@@ -48,7 +47,6 @@ impl fmt::Display for CardCode {
     }
 }
 
-/// A card of a chat that the writer of a message may answer.
 #[derive(Clone, Copy, Debug)]
 pub struct CardView<'a> {
     pub id: QuestionId,
@@ -59,12 +57,9 @@ pub struct CardView<'a> {
     pub is_open: bool,
 }
 
-/// What a text means for the cards of its chat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Typed {
-    /// A message like any other.
     Message,
-    /// The option of a question.
     Answer(QuestionId, usize),
     /// It could answer more than one card. Tell its writer this, and do nothing else.
     Unclear(String),
@@ -92,7 +87,6 @@ pub fn typed(text: &str, cards: &[CardView<'_>]) -> Typed {
     }
 }
 
-/// A code at the start, and what stands behind it.
 fn split_code(text: &str) -> Option<(CardCode, &str)> {
     let (code, rest) = text.trim().split_at_checked(CODE_CHARS)?;
     let rest = rest.trim_start_matches([' ', '\t', ':', '.']);

@@ -31,14 +31,12 @@ impl Streak {
     }
 }
 
-/// How long a task rests after this many failures in a row.
 pub fn rest_after(failures: u32) -> Duration {
     let Some(index) = failures.checked_sub(1) else { return Duration::ZERO };
     let last = RESTS.len() - 1;
     RESTS[usize::try_from(index).unwrap_or(last).min(last)]
 }
 
-/// What follows from a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Follow {
     /// It comes again; the history shows it.

@@ -4,7 +4,6 @@ use crate::AgentName;
 use crate::people::{Access, Handle, PersonId};
 use crate::session_key::ChatId;
 
-/// Who led to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Who {
     /// Somebody who wrote it, or whose message an agent is working on.
@@ -12,16 +11,13 @@ pub enum Who {
         /// `None` for a passer-by.
         person: Option<PersonId>,
         handle: Handle,
-        /// What they are to the agent that they ask.
         access: Access,
-        /// Nobody else reads the chat.
         is_direct: bool,
     },
     /// The agent itself: nobody led to it, or what did is over already.
     Agent,
 }
 
-/// From where tasks are looked at.
 #[derive(Clone, Copy, Debug)]
 pub struct Standpoint<'a> {
     pub agent: &'a AgentName,
@@ -81,7 +77,6 @@ impl Who {
     }
 }
 
-/// Whether a task may be seen and changed from here.
 pub fn may_change(from: &Standpoint<'_>, task: &Belongs<'_>) -> bool {
     if from.who.sees_all() {
         return true;

@@ -1,9 +1,7 @@
 //! What users read whose messages are not taken, or whose access has to be approved first; and what owners read of them.
 
-use super::{count, list};
-use crate::AgentName;
+use super::count;
 use crate::approval::News;
-use crate::message::TEXT_BYTES_MAX;
 
 /// Told an unknown user whom nobody is asked about.
 pub const TOO_MANY: &str = "I don't know you yet, and too many unknown users wrote to me just now, so \
@@ -11,11 +9,6 @@ pub const TOO_MANY: &str = "I don't know you yet, and too many unknown users wro
 /// Told at the terminal, where somebody waits.
 pub const CLOSED: &str = "this chat is closed; `nanoclaw chats list` names it, and `nanoclaw chats set \
      CHAT --undeny` opens it again";
-pub const NO_AGENT: &str = "there is no agent yet; add one with `nanoclaw agents add NAME`";
-/// For a message whose decision changed each time when it was about to be followed.
-pub const UNDECIDED: &str =
-    "someone is deciding about this chat right now; send your message again";
-pub const EMPTY: &str = "the message is empty; write something";
 /// For a message behind one that could not be stored.
 pub const OUT_OF_ORDER: &str = "what came before it could not be stored";
 
@@ -50,36 +43,10 @@ pub fn unasked(users: usize) -> String {
     )
 }
 
-/// Told at the terminal for the name of an agent that is none of `known`.
-pub fn unknown_agent<'a>(name: &str, known: impl Iterator<Item = &'a AgentName>) -> String {
-    format!("there is no agent `{name}`; there is {}", names(known))
-}
-
-/// Told at the terminal for an agent that is none of those in the chat.
-pub fn not_here<'a>(agent: &AgentName, wired: impl Iterator<Item = &'a AgentName>) -> String {
-    format!("this chat belongs to {}, not to `{agent}`", names(wired))
-}
-
-fn names<'a>(agents: impl Iterator<Item = &'a AgentName>) -> String {
-    let quoted: Vec<String> = agents.map(|it| format!("`{it}`")).collect();
-    if quoted.is_empty() { "none".into() } else { list(&quoted) }
-}
-
-/// For a text of more than [`TEXT_BYTES_MAX`].
-pub fn too_long(bytes: usize) -> String {
-    format!(
-        "the message has {} KiB, more than the {} KiB that are accepted; send it as several messages",
-        bytes / 1024,
-        TEXT_BYTES_MAX / 1024
-    )
-}
-
-/// For a message whose platform's id could be taken for one of ours.
 pub fn reserved_id(prefix: &str) -> String {
     format!("the id of this message begins with `{prefix}`")
 }
 
-/// For a message that failed to be stored.
 pub fn unstored(why: &str) -> String {
     format!("it could not be stored: {why}")
 }

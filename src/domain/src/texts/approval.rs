@@ -1,4 +1,4 @@
-//! What approvers read: cards, the labels of their buttons, and how cards end. Others wrote names, titles and excerpts,
+//! What approvers read: cards, and how cards end. Others wrote names, titles and excerpts,
 //! so these are shown as inline code.
 
 use crate::AgentName;
@@ -15,43 +15,19 @@ const COMMAND_CHARS_MAX: usize = 160;
 const DETAIL_CHARS_MAX: usize = 300;
 const DETAILS_MAX: usize = 12;
 
-/// Labels of buttons.
-pub const ALLOW: &str = "Allow";
-pub const ALLOW_FIRST: &str = "Allow…";
-pub const ALLOW_SECOND: &str = "Yes, allow";
-pub const REFUSE: &str = "Refuse";
-
-pub fn new_agent(name: &AgentName) -> String {
-    format!("New agent `{name}`")
-}
-
-pub fn share_first(agent: &AgentName) -> String {
-    format!("Share {agent}…")
-}
-
-pub fn share_second(agent: &AgentName) -> String {
-    format!("Yes, share {agent}")
-}
-
-/// Asks whether an unknown user may talk to an agent.
 pub fn unknown_sender(agent: &AgentName, message: &Incoming) -> String {
+    let (sender, chat, said) = (sender(message), chat(message), said(message));
     format!(
-        "{} wrote to `{agent}` in {}. I don't know them. May they talk to `{agent}`?\n{}\nThis \
-         shares `{agent}`: anyone who talks to it can read its memory and files.",
-        sender(message),
-        chat(message),
-        said(message)
+        "{sender} wrote to `{agent}` in {chat}. I don't know them. May they talk to `{agent}`?\n{said}\n\
+         This shares `{agent}`: anyone who talks to it can read its memory and files."
     )
 }
 
-/// Asks which agent a new chat belongs to.
 pub fn unknown_chat(message: &Incoming) -> String {
+    let (sender, chat, said) = (sender(message), chat(message), said(message));
     format!(
-        "{} wrote to me in {}. No agent answers there yet. Which one should?\n{}\nA new agent \
-         shares nothing. If you share an agent, everyone in that chat can read its memory and files.",
-        sender(message),
-        chat(message),
-        said(message)
+        "{sender} wrote to me in {chat}. No agent answers there yet. Which one should?\n{said}\nA new \
+         agent shares nothing. If you share an agent, everyone in that chat can read its memory and files."
     )
 }
 
@@ -76,7 +52,6 @@ fn said(message: &Incoming) -> String {
     format!("The message: {}", quoted(&message.body.text, EXCERPT_CHARS_MAX, "no text"))
 }
 
-/// Asks once more before an agent is shared. `question` is the text of the first card.
 pub fn share(agent: &AgentName, with: &str, question: &str) -> String {
     format!(
         "Share `{agent}` with {}? They'll be able to read its memory and files.\nThe question was: {}",
@@ -85,8 +60,7 @@ pub fn share(agent: &AgentName, with: &str, question: &str) -> String {
     )
 }
 
-/// Asks whether an agent may change something. `command` is what it asked for, in its words;
-/// `details` is everything that it would do, one line each.
+/// `command` is in the agent's words; `details` is everything that it would do, one line each.
 pub fn change(agent: &AgentName, command: &str, details: &[String]) -> String {
     let mut lines = vec![format!("`{agent}` wants to run {}. Allow it?", detail(command))];
     lines.extend(details.iter().take(DETAILS_MAX).map(|it| format!("- {}", detail(it))));
@@ -103,16 +77,11 @@ fn detail(text: &str) -> String {
     if hidden == 0 { shown } else { format!("{shown} ({hidden} more characters not shown)") }
 }
 
-/// What was decided about. `who` led to it, `channel:id` is their handle.
 #[derive(Clone, Copy, Debug)]
 pub enum Matter<'a> {
-    /// Whether somebody may talk to an agent.
     Sender { who: &'a str, handle: &'a str, agent: &'a AgentName },
-    /// Which agent answers in a chat.
     Chat { who: &'a str, handle: &'a str, chat: ChatId },
-    /// A change that an agent asked for.
     Change,
-    /// Something that an agent asked.
     Question,
 }
 
@@ -120,26 +89,25 @@ pub enum Matter<'a> {
 pub fn result(matter: Matter<'_>, value: &str, label: &str) -> String {
     let name = |who| quoted(who, NAME_CHARS_MAX, "an unknown user");
     let (done, undo) = match matter {
-        Matter::Sender { who, handle, agent } if value == approval::ALLOW => (
-            format!("Allowed {} to talk to `{agent}`.", name(who)),
-            vec![format!("members remove {} {agent}", shell_word(handle))],
-        ),
-        Matter::Sender { who, handle, agent } => (
-            format!("Refused: {} may not talk to `{agent}`.", name(who)),
-            vec![format!("members add {} {agent}", shell_word(handle))],
-        ),
+        Matter::Sender { who, handle, agent } => {
+            let (who, handle) = (name(who), shell_word(handle));
+            let (done, undo) = match value {
+                approval::ALLOW => (format!("Allowed {who} to talk to `{agent}`."), "remove"),
+                _ => (format!("Refused: {who} may not talk to `{agent}`."), "add"),
+            };
+            (done, vec![format!("members {undo} {handle} {agent}")])
+        }
         Matter::Chat { who, handle, chat } => match ChatChoice::parse(value) {
             Some(ChatChoice::Connect(agent)) => {
-                let remove = format!("members remove {} {agent}", shell_word(handle));
-                let done = format!(
-                    "`{agent}` answers in chat {chat} now, and {} may talk to it.",
-                    name(who)
-                );
-                (done, vec![format!("unwire {chat} {agent}"), remove])
+                let (who, handle) = (name(who), shell_word(handle));
+                let remove = format!("members remove {handle} {agent}");
+                let done =
+                    format!("`{agent}` answers in chat {chat} now, and {who} may talk to it.");
+                (done, vec![format!("chats disconnect {chat} {agent}"), remove])
             }
             Some(ChatChoice::New(agent)) => (
                 format!("Chat {chat} has an agent of its own now: `{agent}`."),
-                vec![format!("unwire {chat} {agent}")],
+                vec![format!("chats disconnect {chat} {agent}")],
             ),
             Some(ChatChoice::Refuse) | None => (
                 format!("Refused: I ignore chat {chat}."),
@@ -157,7 +125,6 @@ pub fn result(matter: Matter<'_>, value: &str, label: &str) -> String {
     format!("{done} Undo: {}.", undo.join(", then "))
 }
 
-/// How a card ended that nobody answered.
 pub const EXPIRED: &str = "Expired without an answer.";
 
 /// How a card ended whose answer did what `result` says.
@@ -253,13 +220,14 @@ mod tests {
             (
                 chat,
                 "connect:andy",
-                "`andy` answers in chat 7 now, and `Eve` may talk to it. Undo: `nanoclaw unwire 7 \
-                 andy`, then `nanoclaw members remove telegram:9 andy`.",
+                "`andy` answers in chat 7 now, and `Eve` may talk to it. Undo: `nanoclaw chats \
+                 disconnect 7 andy`, then `nanoclaw members remove telegram:9 andy`.",
             ),
             (
                 chat,
                 "new:eve",
-                "Chat 7 has an agent of its own now: `eve`. Undo: `nanoclaw unwire 7 eve`.",
+                "Chat 7 has an agent of its own now: `eve`. Undo: `nanoclaw chats disconnect 7 \
+                 eve`.",
             ),
             (chat, "refuse", "Refused: I ignore chat 7. Undo: `nanoclaw chats set 7 --undeny`."),
             (Matter::Change, "allow", "Allowed the change."),

@@ -1,13 +1,12 @@
 //! What commands in a chat are for, and what those who give them read.
 
-use crate::command::{Command, Need};
+use crate::command::Command;
 use crate::people::Access;
 use crate::quiet::Hours;
 
-/// How tasks are administered in a chat.
 const TASKS: &str = "`/tasks` shows what is scheduled. `/tasks pause 3` is about one task, and so are \
-    `resume`, `cancel`, `run`, `show` and `history`; words of its text will do instead of the number. \
-    `/tasks edit 3 --when 9:30` moves it, `/tasks add \"every weekday at 9\" \"say what is on today\"` \
+    `resume`, `remove`, `run`, `show` and `history`; words of its text will do instead of the number. \
+    `/tasks set 3 --when 9:30` moves it, `/tasks add \"every weekday at 9\" \"say what is on today\"` \
     adds one. Or just tell me.";
 pub const NO_ZONE: &str = "You have no time zone of your own; `/timezone CITY` sets it, like \
     `/timezone Europe/Berlin`.";
@@ -15,7 +14,6 @@ pub const NO_QUIET_HOURS: &str = "You have no quiet hours. `/quiet 22:00-7:00` s
 pub const NEVER_QUIET: &str =
     "This terminal gets no unsolicited messages, so there is nothing to hold back.";
 
-/// What a command does.
 fn summary(command: Command) -> &'static str {
     match command {
         Command::Stop => "stop what I am doing",
@@ -33,29 +31,14 @@ fn summary(command: Command) -> &'static str {
     }
 }
 
-/// The answer to `/help`: the commands that somebody may give.
 pub fn help(access: Access, is_direct: bool) -> String {
-    let may = |it: &Command| it.lacks(access, is_direct).is_none();
+    let may = |it: &Command| it.denied(access, is_direct).is_none();
     let line = |it: Command| format!("\n- `/{}`: {}", it.as_str(), summary(it));
     let lines: String = Command::ALL.into_iter().filter(may).map(line).collect();
     format!("Just write to me. I also understand:{lines}")
 }
 
-/// Told who may not give a command.
-pub fn denied(command: Command, need: Need) -> String {
-    let name = command.as_str();
-    match need {
-        Need::Known => format!("Only users I know can use `/{name}`. Ask my owner."),
-        Need::GroupAdmin => {
-            format!("In a group, only my admins can use `/{name}`. Ask one of them.")
-        }
-        Need::Admin => format!("Only my admins can use `/{name}`. Ask one of them."),
-        Need::Owner => format!("Only my owner can use `/{name}`."),
-    }
-}
-
-/// The answer to `/timezone`. `time` is the time there, `is_own` says that it was set and not the default, `is_person`
-/// that it is not the terminal of the host that asks.
+/// The answer to `/timezone`. `is_own`: set, not the default. `is_person`: not the terminal asks.
 pub fn zone(zone: &str, time: &str, is_own: bool, is_person: bool) -> String {
     let whose = match (is_own, is_person) {
         (true, _) => "set by you; `/timezone -` undoes that",

@@ -5,9 +5,7 @@ use super::count;
 use crate::delivery::dead_letter::{DeadLetter, NAMED_MAX};
 use crate::plain::{cut, one_line};
 
-/// The longest piece of a platform's words.
 const WHY_CHARS_MAX: usize = 200;
-/// Whom the agent hears it from.
 pub const SENDER: &str = "the host";
 
 /// What the owner reads. `letters` are the newest ones of `all`.

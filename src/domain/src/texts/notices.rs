@@ -15,10 +15,8 @@ pub const WAITS: &str = "I got your message, but I can't start on it right now. 
 /// Told when an agent ends its work on a message without a word.
 pub const SAID_NOTHING: &str =
     "I finished without an answer. Send your message again to let me retry.";
-/// Stands above what was held in quiet hours, once.
 pub const HELD: &str = "While you were away:";
 
-/// Told when a message is not taken, since too many wait.
 pub fn queue_full() -> String {
     format!(
         "{QUEUE_MAX} messages wait for my answers already, so I didn't take this one. Write again \
@@ -56,7 +54,6 @@ pub fn given_up(why: FailReason, last: Option<&Trouble>, agent: &str) -> String 
     )
 }
 
-/// Told in the chats of an account that may have missed something.
 pub fn missed(from: Timestamp, until: Timestamp) -> String {
     let ((first, from), (last, until)) = (civil(from), civil(until));
     let is_one_day = first == last;

@@ -9,7 +9,6 @@ pub const ALL_STOPPED_BEFORE: &str =
     "I already stopped every agent on this host. `/resume` undoes that.";
 pub const RESUMED_BEFORE: &str = "I was already resumed.";
 
-/// What a stop came to; `None` when it found nothing.
 pub fn report(stop_report: &StopReport) -> Option<String> {
     let StopReport { aside, voided, sent_here, sent_elsewhere, uncertain } = *stop_report;
     let found = [
@@ -25,12 +24,10 @@ pub fn report(stop_report: &StopReport) -> Option<String> {
     (!found.is_empty()).then(|| format!("{}.", list(&found)))
 }
 
-/// As more words of a text.
 fn more(stop_report: &StopReport) -> String {
     report(stop_report).map(|it| format!(" {it}")).unwrap_or_default()
 }
 
-/// The answer to `/stop`.
 pub fn stopped(stop_report: &StopReport) -> String {
     match report(stop_report) {
         None => "There was nothing to stop.".to_owned(),
@@ -46,11 +43,11 @@ pub fn frozen(by: &str, stop_report: &StopReport) -> String {
 /// Told once in a chat that writes to a stopped agent.
 pub fn kept(by: &str, agent: &str) -> String {
     format!(
-        "I'm stopped by {by}, so your message waits. I'll answer after `nanoclaw resume {agent}`."
+        "I'm stopped by {by}, so your message waits. I'll answer after `nanoclaw agents resume \
+         {agent}`."
     )
 }
 
-/// The answer to `/panic`.
 pub fn all_stopped(stop_report: &StopReport, trouble: &[String]) -> String {
     let trouble: String = trouble.iter().map(|it| format!(" But: {it}.")).collect();
     let report = more(stop_report);

@@ -3,9 +3,7 @@
 use crate::plain::quoted;
 use crate::task::{TaskId, TaskRun};
 
-/// How much of a prompt names a task.
 const PROMPT_CHARS_MAX: usize = 60;
-/// How much of a reason is told.
 const REASON_CHARS_MAX: usize = 200;
 
 /// Stands above the answer of a task that was late: people must not take an old reminder for a new
@@ -23,12 +21,10 @@ pub fn late_mark(task_run: &TaskRun, waited: bool) -> Option<String> {
     Some(format!("⏰ This ran late. It was due {due}{missed}."))
 }
 
-/// Told in the chat of a task that does not come again and failed.
 pub fn failed(id: TaskId, prompt: &str, due: &str, why: &str) -> String {
     format!("The task {id} ({}), due {due}, failed: {}.", name(prompt), reason(why))
 }
 
-/// Told in the chat of a task that failed too often.
 pub fn gave_up(id: TaskId, prompt: &str, failures: u32, why: &str) -> String {
     format!(
         "The task {id} ({}) failed {failures} times in a row, so it stops until it is resumed: \

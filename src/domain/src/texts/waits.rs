@@ -6,7 +6,6 @@ use super::sentence;
 use crate::time::{Timestamp, about, civil};
 use crate::waits::{ProviderWait, WaitClass};
 
-/// What is waited for, as a clause.
 pub fn what(class: WaitClass) -> &'static str {
     match class {
         WaitClass::Limit => "the limit of the model's account is reached",

@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::delivery::by_hand::Standing;
 use crate::message::InboundKind;
 use crate::session::Limits;
-use crate::time::{Timestamp, about, backoff};
-use crate::trace::{Facts, Rule, Sent, Taker};
+use crate::time::{Timestamp, about};
+use crate::trace::{Facts, Rule, Sent, Taker, TraceContext};
 
 /// A message that took longer than this to get here is called late.
 const LATE: Duration = Duration::from_secs(60);
@@ -82,7 +82,6 @@ fn let_in(facts: &Facts) -> String {
     format!("the chat is wired to {}, and {why}{who}{asked}", message.agent)
 }
 
-/// What happened, in the order of time.
 pub fn story(facts: &Facts) -> Vec<(Timestamp, String)> {
     let mut lines = Vec::new();
     let mut before = None;
@@ -125,12 +124,10 @@ fn container(taker: &Taker, is_new: bool, facts: &Facts, lines: &mut Vec<(Timest
     lines.extend(ended.map(|at| (at, format!("container {n} ended with it in hand{why}"))));
 }
 
-/// What a part is and where it goes.
 pub fn part_head(sent: &Sent) -> String {
     format!("part {}: {} ({}) to {}", sent.key, sent.kind, sent.form, sent.chat)
 }
 
-/// How a part stands.
 pub fn part_line(sent: &Sent) -> String {
     let again = if sent.was_uncertain { ", perhaps more than once" } else { "" };
     let tried = format!("{} times told to wait, {} times no answer", sent.tries, sent.misses);
@@ -165,7 +162,9 @@ fn answer_waits(facts: &Facts, clock: &impl Fn(Timestamp) -> String) -> Vec<Stri
     let (message, context) = (&facts.message, &facts.context);
     if let Some((by, name)) = &context.stopped {
         let agent = &message.agent;
-        return vec![format!("{by} stopped {agent}; `nanoclaw resume {name}` lets it go on")];
+        return vec![format!(
+            "{by} stopped {agent}; `nanoclaw agents resume {name}` lets it go on"
+        )];
     }
     let mut found = Vec::new();
     if let Some(wait) = &context.wait {
@@ -201,7 +200,7 @@ fn answer_waits(facts: &Facts, clock: &impl Fn(Timestamp) -> String) -> Vec<Stri
         let until = clock(message.not_before);
         found.push(format!("the next try is at {until}; {} failed", message.tries));
     }
-    found.extend(start_waits(facts, clock));
+    found.extend(start_waits(context, clock));
     if found.is_empty() {
         found.push(match &context.container {
             Some((word, why)) => format!("its container is {word}{}", because(why)),
@@ -212,20 +211,13 @@ fn answer_waits(facts: &Facts, clock: &impl Fn(Timestamp) -> String) -> Vec<Stri
 }
 
 /// Bad starts hold the next one back, and then take the session out of service for a while.
-fn start_waits(facts: &Facts, clock: &impl Fn(Timestamp) -> String) -> Option<String> {
-    let (context, limits) = (&facts.context, Limits::default());
-    let (ended, bad_starts) = (context.last_bad_end?, context.bad_starts);
-    if bad_starts == 0 || ended + limits.park_for <= context.now {
-        return None;
-    }
-    let (what, pause) = if bad_starts < limits.launches_max {
-        ("the next start", backoff(limits.backoff_base, limits.backoff_max, bad_starts))
-    } else {
-        ("the session is parked", limits.park_for)
-    };
-    let until = clock(ended + pause);
+fn start_waits(context: &TraceContext, clock: &impl Fn(Timestamp) -> String) -> Option<String> {
+    let (launches, limits) = (context.launches, Limits::default());
+    let until = clock(launches.rests_until(&limits, context.now)?);
+    let is_parked = launches.is_parked();
+    let what = if is_parked { "the session is parked" } else { "the next start" };
     let why = because(context.last_bad_reason.lines().next().unwrap_or_default());
-    Some(format!("{what} until {until}, after {bad_starts} failed starts{why}"))
+    Some(format!("{what} until {until}, after {} failed starts{why}", launches.failures))
 }
 
 fn part_waits(sent: &Sent, facts: &Facts, clock: &impl Fn(Timestamp) -> String) -> Option<String> {

@@ -25,7 +25,6 @@ const TREE_SHARE: u64 = 4;
 const TREE_MEMORY_MAX: usize = 64 * 1024 * 1024;
 /// What one of them takes beside its name.
 const NODE_BYTES: usize = 64;
-/// The header of a member.
 const HEADER_BYTES: u64 = 512;
 /// Bytes between two words about how far it is.
 const PROGRESS_BYTES: u64 = 64 * 1024 * 1024;
@@ -101,7 +100,6 @@ impl<'a> Archive<'a> {
         false
     }
 
-    /// Notes what is not in the backup.
     pub(super) fn leave_out(&mut self, path: &Path, why: &str) {
         self.manifest.left_out_count += 1;
         if self.manifest.left_out.len() < LEFT_OUT_NAMED_MAX {
@@ -173,7 +171,6 @@ fn header(kind: EntryType, meta: Option<&Metadata>) -> Header {
     header
 }
 
-/// Passes bytes on and digests them.
 struct DigestingWriter<'a> {
     to: &'a mut dyn Write,
     digest: Sha256,

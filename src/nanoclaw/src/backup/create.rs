@@ -21,7 +21,6 @@ use crate::term;
 /// Free space that a backup leaves to the host.
 const RESERVE_MIB: u64 = 1024;
 
-/// What was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Made {
     pub(crate) sessions: usize,
@@ -32,7 +31,6 @@ pub(crate) struct Made {
     pub(crate) left_out: (usize, Vec<LeftOut>),
 }
 
-/// What goes into a backup beside the data.
 #[derive(Debug)]
 pub(crate) struct With<'a> {
     /// Authenticates the backup.
@@ -44,9 +42,7 @@ pub(crate) struct With<'a> {
 }
 
 /// Makes the backup `file`.
-///
-/// # Errors
-/// When a database of the host cannot be read, the backup would be too large, or the disk is full;
+/// Fails when a database of the host cannot be read, the backup would be too large, or the disk is full;
 /// then nothing is left behind.
 pub(crate) fn create(
     layout: &Layout,
@@ -173,7 +169,7 @@ mod tests {
     fn a_full_disk_is_an_error_wherever_it_strikes() {
         let folder = tempfile::tempdir().unwrap();
         let layout = Layout::new(folder.path().join("home"));
-        drop(crate::home::central(&layout).unwrap());
+        drop(crate::home::make(&layout).unwrap());
         fs::create_dir_all(layout.home().join("agents/a")).unwrap();
         fs::write(layout.home().join("agents/a/x"), "x").unwrap();
         let with = With { key: &Key::generate(), sealed: None, bytes_max: 1 << 40 };

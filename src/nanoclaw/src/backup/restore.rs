@@ -34,9 +34,7 @@ pub(crate) struct Made {
 /// and marks what may have been finished since. It must have been made with the key that goes along
 /// with it, which its passphrase opens, or else with the one in the file `own_key`; without such a file
 /// nobody checks that.
-///
-/// # Errors
-/// When anything is not as it was. Then the folder is to be thrown away.
+/// Fails when anything is not as it was. Then the folder is to be thrown away.
 pub(crate) fn make(
     file: &Path,
     to: &Path,
@@ -106,9 +104,7 @@ fn fitting(central: &CentralStore, key: &Key) -> anyhow::Result<usize> {
 /// Puts a backup in the place of the data directory, which is moved aside. No host may run.
 ///
 /// Returns where the present data went, if there was any.
-///
-/// # Errors
-/// When a host runs, or the backup cannot be used; then everything is as it was.
+/// Fails when a host runs, or the backup cannot be used; then everything is as it was.
 pub(crate) fn restore(
     layout: &Layout,
     file: &Path,

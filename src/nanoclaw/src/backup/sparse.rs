@@ -17,7 +17,6 @@ const SIZE_MAX: u64 = 1 << 40;
 /// A block, as `stat` counts.
 const BLOCK_BYTES: u64 = 512;
 
-/// Where the data of a file is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Sparse {
     pub(super) size: u64,

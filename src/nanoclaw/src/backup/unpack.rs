@@ -28,10 +28,8 @@ const HEAD_BYTES_MAX: u64 = 64 * 1024;
 /// It has a line per link.
 const MANIFEST_BYTES_MAX: u64 = 512 * 1024 * 1024;
 const SPARSE_BYTES_MAX: u64 = 2 * 1024 * 1024;
-/// Read at a time.
 const BLOCK_BYTES: usize = 64 * 1024;
 
-/// Why a file is not taken.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refused {
     #[error("it is no backup of nanoclaw")]
@@ -75,9 +73,7 @@ pub(super) struct Unpacked {
 }
 
 /// Unpacks `file` into `to`, an empty folder that only this user can read.
-///
-/// # Errors
-/// When it is not what its own end says. What was unpacked until then is to be thrown away.
+/// Fails when it is not what its own end says. What was unpacked until then is to be thrown away.
 pub(super) fn unpack(file: &Path, to: &Path) -> Result<Unpacked, Refused> {
     let file = File::open(file)?;
     let left = file.metadata()?.len().saturating_sub(MAC_BYTES);
@@ -104,7 +100,6 @@ pub(super) fn unpack(file: &Path, to: &Path) -> Result<Unpacked, Refused> {
     unpacking.finish(archive.into_inner().digest.finalize().into())
 }
 
-/// Reads on, and digests all but the end.
 struct DigestingReader {
     from: BufReader<File>,
     /// Bytes to digest that were not read yet.

@@ -32,7 +32,6 @@ impl Typing {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = line;
     }
 
-    /// Prints above the line.
     pub(super) fn print(&self, text: &str) {
         let line = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &*line {

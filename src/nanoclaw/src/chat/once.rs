@@ -8,13 +8,11 @@ use tokio::time::timeout;
 
 use super::ChatClient;
 use super::ChatEvent::{Back, Line, Lost};
-use crate::error::fail;
+use crate::error::{TIMEOUT, end, fail};
 use crate::term;
 
-/// What happens meanwhile.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Heard {
-    /// A part of the answer.
     Answer(String),
     /// An answer to a message of before, which nobody had been there to read.
     Earlier(String),
@@ -28,12 +26,12 @@ pub(crate) enum AskEnd {
     Answered,
     /// The agent asks something first.
     Asked,
+    /// The agent is stopped; the message waits until it is resumed.
+    Stopped,
 }
 
 /// Sends the message and waits for the last part of its answer, or for a question.
-///
-/// # Errors
-/// When no host runs, or the message is not taken, not answered, or its answer cannot be shown.
+/// Fails when no host runs, or the message is not taken, not answered, or its answer cannot be shown.
 pub(crate) async fn ask(
     client: &mut ChatClient,
     text: &str,
@@ -49,16 +47,19 @@ pub(crate) async fn ask(
     let seconds = limit.as_secs();
     ended.unwrap_or_else(|_| {
         Err(match (is_connected, is_stored) {
-            (false, _) => fail(
+            (false, _) => end(
+                TIMEOUT,
                 format!("the host went away and did not come back within {seconds} s"),
                 "start it with `nanoclaw start`; what was stored is answered then",
             ),
-            (true, true) => fail(
+            (true, true) => end(
+                TIMEOUT,
                 format!("no answer came within {seconds} s"),
                 "the message is kept and its answer shown by the next `nanoclaw chat`; \
                  `nanoclaw status` says what it waits for",
             ),
-            (true, false) => fail(
+            (true, false) => end(
+                TIMEOUT,
                 format!("the host did not take the message within {seconds} s"),
                 "see what it does with `nanoclaw status` and `nanoclaw logs`",
             ),
@@ -91,6 +92,9 @@ async fn until_answered(
                     if reply_to == id || also.contains(&id) {
                         hear(Heard::Answer(text));
                         end = end_with(last, no_answer && !is_command);
+                        if end.is_none() && client.is_stopped()? {
+                            end = Some(Ok(AskEnd::Stopped));
+                        }
                     } else {
                         hear(Heard::Earlier(text));
                     }

@@ -36,8 +36,7 @@ pub(crate) enum BackupCommand {
     #[command(after_help = "\
 Nothing of the running install is touched. `nanoclaw doctor` shows when this last went well.
 
-Examples:
-  nanoclaw backup verify /media/disk/nanoclaw.tar
+Example:
   pass show nanoclaw-backup | nanoclaw backup verify nanoclaw.tar --passphrase-stdin")]
     Verify(BackupFile),
     /// Put a backup back; what is there is moved aside
@@ -77,7 +76,6 @@ and so is what is more than a quarter of the limit in one agent's folder; the co
 
 Examples:
   nanoclaw backup create /media/disk/nanoclaw.tar
-  pass show nanoclaw-backup | nanoclaw backup create nanoclaw.tar --passphrase-stdin
   nanoclaw backup create nanoclaw.tar --without-key    credentials must be added again later")]
 pub(crate) struct BackupCreateArgs {
     file: PathBuf,

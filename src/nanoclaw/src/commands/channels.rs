@@ -32,6 +32,7 @@ Examples:
   nanoclaw channels add telegram
   pass show telegram | nanoclaw channels add telegram
   nanoclaw channels add telegram --url api=http://127.0.0.1:8081    a Bot API server of your own")]
+    #[command(alias = "set")]
     Add {
         channel: String,
         /// What to call the account here
@@ -87,7 +88,7 @@ async fn add(mut row: AccountRow, layout: &Layout) -> anyhow::Result<Output> {
     let registration = channel::registration(&row.channel).ok_or_else(|| unknown(&row.channel))?;
     if row.urls.is_empty() {
         // Another token leaves the addresses of an account as they are.
-        let accounts = home::central(layout)?.accounts()?;
+        let accounts = home::make(layout)?.accounts()?;
         let same = |it: &AccountRow| (&it.channel, &it.name) == (&row.channel, &row.name);
         row.urls = accounts.into_iter().find(same).map(|it| it.urls).unwrap_or_default();
     }
@@ -102,6 +103,7 @@ async fn add(mut row: AccountRow, layout: &Layout) -> anyhow::Result<Output> {
     let token = Secret::from_input(input).hint(format!(
         "paste {what} alone, or pipe it in: `command | nanoclaw channels add {channel}`"
     ))?;
+    home::make(layout)?;
     // The token first: an account without one would be reported as broken at once.
     rows::vault(layout)?.add_token(holder(&row), &token, row.created_at).await?;
     let line = format!("channels add {channel} --name {name}");
@@ -178,7 +180,8 @@ async fn list(layout: &Layout) -> anyhow::Result<Output> {
             "created_at": instant(created_at),
         }));
     }
-    let accounts = Output::list(accounts, "channel name token created_at urls", "no account yet");
+    let accounts = Output::list(accounts, "channel name token urls created_at", "no account yet");
+    let accounts = accounts.in_zone(&home::central(layout)?.zone_for(None)?);
     let value = |it: &&Registration| json!({ "name": it.name, "needs_token": it.caps.credential.is_some() });
     let channels = registrations.iter().map(value).collect();
     let channels = Output::list(channels, "name needs_token", "no channel is in this program");

@@ -10,27 +10,25 @@ use store::layout::Layout;
 use tokio::task::spawn_blocking;
 
 use crate::chat::{self, AskEnd, ChatClient, Heard};
-use crate::error::Hint;
+use crate::error::{ASKS, Hint, STOPPED};
 use crate::term;
 
 /// More than any message that the host takes, so that it can say what is wrong with it.
 const INPUT_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
-/// What a message exits with that the agent asks something about first.
-const ASKED: u8 = 2;
-
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   nanoclaw chat                        a prompt; Ctrl-D ends it
-  nanoclaw chat hello                  one message, one answer
+  nanoclaw chat what is new            one message, one answer
   nanoclaw chat --agent ben \"hello\"    another agent
   nanoclaw chat --chat work \"go on\"    another conversation with its own context
   cat notes.txt | nanoclaw chat -      the message comes from a program
   printf 'one\\ntwo\\n' | nanoclaw chat  each line is a message
 
-Exits with 0 after an answer, with 1 when none comes (it was stopped, given up, or takes too long),
-and with 2 when the agent asks you something first: reply with another `nanoclaw chat`.")]
+Exits with 0 after an answer, with 1 when it was given up, with 3 when the agent asks you something
+first (reply with another `nanoclaw chat`), with 4 when the agent is stopped, and with 124 when no
+answer comes in time; the message is kept then.")]
 pub(crate) struct ChatArgs {
     /// Who is asked [default: the first agent]
     #[arg(long, value_name = "NAME")]
@@ -42,17 +40,17 @@ pub(crate) struct ChatArgs {
     #[arg(long, default_value_t = 300, value_name = "SECONDS")]
     timeout: u64,
     /// What to say; `-` reads it from the standard input
-    message: Option<String>,
+    message: Vec<String>,
 }
 
 pub(super) async fn perform(args: ChatArgs, layout: &Layout) -> anyhow::Result<ExitCode> {
     let limit = Duration::from_secs(args.timeout);
     let mut client = ChatClient::new(layout, args.chat, args.agent);
-    match args.message.as_deref() {
-        Some("-") => say(&mut client, &read_all()?, limit).await,
-        Some(text) => say(&mut client, text, limit).await,
-        None if io::stdin().is_terminal() => prompt(&mut client).await.map(|()| ExitCode::SUCCESS),
-        None => each_line(&mut client, limit).await,
+    match args.message.join(" ").as_str() {
+        "-" => say(&mut client, &read_all()?, limit).await,
+        "" if io::stdin().is_terminal() => prompt(&mut client).await.map(|()| ExitCode::SUCCESS),
+        "" => each_line(&mut client, limit).await,
+        text => say(&mut client, text, limit).await,
     }
 }
 
@@ -100,7 +98,14 @@ pub(crate) async fn say(
         AskEnd::Answered => Ok(ExitCode::SUCCESS),
         AskEnd::Asked => {
             term::note("hint: the agent waits for your reply; send it with `nanoclaw chat`");
-            Ok(ExitCode::from(ASKED))
+            Ok(ExitCode::from(ASKS))
+        }
+        AskEnd::Stopped => {
+            term::note(
+                "hint: the message is kept and answered after `nanoclaw agents resume`; the answer \
+                 comes with the next `nanoclaw chat`",
+            );
+            Ok(ExitCode::from(STOPPED))
         }
     }
 }

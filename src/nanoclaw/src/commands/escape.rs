@@ -6,10 +6,10 @@ use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use actors::folders::{self, Owner};
 use anyhow::Context;
 use domain::agent::{DEFAULT_AGENT, Resources};
 use domain::{AgentName, Incarnation, SessionId};
+use engine::folders::{self, Owner};
 use operations::Output;
 use sandbox::docker::{DockerOptions, DockerSandbox};
 use sandbox::{Job, Sandbox, Spec, inside};

@@ -18,15 +18,9 @@ const CHARS_MAX: usize = 300;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Commands that changed something, here, in a chat or by an agent; answers to questions, pairings, stops.
-Kept as long as messages are (`nanoclaw keep`).
-
-Examples:
-  nanoclaw history              the last fifty changes
-  nanoclaw history -n 500
-  nanoclaw history --all        with the ends of containers, what turns cost, runs of tasks, and
-                                requests of agents that the vault did not let out")]
+Kept as long as messages are (`nanoclaw keep`).")]
 pub(crate) struct HistoryArgs {
-    /// What nobody did too: ends of containers, costs, runs of tasks
+    /// What nobody did too: ends of containers, costs, runs of tasks, requests that the vault refused
     #[arg(long)]
     all: bool,
     /// How many events
@@ -36,7 +30,7 @@ pub(crate) struct HistoryArgs {
 }
 
 pub(super) fn perform(args: &HistoryArgs, layout: &Layout) -> anyhow::Result<Output> {
-    let central = super::central(layout)?;
+    let central = super::central(layout, false)?;
     let zone = central.zone_for(None)?;
     let events = central.events(args.all, args.lines)?;
     let mut lines: Vec<String> = events.iter().map(|it| line(it, &zone)).collect();

@@ -21,7 +21,7 @@ pub(super) async fn perform(command: ImageCommand, layout: &Layout) -> anyhow::R
     let tag = match command {
         ImageCommand::Show => installed(layout)?,
         ImageCommand::Build(args) => {
-            let inputs = image::inputs(&args, &home::central(layout)?, layout)?;
+            let inputs = image::inputs(&args, &home::make(layout)?, layout)?;
             let (engine, mut progress) = (Engine::new(None), |line: &str| term::note(line));
             let built = Box::pin(sandbox::image::build(&engine, &inputs, &mut progress)).await;
             let tag = built.map_err(image::explain)?;

@@ -6,29 +6,52 @@ use std::path::Path;
 use anyhow::Context;
 use domain::time::{Clock, SystemClock};
 use operations::{
-    AgentsOperation, ApprovalsOperation, Caller, Family, Machine, Operation, OperationError, Output,
+    AgentsOperation, Caller, ChatsOperation, Family, Machine, Operation, OperationError,
 };
 use sandbox::engine::Engine;
 use store::CentralStore;
 use store::layout::Layout;
 
+use super::{Report, stops};
 use crate::error::Hint;
 use crate::{admin, term};
 
-pub(super) async fn perform(operation: &Operation, layout: &Layout) -> anyhow::Result<Output> {
-    let mut central = super::central(layout)?;
-    agree(operation, &central)?;
+pub(super) async fn perform(
+    operation: &Operation,
+    yes: bool,
+    dry_run: bool,
+    layout: &Layout,
+) -> anyhow::Result<Report> {
+    if let Operation::Agents(family) = operation
+        && !dry_run
+    {
+        // These take more than a change of what is stored.
+        if let AgentsOperation::Stop(args) = &family.operation {
+            return stops::stop(&args.scope(), layout).await;
+        }
+        if let AgentsOperation::Resume(args) = &family.operation {
+            return stops::resume(&args.scope(), layout).await.map(Report::from);
+        }
+    }
+    let mut central = super::central(layout, operation.is_change() && !dry_run)?;
+    let now = SystemClock.now();
+    if dry_run && operation.is_change() {
+        let operation = &with_script(operation)?;
+        let told = operations::rehearse(operation, &mut central, &Caller::Host, now);
+        return Ok(hinted(told)?.into());
+    }
+    agree(operation, yes, &central)?;
     if let Some(machine) = machine_for(operation).await {
         machine.keep(&central)?;
     }
     let operation = &with_script(operation)?;
-    let done = operations::perform(operation, &mut central, &Caller::Host, SystemClock.now());
+    let done = operations::perform(operation, &mut central, &Caller::Host, now);
     drop(central);
     let output = hinted(done)?;
     if operation.is_change() {
         admin::reload(layout).await;
     }
-    Ok(output)
+    Ok(output.into())
 }
 
 /// The engine's machine, if limits of a container are about to change and the engine answers.
@@ -69,22 +92,15 @@ fn is_path(script: &str) -> bool {
 }
 
 /// Shows what will be shared, and asks whether it may.
-fn agree(operation: &Operation, central: &CentralStore) -> anyhow::Result<()> {
-    if let Operation::Wire(args) = operation {
-        if args.dry_run {
-            return Ok(());
-        }
+fn agree(operation: &Operation, yes: bool, central: &CentralStore) -> anyhow::Result<()> {
+    if let Operation::Chats(Family { operation: ChatsOperation::Connect(_), .. }) = operation {
         let change = hinted(operations::prepare(operation, central, &Caller::Host))?;
-        return term::agree(&change.text, args.yes, "Connect them?");
+        return term::agree(&change.text, yes, "Connect them?");
     }
-    if let Operation::Approvals(Family {
-        operation: ApprovalsOperation::Answer { yes, .. }, ..
-    }) = operation
-        && let Some(what) = hinted(operations::shares(operation, central))?
-    {
-        return term::agree(&what, *yes, "Share it?");
+    match hinted(operations::shares(operation, central))? {
+        Some(what) => term::agree(&what, yes, "Share it?"),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 pub(super) fn hinted<T>(done: Result<T, OperationError>) -> anyhow::Result<T> {

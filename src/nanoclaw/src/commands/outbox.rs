@@ -1,11 +1,11 @@
 //! `nanoclaw outbox`: parts on their way, and what people do to them.
 
-use actors::admin::outbox::ordered_part;
-use actors::admin::protocol::{KEYS_MAX, OrderedPart, Request, Response};
 use domain::delivery::by_hand::{HostKey, Order, Standing};
 use domain::message::Address;
 use domain::plain::{cut, one_line};
 use domain::time::{Clock, SystemClock, Timestamp, about};
+use engine::outbox::ordered_part;
+use engine::protocol::{KEYS_MAX, OrderedPart, Request, Response};
 use operations::{OperationError, Output};
 use serde_json::{Value, json};
 use store::CentralStore;
@@ -24,12 +24,6 @@ const SNIPPET_CHARS: usize = 40;
 pub(crate) enum OutboxCommand {
     /// Show what is not delivered yet, and what was given up
     #[command(after_help = "\
-Examples:
-  nanoclaw outbox list                   what is on its way, and what could not be delivered
-  nanoclaw outbox list --dead            only what was given up
-  nanoclaw outbox list --chat Family     only of one chat, by its number, title or id
-  nanoclaw outbox list --all --json      everything that is kept, for scripts
-
 States: ready (waits for its turn), claimed (is being sent), unsent (did not get through and is tried
 again), uncertain (no answer came, so it may be there; is tried again, marked), dead (given up), sent.")]
     List {
@@ -44,32 +38,22 @@ again), uncertain (no answer came, so it may be there; is tried again, marked), 
         chat: Option<String>,
     },
     /// Show one part and what it says
-    #[command(after_help = "Example:\n  nanoclaw outbox show s7.o3.0")]
     Show {
         #[arg(value_parser = parse_key)]
         key: HostKey,
     },
     /// Send parts again now, with all their tries
-    #[command(after_help = "\
-A part that its reader may have already is sent as a possible repeat.
-
-Examples:
-  nanoclaw outbox retry s7.o3.0
-  nanoclaw outbox retry --all-dead      everything that was given up, such as after a bot was unblocked")]
+    #[command(after_help = "A part that its reader may have already is sent as a possible repeat.")]
     Retry {
         #[arg(value_parser = parse_key, required_unless_present = "all_dead", value_name = "KEY")]
         keys: Vec<HostKey>,
-        /// Everything that was given up
+        /// Everything that was given up, such as after a bot was unblocked
         #[arg(long, conflicts_with = "keys")]
         all_dead: bool,
     },
     /// Never send parts; those behind them in their chat go next
-    #[command(after_help = "\
-What was sent, or is being sent right now, cannot be dropped.
-
-Example:
-  nanoclaw outbox drop s7.o3.0")]
-    Drop {
+    #[command(after_help = "What was sent, or is being sent right now, cannot be dropped.")]
+    Remove {
         #[arg(value_parser = parse_key, required = true, value_name = "KEY")]
         keys: Vec<HostKey>,
     },
@@ -99,17 +83,17 @@ pub(super) async fn perform(
             let keys = if all_dead { dead(layout)? } else { keys };
             execute(Order::Retry, &keys, as_json, layout).await
         }
-        OutboxCommand::Drop { keys } => execute(Order::Drop, &keys, as_json, layout).await,
+        OutboxCommand::Remove { keys } => execute(Order::Drop, &keys, as_json, layout).await,
     }
 }
 
 fn dead(layout: &Layout) -> anyhow::Result<Vec<HostKey>> {
-    let parts = central(layout)?.parts(PartFilter::Dead)?;
+    let parts = central(layout, false)?.parts(PartFilter::Dead)?;
     Ok(parts.into_iter().map(|it| it.sent.key).collect())
 }
 
 fn list(filter: PartFilter, chat: Option<&str>, layout: &Layout) -> anyhow::Result<Output> {
-    let central = central(layout)?;
+    let central = central(layout, false)?;
     let mut parts = central.parts(filter)?;
     if let Some(chat) = chat {
         only_of(chat, &mut parts, &central)?;
@@ -187,7 +171,7 @@ fn value(part: &PartRow, chars_max: usize) -> Value {
 }
 
 fn show(key: &HostKey, layout: &Layout) -> anyhow::Result<Output> {
-    let Some(part) = central(layout)?.part(key)? else {
+    let Some(part) = central(layout, false)?.part(key)? else {
         return Err(fail(format!("there is no part {key}"), "see `nanoclaw outbox list --all`"));
     };
     let keys = "key state age agent chat_name tries unanswered next reason cause text";
@@ -244,7 +228,7 @@ fn line(order: Order, part: &OrderedPart, look: &str) -> String {
 
 /// Which chat each part is for, and how it begins.
 fn looks(keys: &[HostKey], layout: &Layout) -> anyhow::Result<Vec<String>> {
-    let central = central(layout)?;
+    let central = central(layout, false)?;
     let look = |key: &HostKey| {
         let Some(part) = central.part(key)? else { return Ok(String::new()) };
         let snippet = cut(&one_line(&part.text), SNIPPET_CHARS);

@@ -15,7 +15,7 @@ use store::layout::Layout;
 use store::{CentralStore, NewPairing, PairingId, PairingRole, PairingRow};
 use tokio::time::sleep;
 
-use crate::error::fail;
+use crate::error::{TIMEOUT, end, fail};
 use crate::{install, lock, term};
 
 /// How often the database is looked at while somebody waits here.
@@ -32,7 +32,7 @@ Examples:
 pub(crate) struct PairArgs {
     /// An owner may do and decide everything, an admin administers an agent or all, a member may talk
     /// to an agent [default: owner while there is none, then member]
-    #[arg(long, value_parser = PossibleValuesParser::new(PairingRole::ALL.map(PairingRole::as_str))
+    #[arg(long, alias = "as", value_parser = PossibleValuesParser::new(PairingRole::ALL.map(PairingRole::as_str))
         .try_map(|it| it.parse::<PairingRole>()))]
     role: Option<PairingRole>,
     /// The agent that the chat is connected to [default: the first one]
@@ -47,17 +47,15 @@ pub(crate) struct PairArgs {
     /// Print the code and do not wait for its use
     #[arg(long)]
     no_wait: bool,
-    /// Share an agent that others use without being asked
-    #[arg(long, short)]
-    yes: bool,
 }
 
 pub(super) async fn perform(
     args: &PairArgs,
     as_json: bool,
+    yes: bool,
     layout: &Layout,
 ) -> anyhow::Result<Output> {
-    let mut central = super::central(layout)?;
+    let mut central = super::central(layout, false)?;
     let accounts = central.accounts()?;
     if let Some(channel) = &args.channel
         && !accounts.iter().any(|it| it.channel == *channel)
@@ -72,7 +70,7 @@ pub(super) async fn perform(
     let role = role(args.role, &central)?;
     let agent = agent(args.agent.as_ref(), role, &central)?;
     if let Some(what) = shares(role, agent.as_ref(), &central)? {
-        term::agree(&what, args.yes, "Share it?")?;
+        term::agree(&what, yes, "Share it?")?;
     }
     let (id, pairing) = open(&mut central, role, agent, !args.no_wire)?;
     let json = json!({
@@ -194,7 +192,8 @@ async fn wait(id: PairingId, central: &CentralStore) -> anyhow::Result<Output> {
         }
         let now = SystemClock.now();
         if now < row.created_at || row.pairing.expires_at <= now {
-            return Err(given_up("nobody sent the code in time"));
+            let again = "get another one with `nanoclaw pair`";
+            return Err(end(TIMEOUT, "nobody sent the code in time", again));
         }
         sleep(LOOK_EVERY).await;
     }

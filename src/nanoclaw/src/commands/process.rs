@@ -4,8 +4,8 @@
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use actors::admin::protocol::{Request, Response};
 use anyhow::Context;
+use engine::protocol::{Request, Response};
 use operations::Output;
 use rustix::process::{Signal, kill_process};
 use sandbox::Sandbox;

@@ -27,7 +27,6 @@ things, kills the host at random points, and checks that every message had one a
 nothing of this install. The same seed is the same run.
 
 Examples:
-  nanoclaw selftest --runs 20000 --seed 7 many, others
   nanoclaw selftest --runs 1 --seed 4711  one run again
   nanoclaw selftest --escape              what an agent could try to get out of its container")]
 pub(crate) struct SelftestArgs {

@@ -1,27 +1,24 @@
 //! `nanoclaw keep` and `nanoclaw timezone`: how long things are kept, and in whose time things are meant
 //! that nobody says otherwise about.
 
-use actors::host::settings::RETENTION;
 use domain::retention::{Retention, parse_age};
 use domain::task::span;
 use domain::time::{Clock, SystemClock};
+use engine::host::settings::RETENTION;
 use operations::Output;
 use schedule::{Zone, local};
 use serde_json::json;
 use store::layout::Layout;
 
 use crate::error::Hint;
-use crate::home;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Ages are written as 30d, 52w or 2y. What is unfinished is always kept. Old rows are removed in small
 steps while the host runs: daily where something happens, weekly elsewhere.
 
-Examples:
-  nanoclaw keep                                  show the rule
-  nanoclaw keep --messages 2y                    what people said and what was sent to them
-  nanoclaw keep --messages 90d --machinery 7d    files of messages, launches, settled questions")]
+Example:
+  nanoclaw keep --messages 2y --machinery 7d     without options the rule is shown")]
 pub(crate) struct KeepArgs {
     /// Messages, and what was sent [usually 365d, at least 30d]
     #[arg(long, value_name = "AGE")]
@@ -33,7 +30,8 @@ pub(crate) struct KeepArgs {
 
 pub(super) fn keep(args: &KeepArgs, layout: &Layout) -> anyhow::Result<Output> {
     const HINT: &str = "see `nanoclaw keep --help`";
-    let mut central = home::central(layout)?;
+    let is_change = args.messages.is_some() || args.machinery.is_some();
+    let mut central = super::central(layout, is_change)?;
     let mut rule = Retention::from_setting(central.setting(RETENTION)?.as_deref());
     if let Some(text) = &args.messages {
         rule.messages = parse_age(text).hint(HINT)?;
@@ -41,7 +39,6 @@ pub(super) fn keep(args: &KeepArgs, layout: &Layout) -> anyhow::Result<Output> {
     if let Some(text) = &args.machinery {
         rule.machinery = parse_age(text).hint(HINT)?;
     }
-    let is_change = args.messages.is_some() || args.machinery.is_some();
     if is_change {
         rule = rule.checked().hint(HINT)?;
     }
@@ -62,16 +59,15 @@ pub(super) fn keep(args: &KeepArgs, layout: &Layout) -> anyhow::Result<Output> {
 It counts for everybody who has none of their own. The first start takes over that of the machine.
 
 Examples:
-  nanoclaw timezone                     which one counts
   nanoclaw timezone Europe/Berlin       or a city: nanoclaw timezone berlin
-  nanoclaw users timezone ann Asia/Tokyo    somebody who lives elsewhere; /timezone in a chat")]
+  nanoclaw users set ann --timezone Asia/Tokyo    somebody who lives elsewhere")]
 pub(crate) struct TimezoneArgs {
     /// A zone, or a city
     zone: Option<String>,
 }
 
 pub(super) fn timezone(args: &TimezoneArgs, layout: &Layout) -> anyhow::Result<Output> {
-    let mut central = super::central(layout)?;
+    let mut central = super::central(layout, args.zone.is_some())?;
     let before = central.install_zone()?.unwrap_or_else(Zone::utc);
     let zone = match &args.zone {
         None => before.clone(),

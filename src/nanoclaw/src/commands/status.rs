@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use actors::admin::protocol::Status;
 use domain::time::about;
+use engine::protocol::Status;
 use operations::{Output, table};
 use serde_json::{Value, json};
 use store::layout::Layout;
@@ -38,7 +38,11 @@ fn text(status: &Status, value: &Value) -> String {
     ];
     if !status.stops.is_empty() {
         parts.insert(1, section("stops", "agent by"));
-        parts.insert(2, "undo with `nanoclaw resume AGENT`, or `nanoclaw resume --all`".to_owned());
+        parts.insert(
+            2,
+            "undo with `nanoclaw agents resume AGENT`, or `nanoclaw agents resume --all`"
+                .to_owned(),
+        );
     }
     parts.join("\n\n")
 }
@@ -91,7 +95,7 @@ pub(super) async fn check(layout: &Layout) -> anyhow::Result<Report> {
 
 #[cfg(test)]
 mod tests {
-    use actors::admin::protocol::{ActorStatus, ChannelStatus, Engine, SessionStatus, StopStatus};
+    use engine::protocol::{ActorStatus, ChannelStatus, Engine, SessionStatus, StopStatus};
 
     use super::*;
 
@@ -139,7 +143,7 @@ mod tests {
             "parked",
             "3 waiting",
             "flaps",
-            "nanoclaw resume --all",
+            "nanoclaw agents resume --all",
         ] {
             assert!(text.contains(part), "{part} is missing in\n{text}");
         }

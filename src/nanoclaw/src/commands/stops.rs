@@ -1,15 +1,15 @@
-//! `nanoclaw stop-agent`, `panic` and `resume`.
+//! `nanoclaw agents stop` and `agents resume`, and `panic`.
 //!
 //! The stop is written down here before the host is asked, and where no host answers, containers are
 //! killed from here: an emergency needs nobody's help.
 
 use std::time::Duration;
 
-use actors::admin::protocol::{Request, Response, Resumed, Stopped};
 use domain::AgentName;
 use domain::stop::Scope;
 use domain::texts;
 use domain::time::{Clock, SystemClock};
+use engine::protocol::{Request, Response, Resumed, Stopped};
 use futures_util::future::join_all;
 use operations::Output;
 use sandbox::Sandbox;
@@ -29,7 +29,7 @@ const HOST_WITHIN: Duration = Duration::from_secs(4);
 
 /// Stops an agent, or all. Exits with a failure when something could not be stopped.
 pub(super) async fn stop(scope: &Scope, layout: &Layout) -> anyhow::Result<Report> {
-    let central = home::central(layout)?;
+    let mut central = home::central(layout)?;
     known(scope, &central)?;
     let request = Request::Stop { agent: name(scope), by: BY.to_owned() };
     let asked = timeout(HOST_WITHIN, admin::ask(layout, &request)).await;
@@ -58,23 +58,22 @@ pub(super) async fn stop(scope: &Scope, layout: &Layout) -> anyhow::Result<Repor
 }
 
 /// Lets an agent go on, or all without a name.
-pub(super) async fn resume(agent: Option<AgentName>, layout: &Layout) -> anyhow::Result<Output> {
-    let scope = agent.map_or(Scope::All, Scope::Agent);
-    let central = home::central(layout)?;
-    known(&scope, &central)?;
-    let request = Request::Resume { agent: name(&scope), by: BY.to_owned() };
+pub(super) async fn resume(scope: &Scope, layout: &Layout) -> anyhow::Result<Output> {
+    let mut central = home::central(layout)?;
+    known(scope, &central)?;
+    let request = Request::Resume { agent: name(scope), by: BY.to_owned() };
     let (resumed, has_host) = match admin::ask(layout, &request).await? {
         Some(Response::Resumed(resumed)) => (resumed, true),
         Some(_) => return Err(admin::unexpected()),
         None => {
-            let any = match &scope {
+            let any = match scope {
                 Scope::All => central.resume_all(BY, SystemClock.now())?,
-                Scope::Agent(_) => central.resume(&scope, BY, SystemClock.now())?,
+                Scope::Agent(_) => central.resume(scope, BY, SystemClock.now())?,
             };
             (Resumed { any, ..Resumed::default() }, false)
         }
     };
-    let text = resumed_text(&scope, &resumed, has_host);
+    let text = resumed_text(scope, &resumed, has_host);
     Ok(Output::new(text, json!({ "resumed": resumed.any, "report": resumed })))
 }
 
@@ -122,7 +121,7 @@ async fn kill_all(
     Ok(report)
 }
 
-/// How an agent, or all, are called in a sentence and in `nanoclaw resume`.
+/// How an agent, or all, are called in a sentence and in `nanoclaw agents resume`.
 fn called(agent: Option<&str>) -> (&str, &str) {
     agent.map_or(("every agent", "--all"), |name| (name, name))
 }
@@ -141,7 +140,7 @@ fn text(scope: &Scope, report: &Stopped, has_host: bool) -> String {
     if !has_host {
         lines.push("no host runs: what is not sent yet is voided when it starts".to_owned());
     }
-    lines.push(format!("new messages are kept; go on with `nanoclaw resume {undo}`"));
+    lines.push(format!("new messages are kept; go on with `nanoclaw agents resume {undo}`"));
     lines.join("\n")
 }
 
@@ -157,15 +156,15 @@ fn resumed_text(scope: &Scope, resumed: &Resumed, has_host: bool) -> String {
     }
     for hold in &resumed.holds {
         let ((who, undo), by) = (called(hold.agent.as_deref()), &hold.by);
-        lines.push(format!("still stopped by {by}: {who} (`nanoclaw resume {undo}`)"));
+        lines.push(format!("still stopped by {by}: {who} (`nanoclaw agents resume {undo}`)"));
     }
     lines.join("\n")
 }
 
 #[cfg(test)]
 mod tests {
-    use actors::admin::protocol::StoppedSession;
     use domain::stop::StopReport;
+    use engine::protocol::StoppedSession;
 
     use super::*;
 

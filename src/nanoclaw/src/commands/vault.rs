@@ -23,10 +23,12 @@ The value is asked for on the terminal and not shown, or read from the standard 
 never taken as an argument, where other users and the shell's history could see it.
 
 Examples:
-  nanoclaw vault add anthropic
+  nanoclaw vault add
   pass show anthropic | nanoclaw vault add anthropic
   nanoclaw vault add anthropic --base-url https://gateway.example/llm")]
+    #[command(alias = "set")]
     Add {
+        #[arg(default_value = MODEL_CREDENTIAL)]
         name: String,
         /// Where the credential is sent instead of the Anthropic API; an endpoint that speaks alike
         #[arg(long, value_name = "URL", value_parser = BaseUrl::parse)]
@@ -35,19 +37,22 @@ Examples:
     /// Show what is stored, without any value
     List,
     /// Forget a credential
-    Remove { name: String },
-    /// Forget all credentials and tokens if `vault.key` is lost, with the host stopped; then enter them again
-    Reset {
-        /// Do not ask
-        #[arg(long, short)]
-        yes: bool,
+    Remove {
+        #[arg(default_value = MODEL_CREDENTIAL)]
+        name: String,
     },
+    /// Forget all credentials and tokens if `vault.key` is lost, with the host stopped; then enter them again
+    Reset,
 }
 
-pub(super) async fn perform(command: VaultCommand, layout: &Layout) -> anyhow::Result<Output> {
+pub(super) async fn perform(
+    command: VaultCommand,
+    yes: bool,
+    layout: &Layout,
+) -> anyhow::Result<Output> {
     let output = match command {
         VaultCommand::List => return list(layout).await,
-        VaultCommand::Reset { yes } => return reset(yes, layout),
+        VaultCommand::Reset => return reset(yes, layout),
         VaultCommand::Add { name, base_url } => add(&name, base_url, layout).await?,
         VaultCommand::Remove { name } => remove(&name, layout).await?,
     };
@@ -76,6 +81,7 @@ pub(crate) async fn add_model_credential(
     let secret = Secret::from_input(input).hint(format!(
         "paste the key alone, or pipe it in: `command | nanoclaw vault add {MODEL_CREDENTIAL}`"
     ))?;
+    home::make(layout)?;
     let vault = rows::vault(layout)?;
     Ok(vault.add(MODEL_CREDENTIAL, secret, base_url, SystemClock.now()).await?)
 }
@@ -105,7 +111,8 @@ fn value(credential: &Credential) -> Value {
 async fn list(layout: &Layout) -> anyhow::Result<Output> {
     let all = rows::vault(layout)?.list().await?.iter().map(value).collect();
     let none = "the vault is empty; `nanoclaw vault add anthropic` gives the agents a model";
-    Ok(Output::list(all, "name kind base_url created_at", none))
+    let zone = home::central(layout)?.zone_for(None)?;
+    Ok(Output::list(all, "name kind base_url created_at", none).in_zone(&zone))
 }
 
 async fn remove(name: &str, layout: &Layout) -> anyhow::Result<Output> {

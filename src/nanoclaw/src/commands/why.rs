@@ -21,10 +21,6 @@ MESSAGE is one of:
   s7.o3.0          a part of an answer, by its key (see `nanoclaw outbox list --all`)
   4711             a platform's id, of a message that came or of one that went
 
-Examples:
-  nanoclaw why last
-  nanoclaw why s7.42 --json
-
 Shows who wrote it, why it was let in, which containers took it, which tools were used, what was sent
 where, how long each step took, and what it still waits for. Times after + count from its arrival.")]
 pub(crate) struct WhyArgs {
@@ -32,7 +28,7 @@ pub(crate) struct WhyArgs {
 }
 
 pub(super) async fn perform(args: &WhyArgs, layout: &Layout) -> anyhow::Result<Output> {
-    let central = super::central(layout)?;
+    let central = super::central(layout, false)?;
     let name = &args.message;
     let nothing = || {
         fail(

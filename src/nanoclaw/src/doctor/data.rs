@@ -26,7 +26,6 @@ const BACKUP_AGE_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 const SET_UP: &str = "`nanoclaw setup` makes it";
 
-/// The central database, if there is one.
 pub(super) type Central = Result<Option<CentralStore>, StoreError>;
 
 pub(super) fn open(layout: &Layout) -> Central {
@@ -100,7 +99,7 @@ pub(super) fn tasks(central: &Central) -> Option<Problem> {
     let (count, id, why) = (bad.len(), first.id, &first.why);
     let said = format!("{count} cannot be read and do not fire, among them task {id}: {why}");
     let fix = format!(
-        "install the version that made them, or `nanoclaw tasks cancel {id}` and add them again"
+        "install the version that made them, or `nanoclaw tasks remove {id}` and add them again"
     );
     Some(warn(said, fix))
 }
@@ -127,7 +126,7 @@ pub(super) fn stops(central: &Central) -> Option<Problem> {
     let all = stops.all.iter().map(|it| format!("every agent, by {}", it.by));
     let each = stops.agents.iter().map(|(name, stop)| format!("{name}, by {}", stop.by));
     let who: Vec<String> = all.chain(each).collect();
-    let fix = "`nanoclaw resume NAME`, or `nanoclaw resume --all`";
+    let fix = "`nanoclaw agents resume NAME`, or `nanoclaw agents resume --all`";
     (!who.is_empty()).then(|| warn(format!("stopped: {}", who.join("; ")), fix))
 }
 
@@ -135,6 +134,11 @@ pub(super) fn stops(central: &Central) -> Option<Problem> {
 struct Verified {
     at: i64,
     file: String,
+}
+
+/// Whether a backup was ever found to be good.
+pub(crate) fn has_backup(central: &CentralStore) -> Result<bool, StoreError> {
+    Ok(central.setting(VERIFIED)?.is_some())
 }
 
 /// Notes that a backup was found to be good. Its path is left out: it says nothing later.

@@ -3,9 +3,9 @@
 use std::error::Error;
 use std::time::Duration;
 
-use actors::admin::protocol::{ChannelStatus, Status};
 use domain::plain::chain;
 use domain::time::about;
+use engine::protocol::{ChannelStatus, Status};
 use sandbox::engine::Engine;
 use store::CentralStore;
 use store::layout::Layout;

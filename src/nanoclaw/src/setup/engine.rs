@@ -4,11 +4,12 @@
 use std::fs;
 use std::io;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::Context;
+use sandbox::image::find;
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
@@ -32,18 +33,7 @@ const PID_FILES: [(&str, &str); 2] = [
 /// A package with all that it needs, on a slow line.
 const RUN_MAX: Duration = Duration::from_secs(30 * 60);
 
-/// Lines of a failed program's output that are worth showing.
 const TAIL_LINES: usize = 8;
-
-/// Where system programs lie that an ordinary user's search path does not name.
-const SYSTEM_FOLDERS: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
-
-/// The program's path if it is installed.
-pub(super) fn find(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).chain(SYSTEM_FOLDERS.map(PathBuf::from));
-    folders.map(|it| it.join(program)).find(|it| it.is_file())
-}
 
 impl Setup<'_> {
     pub(super) async fn install_engine(&self) -> anyhow::Result<String> {
@@ -212,7 +202,6 @@ impl Setup<'_> {
         ran.is_ok()
     }
 
-    /// Installs packages of the distribution.
     pub(super) async fn install(&self, packages: &[&str]) -> anyhow::Result<()> {
         let names = packages.join(" ");
         if find("apt-get").is_none() {

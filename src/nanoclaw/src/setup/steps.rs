@@ -3,11 +3,10 @@
 use std::fmt::Display;
 
 use clap::ValueEnum;
-use sandbox::image::{ImageError, cli};
+use sandbox::image::{ImageError, find};
 use vault::{BaseUrl, MODEL_CREDENTIAL};
 
 use super::Setup;
-use super::engine::find;
 use crate::args::ImageArgs;
 use crate::commands::{Started, add_model_credential, start};
 use crate::{admin, home, image, install, term};
@@ -17,14 +16,13 @@ pub(crate) enum Step {
     Data,
     Engine,
     Daemon,
-    Cli,
     Image,
     Defaults,
     Credential,
     Host,
 }
 
-/// How many things a build may miss one after the other: a tool, and root's rights.
+/// How many things a build may miss one after the other: two tools, and root's rights.
 const PROVIDED_MAX: usize = 3;
 
 /// The same programs as the agent image's own build wants; `None` says that nothing helps.
@@ -32,7 +30,7 @@ fn package_for(tool: &str) -> Option<&'static str> {
     match tool {
         "mmdebstrap" => Some("mmdebstrap"),
         // Node's package tool comes with hundreds of packages; Python's fetches the same file.
-        "npm" | "python3" => Some("python3-pip"),
+        "npm" => Some("python3-pip"),
         _ => None,
     }
 }
@@ -43,7 +41,6 @@ impl Step {
             Self::Data => "data directory",
             Self::Engine => "container engine",
             Self::Daemon => "engine running",
-            Self::Cli => "Claude Code for the agents",
             Self::Image => "agent image",
             Self::Defaults => "first agent",
             Self::Credential => "model credential",
@@ -57,7 +54,6 @@ impl Step {
             Self::Data => setup.make_data(),
             Self::Engine => setup.install_engine().await,
             Self::Daemon => setup.start_engine().await,
-            Self::Cli => setup.fetch_cli().await,
             Self::Image => setup.build_image().await,
             Self::Defaults => setup.add_defaults(),
             Self::Credential => setup.add_credential().await,
@@ -79,28 +75,12 @@ impl Setup<'_> {
         if self.layout.central().is_file() {
             return Ok(there(home));
         }
-        drop(home::central(self.layout)?);
+        drop(home::make(self.layout)?);
         Ok(format!("made {home}"))
     }
 
-    async fn fetch_cli(&self) -> anyhow::Result<String> {
-        let (architecture, cache) = (self.engine.info().await?.architecture, self.layout.cache());
-        if cli::place(&architecture, &cache).map_err(image::explain)?.path.is_file() {
-            return Ok(there(cli::VERSION));
-        }
-        let pip = ["python3", "-m", "pip", "--version"];
-        if find("npm").is_none() && self.run(&pip).await.is_err() {
-            self.progress("installing a tool to fetch it with");
-            self.install(&["python3-pip"]).await?;
-        }
-        let mut progress = |line: &str| self.tell(line);
-        let fetched = cli::fetch(&architecture, &cache, &mut progress).await;
-        fetched.map_err(image::explain)?;
-        Ok(format!("fetched {}", cli::VERSION))
-    }
-
     async fn build_image(&self) -> anyhow::Result<String> {
-        let central = home::central(self.layout)?;
+        let central = home::make(self.layout)?;
         let inputs = image::inputs(&ImageArgs::default(), &central, self.layout)?;
         let current = image::current(&self.engine, &inputs).await.map_err(image::explain)?;
         if let Some(tag) = current
@@ -108,7 +88,10 @@ impl Setup<'_> {
         {
             return Ok(there(tag));
         }
-        let mut progress = |line: &str| self.tell(line);
+        let mut progress = |line: &str| {
+            self.log(line);
+            self.progress(line);
+        };
         // What a build needs shows only on its way: a base is made only where none can be had.
         let mut provided = 0;
         let tag = loop {
@@ -141,7 +124,7 @@ impl Setup<'_> {
     }
 
     fn add_defaults(&self) -> anyhow::Result<String> {
-        let central = home::central(self.layout)?;
+        let central = home::make(self.layout)?;
         let names: Vec<_> = central.agents()?.into_iter().map(|it| it.name.to_string()).collect();
         if install::id(&central)?.is_some() && !names.is_empty() {
             return Ok(there(names.join(", ")));
@@ -153,7 +136,7 @@ impl Setup<'_> {
 
     /// Can be skipped, and never fails the setup.
     async fn add_credential(&self) -> anyhow::Result<String> {
-        if let Some(row) = home::central(self.layout)?.secret(MODEL_CREDENTIAL)? {
+        if let Some(row) = home::make(self.layout)?.secret(MODEL_CREDENTIAL)? {
             return Ok(there(format!("{} for {}", row.kind, row.base_url)));
         }
         if self.is_interactive {
@@ -179,10 +162,5 @@ impl Setup<'_> {
         Ok("skipped: `nanoclaw vault add anthropic` adds one later; until then the agent is a demo \
             without a model"
             .to_owned())
-    }
-
-    fn tell(&self, line: &str) {
-        self.log(line);
-        self.progress(line);
     }
 }

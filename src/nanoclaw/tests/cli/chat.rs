@@ -89,9 +89,32 @@ fn waiting_ends_with_a_stop_and_with_a_question() {
     home.run(&["chat", "/stop"]).fine();
     let said = home.run(&["chat", "hello"]);
     assert!(said.err.contains("waits for your reply"), "{}", said.err);
-    assert_eq!((said.code, said.out.as_str()), (2, "what the host says\n"));
+    assert_eq!((said.code, said.out.as_str()), (3, "what the host says\n"));
     host.join().unwrap();
-    assert!(home.run(&["chat", "--help"]).fine().contains("with 2 when the agent asks"));
+    assert!(home.run(&["chat", "--help"]).fine().contains("with 3 when the agent asks"));
+}
+
+#[test]
+fn nobody_waits_for_an_agent_that_is_stopped() {
+    let home = Home::new();
+    let andy = domain::AgentName::parse("andy").unwrap();
+    let scope = domain::stop::Scope::Agent(andy);
+    home.store().stop(&scope, "Ann", "", domain::time::Timestamp(1)).unwrap();
+    let host = Server::new(&home.path()).play(|host| {
+        let mut client = host.accept();
+        let (id, ..) = client.message();
+        client.part("k1", &id, "I'm stopped by Ann.", false, false);
+        let mut client = host.accept();
+        let (id, ..) = client.message();
+        client.part("k2", &id, "a first part", false, false);
+        client.part("k3", &id, "the last one", true, false);
+    });
+    let said = home.run(&["chat", "--agent", "andy", "hello"]);
+    assert!(said.err.contains("nanoclaw agents resume"), "{}", said.err);
+    assert_eq!((said.code, said.out.as_str()), (4, "I'm stopped by Ann.\n"));
+    let said = home.run(&["chat", "--agent", "ben", "hello", "there"]);
+    host.join().unwrap();
+    assert_eq!(said.fine(), "a first part\nthe last one\n");
 }
 
 #[test]
@@ -129,12 +152,12 @@ fn waiting_ends_with_what_is_known() {
         client.message();
     });
     let ask = || home.run(&["chat", "--timeout", "1", "hello"]);
-    ask().refused(1, "no answer came within 1 s");
-    ask().refused(1, "did not take the message within 1 s");
+    ask().refused(124, "no answer came within 1 s");
+    ask().refused(124, "did not take the message within 1 s");
     // The host ends for good.
     let said = ask();
     host.join().unwrap();
-    said.refused(1, "the host went away");
+    said.refused(124, "the host went away");
 }
 
 #[test]

@@ -36,7 +36,15 @@ struct Said {
 }
 
 impl Home {
+    /// Set up, but for what needs an engine.
     fn new() -> Self {
+        let home = Self::empty();
+        home.run(&["setup", "--only", "data,defaults"]).fine();
+        home
+    }
+
+    /// Not there yet.
+    fn empty() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 

@@ -63,7 +63,7 @@ fn an_outbox_without_anything_says_so_and_wrong_keys_are_explained() {
     home.run(&["outbox", "retry", "s9.o1.0"]).refused(1, "there is no such part");
     assert!(home.run(&["outbox", "retry", "--all-dead"]).fine().contains("nothing was given up"));
     let help = home.run(&["outbox", "list", "--help"]).fine();
-    assert!(help.contains("Examples:") && help.contains("uncertain"), "{help}");
+    assert!(help.contains("uncertain"), "{help}");
 }
 
 #[test]
@@ -99,10 +99,10 @@ fn a_dead_part_is_listed_sent_again_and_dropped() {
     assert!(!home.store().awake().unwrap().is_empty(), "the next host finds it");
     let list = home.run(&["outbox", "list", "--json"]).json();
     assert_eq!(list[0]["state"], "ready");
-    let text = home.run(&["outbox", "drop", "s1.o1.0"]).fine();
+    let text = home.run(&["outbox", "remove", "s1.o1.0"]).fine();
     assert!(text.contains("was dropped") && text.contains("the answer is"), "{text}");
-    home.run(&["outbox", "drop", "s1.o1.0"]).refused(1, "it was given up already");
-    let said = home.run(&["outbox", "drop", "s1.o1.0", "--json"]);
+    home.run(&["outbox", "remove", "s1.o1.0"]).refused(1, "it was given up already");
+    let said = home.run(&["outbox", "remove", "s1.o1.0", "--json"]);
     assert_eq!(said.code, 1);
     assert_eq!(said.json()[0]["why"], "it was given up already");
 }
@@ -137,5 +137,5 @@ fn a_message_tells_its_story_by_any_of_its_names() {
     );
     assert_eq!(story["host_runs"], false);
     home.run(&["why", "s1.4"]).refused(1, "there is no message `s1.4`");
-    assert!(home.run(&["why", "--help"]).fine().contains("nanoclaw why last"));
+    assert!(home.run(&["why", "--help"]).fine().contains("the newest message"));
 }

@@ -59,7 +59,7 @@ fn the_first_code_makes_an_owner_and_the_wait_ends_with_its_use() {
 #[test]
 fn later_codes_make_members_unless_more_is_said() {
     let home = Home::new();
-    home.run(&["roles", "grant", "telegram:7", "owner"]).fine();
+    home.run(&["roles", "add", "telegram:7", "owner"]).fine();
     let said = home.run(&["pair", "--no-wait"]);
     assert!(
         said.err.contains("makes a member") && said.err.contains("no host runs"),
@@ -78,13 +78,13 @@ fn later_codes_make_members_unless_more_is_said() {
 #[test]
 fn a_code_for_an_agent_that_others_use_says_what_it_shares_and_asks() {
     let home = Home::new();
-    home.run(&["roles", "grant", "telegram:7", "owner"]).fine();
+    home.run(&["roles", "add", "telegram:7", "owner"]).fine();
     let mut store = home.store();
     let (channel, account) = ("telegram".to_owned(), "main".to_owned());
     let at = Address { channel, account, chat: "7".into(), thread: None };
     let now = SystemClock.now();
     store.ensure_chat(&at, &ChatInfo::default(), Some("7"), now).unwrap();
-    home.run(&["wire", "telegram:7", "andy", "--yes"]).fine();
+    home.run(&["chats", "connect", "telegram:7", "andy", "--yes"]).fine();
     let said = home.run(&["pair", "--role", "member", "--no-wait"]);
     assert!(said.err.contains("read its memory and files"), "{}", said.err);
     said.refused(1, "nobody is there to agree");
@@ -126,7 +126,7 @@ fn an_answer_that_shares_an_agent_says_so_and_asks() {
         said.refused(1, "nobody is there to agree");
     }
     let said = home.run(&["approvals", "answer", "1", "connect:andy", "--yes"]).fine();
-    assert!(said.contains("Undo: `nanoclaw unwire 1 andy`"), "{said}");
+    assert!(said.contains("Undo: `nanoclaw chats disconnect 1 andy`"), "{said}");
     home.run(&["approvals", "answer", "1", "refuse"]).refused(1, "is closed already");
 }
 
@@ -183,10 +183,10 @@ fn a_code_that_was_closed_ends_the_wait() {
 
 #[test]
 fn shells_complete_every_command() {
-    let home = Home::new();
+    let home = Home::empty();
     for shell in ["bash", "zsh", "fish"] {
         let script = home.run(&["completions", shell]).fine();
-        for command in ["wire", "pair", "channels", "destinations"] {
+        for command in ["chats", "connect", "pair", "channels", "destinations"] {
             assert!(script.contains(command), "{shell}: {command}");
         }
     }

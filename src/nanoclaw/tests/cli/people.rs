@@ -12,7 +12,7 @@ fn a_person_is_added_linked_renamed_and_removed() {
     home.run(&["users", "add", "telegram:7"]).refused(1, "is Ann (p1) already");
     home.run(&["users", "add", "nonsense"]).refused(64, "telegram:123456");
     home.run(&["users", "link", "ann", "discord:5"]).fine();
-    home.run(&["users", "rename", "ann", "Anna"]).fine();
+    home.run(&["users", "set", "ann", "--name", "Anna"]).fine();
     let show = home.run(&["users", "show", "discord:5", "--json"]).json();
     assert_eq!(
         (&show["name"], &show["handles"]),
@@ -28,36 +28,36 @@ fn a_person_is_added_linked_renamed_and_removed() {
 fn roles_are_given_and_taken_and_the_last_owner_stays() {
     let home = Home::new();
     // A handle that is nobody's yet becomes somebody.
-    home.run(&["roles", "grant", "telegram:7", "owner"]).fine();
-    home.run(&["roles", "revoke", "p1", "owner"]).refused(1, "is the last owner");
+    home.run(&["roles", "add", "telegram:7", "owner"]).fine();
+    home.run(&["roles", "remove", "p1", "owner"]).refused(1, "is the last owner");
     home.run(&["users", "remove", "p1"]).refused(1, "is the last owner");
     home.run(&["users", "add", "telegram:8", "--name", "Bob"]).fine();
-    home.run(&["roles", "grant", "bob", "admin", "--agent", "andy"]).fine();
-    home.run(&["roles", "grant", "bob", "owner", "--agent", "andy"])
+    home.run(&["roles", "add", "bob", "admin", "--agent", "andy"]).fine();
+    home.run(&["roles", "add", "bob", "owner", "--agent", "andy"])
         .refused(1, "make them its admin");
-    home.run(&["roles", "grant", "bob", "king"]).refused(64, "owner");
+    home.run(&["roles", "add", "bob", "king"]).refused(64, "owner");
     let roles = home.run(&["roles", "list", "--json"]).json();
     assert_eq!((&roles[1]["role"], &roles[1]["agent"]), (&"admin".into(), &"andy".into()));
-    home.run(&["roles", "revoke", "bob", "admin"]).refused(1, "is not admin of all");
-    home.run(&["roles", "revoke", "bob", "admin", "--agent", "andy"]).fine();
+    home.run(&["roles", "remove", "bob", "admin"]).refused(1, "is not admin of all");
+    home.run(&["roles", "remove", "bob", "admin", "--agent", "andy"]).fine();
 }
 
 #[test]
 fn the_history_tells_what_was_changed_on_one_line_each() {
     let home = Home::new();
     assert!(home.run(&["history"]).fine().contains("Nothing has happened yet."));
-    home.run(&["users", "add", "telegram:7", "--name", "Ann\n\u{1b}[31mhost: roles grant"]).fine();
-    home.run(&["roles", "grant", "p1", "owner"]).fine();
-    home.run(&["roles", "grant", "p1", "owner"]).fine();
-    home.run(&["roles", "grant", "p9", "owner"]).refused(1, "there is nobody");
+    home.run(&["users", "add", "telegram:7", "--name", "Ann\n\u{1b}[31mhost: roles add"]).fine();
+    home.run(&["roles", "add", "p1", "owner"]).fine();
+    home.run(&["roles", "add", "p1", "owner"]).fine();
+    home.run(&["roles", "add", "p9", "owner"]).refused(1, "there is nobody");
     home.run(&["keep", "--messages", "90d"]).fine();
     home.run(&["timezone", "Europe/Berlin"]).fine();
     let text = home.run(&["history"]).fine();
     let told: Vec<&str> =
         text.lines().filter_map(|it| it.split_once("  host:  ")).map(|it| it.1).collect();
-    let added = "users add telegram:7 '--name=Ann [31mhost: roles grant'";
+    let added = "users add telegram:7 '--name=Ann [31mhost: roles add'";
     let kept = "keep --messages 90d --machinery 30d";
-    assert_eq!(told, [added, "roles grant p1 owner", kept, "timezone Europe/Berlin"], "{text}");
+    assert_eq!(told, [added, "roles add p1 owner", kept, "timezone Europe/Berlin"], "{text}");
     assert!(!text.contains('\u{1b}'));
     let last = home.run(&["history", "-n", "1", "--all", "--json"]).json();
     assert_eq!((&last[0]["kind"], &last[0]["by"]), (&"change".into(), &"host".into()));

@@ -6,10 +6,10 @@ use crate::Home;
 fn a_stop_is_written_down_even_if_nothing_answers_and_a_resume_undoes_it() {
     let home = Home::new();
     home.run(&["agents", "list"]).fine();
-    home.run(&["stop-agent", "eve"]).refused(1, "there is no agent `eve`");
-    let said = home.run(&["stop-agent", "andy"]);
+    home.run(&["agents", "stop", "eve"]).refused(1, "there is no agent `eve`");
+    let said = home.run(&["agents", "stop", "andy"]);
     // The engine is not there, so nobody knows what it runs: that is no success.
-    assert!(said.code == 1 && said.out.contains("nanoclaw resume andy"), "{}", said.out);
+    assert!(said.code == 1 && said.out.contains("nanoclaw agents resume andy"), "{}", said.out);
     assert!(said.err.contains("warning") && said.err.contains("cannot be stopped"), "{}", said.err);
     assert!(home.run(&["agents", "list"]).fine().contains("the command line"));
     let show = home.run(&["agents", "show", "andy", "--json"]).json();
@@ -18,9 +18,9 @@ fn a_stop_is_written_down_even_if_nothing_answers_and_a_resume_undoes_it() {
     assert!(panic.code == 1 && panic.out.contains("\"all\": true"), "{}", panic.out);
     assert!(home.run(&["doctor"]).out.contains("stopped: every agent"));
     home.run(&["resume"]).refused(64, "required");
-    let text = home.run(&["resume", "--all"]).fine();
+    let text = home.run(&["agents", "resume", "--all"]).fine();
     assert!(text.contains("resumed every agent") && !text.contains("still stopped"), "{text}");
-    let text = home.run(&["resume", "andy"]).fine();
+    let text = home.run(&["agents", "resume", "andy"]).fine();
     assert!(text.contains("nothing to resume"), "{text}");
     assert!(home.store().stops().unwrap().is_empty());
 }
@@ -28,6 +28,6 @@ fn a_stop_is_written_down_even_if_nothing_answers_and_a_resume_undoes_it() {
 #[test]
 fn the_help_of_an_emergency_says_how_to_undo_it() {
     let home = Home::new();
-    assert!(home.run(&["panic", "--help"]).fine().contains("nanoclaw resume --all"));
-    assert!(home.run(&["stop-agent", "--help"]).fine().contains("nanoclaw resume andy"));
+    assert!(home.run(&["panic", "--help"]).fine().contains("agents resume --all"));
+    assert!(home.run(&["agents", "stop", "--help"]).fine().contains("nanoclaw agents resume NAME"));
 }

@@ -13,7 +13,7 @@ fn with_chat() -> Home {
     let (channel, account) = ("telegram".into(), "main".into());
     let at = Address { channel, account, chat: "7".into(), thread: None };
     home.store().ensure_chat(&at, &ChatInfo::default(), None, Timestamp(1)).unwrap();
-    home.run(&["wire", "telegram:7", "andy", "-y"]).fine();
+    home.run(&["chats", "connect", "telegram:7", "andy", "-y"]).fine();
     home
 }
 
@@ -23,7 +23,7 @@ fn a_task_is_scheduled_shown_changed_and_ended() {
     let zone = ["--zone", "europe/berlin"];
     let add = [&["tasks", "add", "every weekday at 9", "say what is on"][..], &zone].concat();
     let said = home.run(&add);
-    assert!(said.err.contains("undo with `nanoclaw tasks cancel t1`"), "{}", said.err);
+    assert!(said.err.contains("undo with `nanoclaw tasks remove t1`"), "{}", said.err);
     let text = said.fine();
     for part in
         ["t1 is scheduled", "every weekday at 09:00, Europe/Berlin", "telegram:7", " 09:00 CE"]
@@ -40,11 +40,11 @@ fn a_task_is_scheduled_shown_changed_and_ended() {
     assert!(said.err.contains("nanoclaw tasks resume t1"), "{}", said.err);
     assert!(said.fine().contains("t1 is paused"));
     home.run(&["tasks", "resume", "1"]).fine();
-    assert!(home.run(&["tasks", "edit", "1", "--when", "9:30"]).fine().contains("09:30"));
+    assert!(home.run(&["tasks", "set", "1", "--when", "9:30"]).fine().contains("09:30"));
     assert!(home.run(&["tasks", "run", "t1"]).fine().contains("is queued"));
     let history = home.run(&["tasks", "history", "1", "--json"]).json();
     assert_eq!((history.as_array().unwrap().len(), &history[0]["state"]), (1, &"fired".into()));
-    let said = home.run(&["tasks", "cancel", "1"]);
+    let said = home.run(&["tasks", "remove", "1"]);
     assert!(said.err.contains("add it again with `nanoclaw tasks add"), "{}", said.err);
     said.fine();
     assert_eq!(home.run(&["tasks", "list", "--json"]).json(), json!([]));
@@ -60,7 +60,7 @@ fn what_is_wrong_is_said_with_what_to_do() {
         .refused(64, "Europe/Berlin");
     home.run(&["tasks", "add", "in 1 hour", "x", "--missed", "never"]).refused(64, "skip 10m");
     home.run(&["tasks", "show", "9"]).refused(1, "there is no task `9`");
-    home.run(&["tasks", "edit", "9", "--when", "8"]).refused(1, "there is no task `9`");
+    home.run(&["tasks", "set", "9", "--when", "8"]).refused(1, "there is no task `9`");
     let often = ["tasks", "add", "every 30s", "x"];
     home.run(&often).refused(1, "nanoclaw tasks minimum 1m");
     home.run(&["tasks", "minimum", "30s"]).fine();

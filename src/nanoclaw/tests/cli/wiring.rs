@@ -29,16 +29,16 @@ fn chat(store: &mut CentralStore, id: &str, title: &str, is_group: bool) {
 fn a_chat_is_connected_at_three_levels_and_disconnected() {
     let home = with_chats();
     let said = home.run(&["chats", "list"]);
-    assert!(said.err.contains("nanoclaw wire 1 --own"), "{}", said.err);
+    assert!(said.err.contains("nanoclaw chats connect 1 --own"), "{}", said.err);
     assert!(said.fine().contains("Our Family"));
 
-    let own = home.run(&["wire", "our family", "--own", "--yes", "--json"]).json();
+    let own = home.run(&["chats", "connect", "our family", "--own", "--yes", "--json"]).json();
     assert_eq!((&own["agent"], &own["engage"]), (&"our-family".into(), &"mention".into()));
     assert_eq!((&own["scope"], &own["ignored"]), (&"known".into(), &"accumulate".into()));
-    let said = home.run(&["wire", "telegram:7", "andy", "-y"]);
-    assert!(said.err.contains("undo with `nanoclaw unwire 2 andy`"), "{}", said.err);
+    let said = home.run(&["chats", "connect", "telegram:7", "andy", "-y"]);
+    assert!(said.err.contains("undo with `nanoclaw chats disconnect 2 andy`"), "{}", said.err);
     said.fine();
-    home.run(&["wire", "1", "andy", "--same-conversation", "--yes"]).fine();
+    home.run(&["chats", "connect", "1", "andy", "--same-conversation", "--yes"]).fine();
 
     let list = home.run(&["chats", "list", "--json"]).json();
     assert_eq!(list[0]["agents"], json!(["andy", "our-family"]));
@@ -47,20 +47,21 @@ fn a_chat_is_connected_at_three_levels_and_disconnected() {
     let names = home.run(&["destinations", "list", "--agent", "andy", "--json"]).json();
     assert_eq!(names[0]["name"], "our-family");
 
-    home.run(&["unwire", "1", "andy", "--json"]).fine();
-    home.run(&["unwire", "1", "andy"]).refused(1, "is not connected");
-    home.run(&["wire", "nowhere", "andy", "-y"]).refused(1, "there is no chat `nowhere`");
-    home.run(&["wire", "1", "andy", "-y", "--pattern", "["]).refused(1, "regex");
-    home.run(&["wire", "1", "andy", "--engage", "never"]).refused(64, "always");
+    home.run(&["chats", "disconnect", "1", "andy", "--json"]).fine();
+    home.run(&["chats", "disconnect", "1", "andy"]).refused(1, "is not connected");
+    home.run(&["chats", "connect", "nowhere", "andy", "-y"])
+        .refused(1, "there is no chat `nowhere`");
+    home.run(&["chats", "connect", "1", "andy", "-y", "--pattern", "["]).refused(1, "regex");
+    home.run(&["chats", "connect", "1", "andy", "--engage", "never"]).refused(64, "always");
 }
 
 #[test]
 fn nothing_is_shared_before_somebody_agreed() {
     let home = with_chats();
-    let said = home.run(&["wire", "1", "andy"]);
+    let said = home.run(&["chats", "connect", "1", "andy"]);
     assert!(said.err.contains("connected to the agent `andy`"), "{}", said.err);
     said.refused(1, "nobody is there to agree");
-    let text = home.run(&["wire", "1", "andy", "--dry-run"]).fine();
+    let text = home.run(&["chats", "connect", "1", "andy", "--dry-run"]).fine();
     assert!(text.contains("Shared: "), "{text}");
     assert_eq!(home.run(&["chats", "list", "--json"]).json()[0]["agents"], json!([]));
 }

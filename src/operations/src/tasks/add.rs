@@ -74,10 +74,7 @@ pub(super) fn add(args: &AddArgs, context: &mut Context<'_>) -> Result {
         agent,
     };
     let twin = twin(&task, context.store)?;
-    let id = match key {
-        Some(key) => context.store.add_task_once(&task, &key, context.now)?,
-        None => context.store.add_task(&task, context.now)?,
-    };
+    let id = context.store.add_task_once(&task, key.as_deref(), context.now)?;
     let row =
         context.store.task(id)?.ok_or_else(|| refused("it is gone already", "add it again"))?;
     let mut output = told(&row, context);
@@ -101,7 +98,7 @@ fn twin(task: &Task, store: &CentralStore) -> Result<Option<TaskId>> {
 }
 
 fn told(row: &TaskRow, context: &Context<'_>) -> Output {
-    let undo = format!("undo with `{} cancel {}`", context.prefix(), row.id);
+    let undo = format!("undo with `{} remove {}`", context.prefix(), row.id);
     show::stored(row, "is scheduled", context).hint(undo)
 }
 
@@ -170,7 +167,7 @@ fn place(
     Err(refused(
         format!("{agent} may not write to {}", context.view.label(chat)),
         format!(
-            "connect it with `nanoclaw wire {0} {agent}`, or let it write there with \
+            "connect it with `nanoclaw chats connect {0} {agent}`, or let it write there with \
              `nanoclaw destinations add {agent} {0}`",
             chat.id
         ),
@@ -229,7 +226,7 @@ pub(super) fn room(agent: &AgentName, context: &Context<'_>) -> Result<()> {
     }
     Err(refused(
         format!("{agent} has {ACTIVE_MAX} active tasks, which is the most"),
-        format!("cancel or pause some; see `{} list`", context.prefix()),
+        format!("remove or pause some; see `{} list`", context.prefix()),
     ))
 }
 

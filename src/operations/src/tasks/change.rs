@@ -4,7 +4,7 @@ use domain::task::TaskState;
 use serde_json::json;
 use store::{TaskEdit, TaskRow};
 
-use super::operation::{AddArgs, EditArgs, TaskName, TasksOperation};
+use super::operation::{AddArgs, SetArgs, TaskName, TasksOperation};
 use super::{add, find, find_text, is_over, number, show};
 use crate::{Context, Family, Operation, Output, Result, refused};
 
@@ -67,7 +67,7 @@ pub(super) fn run(row: &TaskRow, context: &mut Context<'_>) -> Result {
     Ok(output.hint(format!("`{} history {}` shows what comes of it", context.prefix(), row.id)))
 }
 
-pub(super) fn edit(args: &EditArgs, context: &mut Context<'_>) -> Result {
+pub(super) fn edit(args: &SetArgs, context: &mut Context<'_>) -> Result {
     let row = find_text(&args.task, context)?;
     if row.state == TaskState::Cancelled {
         still(&row)?;
@@ -76,7 +76,7 @@ pub(super) fn edit(args: &EditArgs, context: &mut Context<'_>) -> Result {
     if change == TaskEdit::default() {
         return Err(refused(
             format!("no change given for {}", row.id),
-            format!("give one, like `{} edit {} --when 9:30`", context.prefix(), row.id),
+            format!("give one, like `{} set {} --when 9:30`", context.prefix(), row.id),
         ));
     }
     if change.rule.is_some() || change.zone.is_some() {
@@ -90,14 +90,14 @@ pub(super) fn edit(args: &EditArgs, context: &mut Context<'_>) -> Result {
     let undo = before(args, &row);
     match context.store.edit_task(row.id, &change, context.now)? {
         Some(row) => {
-            let undo = format!("undo with `{}`", said(TasksOperation::Edit(undo), context));
+            let undo = format!("undo with `{}`", said(TasksOperation::Set(undo), context));
             Ok(show::stored(&row, "is changed", context).hint(undo))
         }
         None => Err(refused(format!("{} was cancelled just now", row.id), "add it again")),
     }
 }
 
-fn changes(args: &EditArgs, row: &TaskRow, context: &Context<'_>) -> Result<TaskEdit> {
+fn changes(args: &SetArgs, row: &TaskRow, context: &Context<'_>) -> Result<TaskEdit> {
     let zone = args.zone.as_ref().unwrap_or(&row.task.zone);
     let rule = |when: &String| match row.task.rule.at_times(when, zone) {
         Some(moved) => moved.map_err(|err| refused(err.to_string(), "say the days too")),
@@ -113,9 +113,9 @@ fn changes(args: &EditArgs, row: &TaskRow, context: &Context<'_>) -> Result<Task
 }
 
 /// What brings a task back to what it was before an edit.
-fn before(args: &EditArgs, row: &TaskRow) -> EditArgs {
+fn before(args: &SetArgs, row: &TaskRow) -> SetArgs {
     let task = &row.task;
-    EditArgs {
+    SetArgs {
         task: row.id.to_string(),
         when: args.when.as_ref().map(|_| task.rule.to_string()),
         prompt: args.prompt.as_ref().map(|_| task.prompt.clone()),

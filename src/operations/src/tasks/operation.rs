@@ -35,13 +35,13 @@ pub enum TasksOperation {
     /// Schedule something
     Add(AddArgs),
     /// Change when a task comes, or what is to be done
-    Edit(EditArgs),
+    Set(SetArgs),
     /// Let a task rest until it is resumed
     Pause(TaskName),
     /// Let a task go on that was paused, or that failed too often
     Resume(TaskName),
     /// End a task for good
-    Cancel(TaskName),
+    Remove(TaskName),
     /// Run a task once, right now, besides its times
     Run(TaskName),
     /// Show when a task came, how late, and what came of it
@@ -113,10 +113,9 @@ pub struct AddArgs {
 What is not said stays as it is. A time of day alone keeps the days.
 
 Examples:
-  nanoclaw tasks edit 3 --when 9:30
-  nanoclaw tasks edit 3 --when 'every monday at 8' --zone Europe/Berlin
-  nanoclaw tasks edit 3 --script ''      no script any more")]
-pub struct EditArgs {
+  nanoclaw tasks set 3 --when 9:30
+  nanoclaw tasks set 3 --script ''      no script any more")]
+pub struct SetArgs {
     #[arg(value_name = "TASK", help = TASK)]
     pub task: String,
     /// When it is to happen
@@ -159,7 +158,7 @@ pub struct PreviewArgs {
 impl TasksOperation {
     /// The script that was given, to put the content of a file in its place.
     pub fn script_mut(&mut self) -> Option<&mut String> {
-        let (Self::Add(AddArgs { script, .. }) | Self::Edit(EditArgs { script, .. })) = self else {
+        let (Self::Add(AddArgs { script, .. }) | Self::Set(SetArgs { script, .. })) = self else {
             return None;
         };
         script.as_mut()

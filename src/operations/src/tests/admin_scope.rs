@@ -6,7 +6,7 @@ use crate::{check, prepare};
 #[test]
 fn an_agent_without_reach_may_not_even_look() {
     let mut world = World::new();
-    for line in ["chats list", "agents list", "wire 1 andy", "approvals list"] {
+    for line in ["chats list", "agents list", "chats connect 1 andy", "approvals list"] {
         let why = world.refused(line, &andy(AdminScope::None));
         assert!(why.contains("--admin-scope own"), "{line}: {why}");
     }
@@ -58,9 +58,9 @@ fn what_is_foreign_looks_like_what_is_not_there() {
     same("chats show 'the club'", "chats show nowhere", ("the club", "nowhere"));
     same("users show cy", "users show dora", ("`cy`", "`dora`"));
     same("agents show ben", "agents show eve", ("`ben`", "`eve`"));
-    same("wire 1 ben", "wire 1 eve", ("`ben`", "`eve`"));
+    same("chats connect 1 ben", "chats connect 1 eve", ("`ben`", "`eve`"));
     same("members list --agent ben", "members list --agent eve", ("`ben`", "`eve`"));
-    same("wire 3 andy", "wire 99 andy", ("`3`", "`99`"));
+    same("chats connect 3 andy", "chats connect 99 andy", ("`3`", "`99`"));
     assert!(world.run(&format!("sessions show {mine}"), &own).is_ok());
 }
 
@@ -69,13 +69,13 @@ fn an_agent_may_ask_for_changes_of_itself_alone() {
     let mut world = World::new();
     let own = andy(AdminScope::Own);
     for line in [
-        "wire 2 --engage mention",
-        "wire 1 andy --same-conversation",
-        "wire 1 --own zoe",
-        "unwire 1",
+        "chats connect 2 --engage mention",
+        "chats connect 1 andy --same-conversation",
+        "chats connect 1 --own zoe",
+        "chats disconnect 1",
         "chats set 2 --policy strict",
         "agents set andy --model m",
-        "roles grant bob admin --agent andy",
+        "roles add bob admin --agent andy",
         "members add telegram:66",
         "members remove bob",
         "destinations remove andy our-family",
@@ -93,15 +93,15 @@ fn an_agent_may_ask_for_changes_of_itself_alone() {
         "agents remove ben",
         "users add telegram:66",
         "users link bob telegram:66",
-        "roles grant bob owner",
-        "roles grant bob admin",
-        "roles grant bob admin --agent ben",
-        "roles revoke ann owner",
+        "roles add bob owner",
+        "roles add bob admin",
+        "roles add bob admin --agent ben",
+        "roles remove ann owner",
         "members add bob ben",
         "destinations add ben 1",
         "destinations add andy 3",
         "dropped clear",
-        "wire 4 --own zoe",
+        "chats connect 4 --own zoe",
         "approvals answer 1 allow",
     ] {
         let before = world.fine("chats list").json;
@@ -115,7 +115,7 @@ fn an_agent_that_may_see_everything_still_answers_nothing() {
     let mut world = World::new();
     let all = andy(AdminScope::All);
     assert_eq!(world.run("chats list", &all).unwrap().json.as_array().unwrap().len(), 4);
-    assert!(world.run("wire 4 ben", &all).is_ok());
+    assert!(world.run("chats connect 4 ben", &all).is_ok());
     assert!(world.run("members add bob ben", &all).is_ok());
     let who = world.fine("members list --agent ben").json;
     assert_eq!(who["members"][0]["name"], "Bob");
@@ -134,9 +134,9 @@ fn who_decides_depends_on_what_is_touched() {
         prepare(&parse_line(line).unwrap(), &world.store, caller).unwrap().concerns
     };
     let (own, all) = (andy(AdminScope::Own), andy(AdminScope::All));
-    assert_eq!(concerns("unwire 1", &own), Some(agent("andy")));
-    assert_eq!(concerns("wire 1 --own zoe", &own), None, "another agent for the host");
-    assert_eq!(concerns("unwire 1 andy", &all), None);
+    assert_eq!(concerns("chats disconnect 1", &own), Some(agent("andy")));
+    assert_eq!(concerns("chats connect 1 --own zoe", &own), None, "another agent for the host");
+    assert_eq!(concerns("chats disconnect 1 andy", &all), None);
 }
 
 #[test]
@@ -144,15 +144,15 @@ fn every_operation_is_told_in_words() {
     let world = World::new();
     for (line, part) in [
         ("chats set 1 --policy public --undeny", "let in (public); it is listened to"),
-        ("unwire 1 ben", "no longer answers"),
+        ("chats disconnect 1 ben", "no longer answers"),
         ("agents add zoe --memory 4096", "what it remembers.\nmemory 2048 MiB → 4096 MiB"),
         ("agents set andy --model m --admin-scope all", "model default → m\nadmin scope own → all"),
         ("agents remove ben", "files and memory stay"),
         ("users link bob discord:5", "gets all their rights"),
         ("users remove bob", "Bob (p2) [telegram:8] is forgotten"),
-        ("roles grant bob owner", "decide about everything"),
-        ("roles grant telegram:66 admin", "whom nobody here knows yet"),
-        ("roles revoke bob admin --agent andy", "no longer an admin of the agent `andy`"),
+        ("roles add bob owner", "decide about everything"),
+        ("roles add telegram:66 admin", "whom nobody here knows yet"),
+        ("roles remove bob admin --agent andy", "no longer an admin of the agent `andy`"),
         ("members remove bob andy", "no longer talk"),
         ("destinations add ben 4", "can turn up there"),
         ("dropped clear 1", "Our Family"),

@@ -27,9 +27,9 @@ fn what_is_not_unique_is_asked_back() {
     let why = world.refused("users show ann", &Caller::Host);
     assert!(why.contains("p1") && why.contains("p4"), "{why}");
     assert_eq!(world.fine("users show discord:1").json["id"], "p4");
-    let why = world.refused("wire 4", &Caller::Host);
+    let why = world.refused("chats connect 4", &Caller::Host);
     assert!(why.contains("no agent given") && why.contains("andy, ben"), "{why}");
-    let why = world.refused("unwire 1", &Caller::Host);
+    let why = world.refused("chats disconnect 1", &Caller::Host);
     assert!(why.contains("several agents") && why.contains("andy, ben"), "{why}");
 }
 
@@ -50,7 +50,7 @@ fn a_person_is_found_by_number_handle_or_name() {
 fn a_name_that_looks_like_a_handle_stands_for_nobody() {
     let mut world = World::new();
     world.store.add_person(&Handle::new("discord", "666"), "telegram:555", NOW).unwrap();
-    world.fine("roles grant telegram:555 owner");
+    world.fine("roles add telegram:555 owner");
     let stranger = world.fine("users show discord:666").json["id"].clone();
     assert_ne!(world.fine("users show telegram:555").json["id"], stranger);
     assert!(!world.fine("roles list").json.to_string().contains(stranger.as_str().unwrap()));
@@ -62,12 +62,12 @@ fn people_and_roles_are_listed_and_the_last_owner_stays() {
     let people = world.fine("users list");
     assert!(people.text.contains("telegram:7") && people.text.contains("owner"), "{}", people.text);
     assert_eq!(people.json.as_array().unwrap().len(), 3);
-    for line in ["roles revoke ann owner", "users remove ann"] {
+    for line in ["roles remove ann owner", "users remove ann"] {
         assert!(world.refused(line, &Caller::Host).contains("last owner"), "{line}");
     }
-    let why = world.refused("roles grant bob owner --agent andy", &Caller::Host);
+    let why = world.refused("roles add bob owner --agent andy", &Caller::Host);
     assert!(why.contains("make them its admin"), "{why}");
-    assert!(world.refused("roles grant bob admin --agent eve", &Caller::Host).contains("`eve`"));
+    assert!(world.refused("roles add bob admin --agent eve", &Caller::Host).contains("`eve`"));
     assert!(world.fine("roles list").json[0]["role"] == "owner");
     let why = world.refused("users link bob telegram:9", &Caller::Host);
     assert!(why.contains("Cy") && why.contains("users unlink telegram:9"), "{why}");

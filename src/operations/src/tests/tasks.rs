@@ -112,8 +112,8 @@ fn a_task_that_cannot_be_read_hides_no_other_and_can_be_cancelled() {
     assert!(!world.fine("tasks list --agent ben").text.contains("t1"));
     let bobs = world.fine_for("tasks list", &bob_in(1, "k"));
     assert!(!bobs.text.contains("t1"), "{bobs:?}");
-    assert!(world.fine("tasks cancel mum").text.starts_with("t2 is cancelled"));
-    assert!(world.fine("tasks cancel t1").text.starts_with("t1 is cancelled"));
+    assert!(world.fine("tasks remove mum").text.starts_with("t2 is cancelled"));
+    assert!(world.fine("tasks remove t1").text.starts_with("t1 is cancelled"));
     assert_eq!(world.fine("tasks list").text, "Nothing is scheduled.");
 }
 
@@ -154,8 +154,8 @@ fn what_a_hint_about_a_task_says_undoes_it() {
     };
     for line in [
         "tasks pause 1",
-        "tasks edit 1 --when 9:30 --missed 'skip 5m'",
-        "tasks edit 1 --prompt \"it's new\" --zone utc --script ''",
+        "tasks set 1 --when 9:30 --missed 'skip 5m'",
+        "tasks set 1 --prompt \"it's new\" --zone utc --script ''",
     ] {
         let before = state(&mut world);
         let hint = world.fine(line).hint.unwrap();
@@ -165,7 +165,7 @@ fn what_a_hint_about_a_task_says_undoes_it() {
         assert_eq!(state(&mut world), before, "{line}, then {undo}");
     }
     let before = world.store.task(TaskId(1)).unwrap().unwrap();
-    let hint = world.fine("tasks cancel 1").hint.unwrap();
+    let hint = world.fine("tasks remove 1").hint.unwrap();
     world.fine(hint.split_once("with `").unwrap().1.trim_end_matches('`'));
     let again = world.store.task(TaskId(2)).unwrap().unwrap();
     assert_eq!((again.task, again.state), (before.task, before.state));
@@ -187,7 +187,7 @@ fn saying_it_twice_changes_nothing_the_second_time() {
     let first = world.fine_for(add, &ann);
     assert_eq!(world.fine_for(add, &ann), first);
     assert_eq!(world.ids("tasks list", &ann), ["t1"]);
-    for line in ["tasks pause stretch", "tasks resume 1", "tasks run 1", "tasks cancel stretch"] {
+    for line in ["tasks pause stretch", "tasks resume 1", "tasks run 1", "tasks remove stretch"] {
         let once = world.fine_for(line, &ann).text;
         if line != "tasks run 1" {
             assert_eq!(world.fine_for(line, &ann).text, once, "{line}");
@@ -222,7 +222,7 @@ fn a_member_changes_what_is_their_own_or_belongs_to_the_chat() {
     world.fine_for("tasks add 'in 1 hour' 'mine'", &bob);
     world.fine("tasks add 'in 1 hour' 'of the family' --agent andy --chat 1");
     world.fine("tasks add 'in 1 hour' 'of ben' --agent ben --chat 3");
-    for line in ["show", "pause", "resume", "cancel", "run", "history", "edit --when 9:30"] {
+    for line in ["show", "pause", "resume", "remove", "run", "history", "set --when 9:30"] {
         let (operation, rest) = line.split_once(' ').unwrap_or((line, ""));
         let own = |id: &str| format!("tasks {operation} {id} {rest}");
         let foreign = world.refused(&own("1"), &bob);
@@ -235,7 +235,7 @@ fn a_member_changes_what_is_their_own_or_belongs_to_the_chat() {
     assert_eq!(world.ids("tasks list", &in_group), ["t3"]);
     assert!(world.fine_for("tasks pause 2", &in_group).text.contains("is paused"));
     assert!(world.refused("tasks pause 4", &in_group).contains("no task"), "ben's");
-    assert!(world.fine_for("tasks cancel 2", &bob).text.contains("is cancelled"));
+    assert!(world.fine_for("tasks remove 2", &bob).text.contains("is cancelled"));
     let eve = asks(1, who("66", None, Access::Unknown, false), "k2");
     assert!(world.ids("tasks list", &eve).is_empty());
     assert!(world.refused("tasks add 'in 1 hour' x", &eve).contains("let in"));
@@ -257,7 +257,7 @@ fn an_unattended_agent_reaches_its_chat_and_what_it_made() {
         world.refused("tasks add 'in 1 hour' x --agent ben", &other).contains("no agent `ben`")
     );
     world.fine("tasks add 'in 1 hour' 'of the host' --agent andy --chat 3");
-    assert!(world.refused("tasks cancel 2", &other).contains("no task"));
+    assert!(world.refused("tasks remove 2", &other).contains("no task"));
     assert!(world.refused("chats list", &other).contains("the owner of the host"));
     world.fine_for("tasks run 1", &other);
     let later = Caller::Chat(Asker {
@@ -285,8 +285,8 @@ fn who_schedules_the_same_twice_is_told_so() {
     assert!(second.text.contains("t1 is the same already"), "{}", second.text);
     let ann = world.fine_for(&add("stretch"), &ann_in_private());
     let other = world.fine_for(&add("walk"), &bob_in(2, "s1.3"));
-    world.fine("tasks cancel 1");
-    world.fine("tasks cancel 2");
+    world.fine("tasks remove 1");
+    world.fine("tasks remove 2");
     let alone = world.fine_for(&add("stretch"), &bob_in(2, "s1.4"));
     for output in [ann, other, alone] {
         assert!(!output.text.contains("the same already"), "{}", output.text);

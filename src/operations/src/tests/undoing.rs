@@ -18,24 +18,23 @@ fn all(world: &mut World) -> Vec<serde_json::Value> {
 #[test]
 fn what_a_hint_says_undoes_it() {
     let mut world = World::new();
-    world.fine("wire 4 ben --pattern \"it's\" --per-thread --context drop --priority 2");
+    world.fine("chats connect 4 ben --pattern \"it's\" --per-thread --context drop --priority 2");
     world.fine("users add telegram:20 --name Dora");
     world.fine("destinations add andy 4 --name s");
     for line in [
-        "wire 4 andy",
-        "wire 4 ben --same-conversation --engage sticky --context keep",
-        "unwire 4 ben",
+        "chats connect 4 andy",
+        "chats connect 4 ben --same-conversation --engage sticky --context keep",
+        "chats disconnect 4 ben",
         "chats set 1 --policy public --deny",
         "users add telegram:11",
-        "users rename bob Robert",
+        "users set bob --name Robert",
         "users link bob discord:5",
-        "roles grant bob admin --agent andy",
-        "roles grant bob owner",
+        "roles add bob admin --agent andy",
+        "roles add bob owner",
         "members add dora andy",
         "destinations add ben 4 --name mine",
         "agents add zoe",
-        "users timezone bob berlin",
-        "users quiet bob 22-7",
+        "users set bob --timezone berlin --quiet 22-7",
     ] {
         let before = all(&mut world);
         let hint = world.fine(line).hint.unwrap_or_else(|| panic!("{line} has no hint"));
@@ -49,9 +48,9 @@ fn what_a_hint_says_undoes_it() {
         ("members remove bob andy", "members add p2 andy"),
         ("destinations remove andy s", "destinations add andy 4 --name s"),
         ("chats set 1 --undeny", "chats set 1 --deny"),
-        ("roles revoke bob admin --agent andy", "roles grant p2 admin --agent andy"),
+        ("roles remove bob admin --agent andy", "roles add p2 admin --agent andy"),
     ] {
-        world.fine("roles grant bob admin --agent andy");
+        world.fine("roles add bob admin --agent andy");
         let hint = world.fine(line).hint.unwrap();
         assert!(hint.contains(undo), "{line}: {hint}");
     }
@@ -61,14 +60,14 @@ fn what_a_hint_says_undoes_it() {
 fn a_name_that_a_platform_chose_is_one_word_of_the_hint() {
     let mut world = World::new();
     for (name, word) in [
-        ("O'Brien", r"p2 'O'\''Brien'"),
-        ("'; touch x; echo '", r"p2 ''\''; touch x; echo '\'''"),
-        ("--json", "-- p2 --json"),
-        ("", "p2 ''"),
+        ("O'Brien", r"'--name=O'\''Brien'"),
+        ("'; touch x; echo '", r"'--name='\''; touch x; echo '\'''"),
+        ("--json", "--name=--json"),
+        ("", "--name="),
     ] {
         world.store.rename_person(PersonId(2), name).unwrap();
-        let hint = world.fine("users rename p2 Bob").hint.unwrap();
-        assert_eq!(hint, format!("undo with `nanoclaw users rename {word}`"));
+        let hint = world.fine("users set p2 --name Bob").hint.unwrap();
+        assert_eq!(hint, format!("undo with `nanoclaw users set p2 {word}`"));
         world.fine(hint.split('`').nth(1).unwrap());
         assert_eq!(world.fine("users show p2").json["name"], name);
     }
@@ -80,36 +79,36 @@ fn an_operation_reads_back_as_it_is_written() {
         "chats list --json",
         "chats show 'Our Family'",
         "chats set telegram:-5 --policy strict --undeny",
-        "wire 'it'\\''s' --own",
-        "wire 3 --own zoe --yes",
-        "wire -- --odd andy",
-        "wire 3 andy --pattern='--(x|y) \"z\"' --scope known --context keep --priority -7",
-        "wire 3 andy --same-conversation --engage sticky --dry-run --json",
-        "wire 3 andy --per-thread --engage always",
-        "wire 3 andy --own-conversation --engage pattern --pattern .",
-        "unwire 3",
-        "unwire 3 andy --json",
+        "chats connect 'it'\\''s' --own",
+        "chats connect 3 --own zoe",
+        "chats connect -- --odd andy",
+        "chats connect 3 andy --pattern='--(x|y) \"z\"' --scope known --context keep --priority -7",
+        "chats connect 3 andy --same-conversation --engage sticky --json",
+        "chats connect 3 andy --per-thread --engage always",
+        "chats connect 3 andy --own-conversation --engage pattern --pattern .",
+        "chats disconnect 3",
+        "chats disconnect 3 andy --json",
         "agents add zoe --model '' --provider auto --cpus 1.5 --trigger 'hey you'",
         "agents set zoe --image i --memory 512 --pids 64 --admin-scope all --provider demo",
         "users add telegram:5 --name 'D. O.'",
-        "users rename p1 ''",
+        "users set p1 --name ''",
         "users link p1 teams:29:a",
         "agents heartbeat andy",
         "agents heartbeat andy off",
         "agents heartbeat andy every 30m --hours 8:00-22:00 --prompt 'look at it' --chat 3",
-        "users timezone p1",
-        "users timezone p1 -",
-        "users timezone p1 'New York'",
-        "users quiet p1 22:00-7:00",
-        "roles grant p1 owner",
-        "roles revoke p1 admin --agent andy",
+        "users set p1 --timezone -",
+        "users set p1 --timezone 'New York' --quiet 22:00-7:00",
+        "agents stop andy",
+        "agents resume --all",
+        "roles add p1 owner",
+        "roles remove p1 admin --agent andy",
         "members list --agent andy",
         "members remove p1",
         "destinations add andy 3 --name x",
         "destinations remove andy x",
         "sessions show s3",
         "approvals answer 4 allow",
-        "approvals answer 4 connect:andy --yes",
+        "approvals answer 4 connect:andy",
         "dropped clear",
         "dropped clear 3",
         "tasks list --all --agent andy --json",
@@ -117,7 +116,7 @@ fn an_operation_reads_back_as_it_is_written() {
         "tasks history 3 --limit 4",
         "tasks add 'every day at 9' \"it's\" --chat 1 --thread t --zone Europe/Berlin --session s1",
         "tasks add 'in 1 hour' x --missed 'all 3' --script 'a\nb'",
-        "tasks edit 3 --when 9:30 --prompt p --zone utc --missed latest --script ''",
+        "tasks set 3 --when 9:30 --prompt p --zone utc --missed latest --script ''",
         "tasks preview '0 9 * * *' --from 2026-12-24T09:00:00Z --count 3",
         "tasks minimum 90s",
     ] {
@@ -137,21 +136,21 @@ fn what_somebody_agreed_to_stays_what_was_meant() {
         let operation: Operation = parse_line(line).unwrap();
         prepare(&operation, &world.store, &Caller::Host).unwrap()
     };
-    let wire = prepared(&world, "wire newcomers andy");
+    let wire = prepared(&world, "chats connect newcomers andy");
     assert!(wire.text.contains("Newcomers"), "{}", wire.text);
-    assert_eq!(wire.operation.to_string(), "wire c4 andy");
-    let own = prepared(&world, "wire newcomers --own");
-    assert_eq!(own.operation.to_string(), "wire c4 --own=newcomers");
+    assert_eq!(wire.operation.to_string(), "chats connect c4 andy");
+    let own = prepared(&world, "chats connect newcomers --own");
+    assert_eq!(own.operation.to_string(), "chats connect c4 --own=newcomers");
     let member = prepared(&world, "members add bob ben");
     assert_eq!(member.operation.to_string(), "members add p2 ben");
     assert!(member.text.contains("telegram:8"), "{}", member.text);
-    let unwire = prepared(&world, "unwire telegram:7");
-    assert_eq!(unwire.operation.to_string(), "unwire c2 andy");
+    let unwire = prepared(&world, "chats disconnect telegram:7");
+    assert_eq!(unwire.operation.to_string(), "chats disconnect c2 andy");
 
     // Meanwhile others took the names.
     let other = ChatInfo { title: "Newcomers".into(), is_group: true };
     world.store.ensure_chat(&at("-99"), &other, None, NOW).unwrap();
-    world.fine("users rename cy Bob");
+    world.fine("users set cy --name Bob");
     for prepared in [&wire, &member] {
         let stored = prepared.operation.to_json().to_string();
         let operation = Operation::from_json(&stored).unwrap();
@@ -166,9 +165,11 @@ fn a_number_is_never_taken_for_a_name() {
     let mut world = World::new();
     let other = ChatInfo { title: "c9".into(), is_group: true };
     world.store.ensure_chat(&at("-99"), &other, None, NOW).unwrap();
-    world.fine("users rename cy p2");
+    world.fine("users set cy --name p2");
     world.fine("users remove p2");
-    for (line, why) in [("members add p2 andy", "called `p2`"), ("wire c9 andy", "no chat `c9`")] {
+    for (line, why) in
+        [("members add p2 andy", "called `p2`"), ("chats connect c9 andy", "no chat `c9`")]
+    {
         let refusal = world.refused(line, &Caller::Host);
         assert!(refusal.contains(why), "{line}: {refusal}");
     }
@@ -199,13 +200,27 @@ fn what_is_stored_is_one_operation_and_nothing_besides() {
 }
 
 #[test]
-fn options_are_taken_by_their_former_names() {
+fn commands_and_options_are_taken_by_their_former_names_and_by_guesses() {
     for (former, name) in [
-        ("wire 3 andy --overheard drop", "wire 3 andy --context drop"),
+        ("wire 3 andy --json", "chats connect 3 andy --json"),
+        ("unwire 3", "chats disconnect 3"),
+        ("stop-agent andy", "agents stop andy"),
+        ("resume --all", "agents resume --all"),
+        ("roles grant p1 owner", "roles add p1 owner"),
+        ("role rm p1 owner", "roles remove p1 owner"),
+        ("people ls", "users list"),
+        ("task cancel 3", "tasks remove 3"),
+        ("tasks edit 3 --when 9", "tasks set 3 --when 9"),
+        ("users rename p1 'D. O.'", "users set p1 --name 'D. O.'"),
+        ("users timezone --json p1 -", "users set --json p1 --timezone -"),
+        ("users quiet p1", "users show p1"),
+        ("chats connect 3 andy --overheard drop", "chats connect 3 andy --context drop"),
         ("agents set andy --reach all", "agents set andy --admin-scope all"),
     ] {
         assert_eq!(parse_line(former).unwrap(), parse_line(name).unwrap());
     }
-    let help = ["wire --help", "agents set --help"].map(|it| parse_line(it).unwrap_err()).concat();
+    let help = ["chats connect --help", "agents set --help"]
+        .map(|it| parse_line(it).unwrap_err())
+        .concat();
     assert!(!help.contains("--overheard") && !help.contains("--reach"), "{help}");
 }

@@ -46,7 +46,7 @@ pub fn check_isolation(
     check_privileges(host)?;
     check_namespaces(host)?;
     check_devices(host)?;
-    check_limits(host, spec)?;
+    check_limits(host, &plan::host_config(spec))?;
     check_tmpfs(host)?;
     check_mounts(seen.mounts.as_deref().unwrap_or_default(), spec)
 }
@@ -122,16 +122,15 @@ fn check_devices(host: &HostConfig) -> Result<(), String> {
     require(none, "it would have devices")
 }
 
-fn check_limits(host: &HostConfig, spec: &Spec) -> Result<(), String> {
-    let pids = i64::from(spec.resources.pids);
-    require(pids > 0 && host.pids_limit == Some(pids), "its processes would not be limited")?;
-    let memory = plan::memory(spec);
-    require(memory > 0 && host.memory == Some(memory), "its memory would not be limited")?;
-    let cpus = plan::nano_cpus(spec);
-    require(cpus > 0 && host.nano_cpus == Some(cpus), "its processor time would not be limited")?;
-    let asked = plan::ulimits(spec);
+fn check_limits(host: &HostConfig, asked: &HostConfig) -> Result<(), String> {
+    let is_kept = |limit: fn(&HostConfig) -> Option<i64>| {
+        Some(0) < limit(asked) && limit(host) == limit(asked)
+    };
+    require(is_kept(|it| it.pids_limit), "its processes would not be limited")?;
+    require(is_kept(|it| it.memory), "its memory would not be limited")?;
+    require(is_kept(|it| it.nano_cpus), "its processor time would not be limited")?;
     let found = |it| host.ulimits.as_ref().is_some_and(|all| all.contains(it));
-    require(asked.iter().all(found), "its files would not be limited")?;
+    require(asked.ulimits.iter().flatten().all(found), "its files would not be limited")?;
     require(host.oom_kill_disable != Some(true), "it could not be ended when out of memory")
 }
 

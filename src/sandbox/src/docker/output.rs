@@ -7,7 +7,6 @@ use futures_util::{Stream, TryStreamExt};
 /// Bytes of output that are kept: enough for a panic message, short enough for a chat.
 const KEPT: usize = 2 * 1024;
 
-/// Reads the output to its end and keeps the last of it.
 pub(super) async fn collect(
     output: impl Stream<Item = Result<LogOutput, Error>>,
 ) -> Result<String, Error> {

@@ -2,7 +2,6 @@
 //!
 //! Everything here that restricts a container has its counterpart in [`super::isolation`].
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use bollard::models::{
@@ -10,7 +9,6 @@ use bollard::models::{
     HostConfig, HostConfigLogConfig, Mount, MountBindOptions, MountBindOptionsPropagationEnum,
     MountType, ResourcesUlimits, RestartPolicy, RestartPolicyNameEnum,
 };
-use bollard::query_parameters as q;
 use domain::{Incarnation, SessionId};
 
 use super::DockerOptions;
@@ -52,16 +50,6 @@ pub(super) fn binds(mounts: &Mounts) -> [(&Path, &'static str, bool); 6] {
 
 /// Of -1000 to 1000; other programs have 0.
 const OOM_SCORE: i64 = 500;
-
-/// Bytes of a container's memory.
-pub(super) fn memory(spec: &Spec) -> i64 {
-    i64::from(spec.resources.memory_mib) * 1024 * 1024
-}
-
-/// Billionths of a processor.
-pub(super) fn nano_cpus(spec: &Spec) -> i64 {
-    i64::from(spec.resources.cpu_milli) * 1_000_000
-}
 
 /// Whom the engine starts. Without any other capability than these it is root by name only, and
 /// [`entry`] leaves it at once.
@@ -142,8 +130,9 @@ pub(super) fn body(options: &DockerOptions, spec: &Spec) -> ContainerCreateBody 
     }
 }
 
-fn host_config(spec: &Spec) -> HostConfig {
+pub(super) fn host_config(spec: &Spec) -> HostConfig {
     let binds = binds(&spec.mounts);
+    let memory = i64::from(spec.resources.memory_mib) * 1024 * 1024;
     HostConfig {
         network_mode: Some("none".to_owned()),
         ipc_mode: Some("private".to_owned()),
@@ -153,10 +142,10 @@ fn host_config(spec: &Spec) -> HostConfig {
         readonly_rootfs: Some(true),
         tmpfs: Some([(TMP.to_owned(), TMP_OPTIONS.to_owned())].into()),
         mounts: Some(binds.into_iter().map(|(from, to, rw)| bind(from, to, rw)).collect()),
-        memory: Some(memory(spec)),
+        memory: Some(memory),
         // The same again, so that a container cannot take swap beside its memory.
-        memory_swap: Some(memory(spec)),
-        nano_cpus: Some(nano_cpus(spec)),
+        memory_swap: Some(memory),
+        nano_cpus: Some(i64::from(spec.resources.cpu_milli) * 1_000_000),
         // Where memory runs out, a container goes before the host does.
         oom_score_adj: Some(OOM_SCORE),
         pids_limit: Some(i64::from(spec.resources.pids)),
@@ -176,7 +165,7 @@ fn host_config(spec: &Spec) -> HostConfig {
 
 /// A program that crashes leaves no picture of its memory in the workspace, and no file is larger than
 /// all of them may be together.
-pub(super) fn ulimits(spec: &Spec) -> Vec<ResourcesUlimits> {
+fn ulimits(spec: &Spec) -> Vec<ResourcesUlimits> {
     let largest = i64::try_from(spec.resources.disk_bytes()).unwrap_or(i64::MAX);
     [("core", 0), ("fsize", largest)]
         .map(|(name, limit)| ResourcesUlimits {
@@ -210,11 +199,6 @@ fn log_config() -> HostConfigLogConfig {
         typ: Some("json-file".to_owned()),
         config: Some(limits.map(|(key, value)| (key.to_owned(), value.to_owned())).into()),
     }
-}
-
-pub(super) fn list_options(install: &str) -> q::ListContainersOptions {
-    let filters = HashMap::from([("label", vec![format!("{LABEL_INSTALL}={install}")])]);
-    q::ListContainersOptionsBuilder::new().all(true).filters(&filters).build()
 }
 
 /// A container that was created but never ran counts as absent: its start was cut short, and the

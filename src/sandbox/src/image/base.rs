@@ -35,7 +35,6 @@ const PACKAGES: [&str; 5] = ["ca-certificates", "git", "curl", "ripgrep", "pytho
 /// A registry that answers sends 30 MB in this time; one that is blocked often just hangs.
 const PULL_MAX: Duration = Duration::from_secs(60);
 
-/// An image that is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Base {
     pub name: String,

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use super::command::{blocking, is_installed, run, temporary};
+use super::command::{blocking, find, run, temporary};
 use super::{ImageError, Program, Progress, hex};
 
 /// The version that the runner is tested with. Changes together with the hashes.
@@ -26,14 +26,11 @@ const KIT: &str = "claude-agent-sdk==0.2.187";
 const DOWNLOAD_MAX: Duration = Duration::from_secs(30 * 60);
 const UNPACK_MAX: Duration = Duration::from_secs(5 * 60);
 
-/// One build of the CLI.
 #[derive(Debug)]
 struct Build {
     /// What an engine calls the processor, in its own and in the kernel's words.
     architectures: [&'static str; 2],
-    /// The npm package.
     package: &'static str,
-    /// The wheel's platform.
     platform: &'static str,
     sha256: &'static str,
 }
@@ -68,12 +65,10 @@ pub async fn fetch(
     }
     progress(&format!("fetching Claude Code {VERSION} (175 MB)"));
     let folder = temporary(cache.to_owned()).await?;
-    let file = if is_installed("npm") {
+    let file = if find("npm").is_some() {
         by_npm(build, folder.path()).await?
-    } else if is_installed("python3") {
-        by_pip(build, folder.path()).await?
     } else {
-        return Err(ImageError::ToolMissing("npm"));
+        by_pip(build, folder.path()).await?
     };
     progress("checking what was fetched");
     keep(file, cli.path.clone(), build.sha256).await?;
@@ -103,6 +98,8 @@ async fn by_npm(build: &Build, folder: &Path) -> Result<PathBuf, ImageError> {
 }
 
 async fn by_pip(build: &Build, folder: &Path) -> Result<PathBuf, ImageError> {
+    let pip = run("python3", &["-m", "pip", "--version"], folder, DOWNLOAD_MAX).await;
+    pip.map_err(|_| ImageError::ToolMissing("npm"))?;
     let download = ["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"];
     let args = [&download[..], &["--platform", build.platform, "--dest", ".", KIT]].concat();
     run("python3", &args, folder, DOWNLOAD_MAX).await?;

@@ -42,7 +42,6 @@ pub(super) async fn run(
     Err(ImageError::Tool(program, end_of(text.trim(), SHOWN).to_owned()))
 }
 
-/// Does disk work beside the runtime.
 pub(super) async fn blocking<T: Send + 'static>(
     op: &'static str,
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
@@ -59,12 +58,12 @@ pub(super) async fn temporary(cache: PathBuf) -> Result<tempfile::TempDir, Image
     .await
 }
 
-/// Whether a program of that name can be started.
-pub(super) fn is_installed(program: &str) -> bool {
+/// The program's path if it is installed. System tools are not always on a user's search path.
+pub fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    // System tools are not always on a user's path, but are on root's.
-    let system = ["/usr/sbin", "/sbin"].map(Into::into);
-    std::env::split_paths(&path).chain(system).any(|it| it.join(program).is_file())
+    let system = ["/usr/local/sbin", "/usr/sbin", "/sbin"].map(PathBuf::from);
+    let folders = std::env::split_paths(&path).chain(system);
+    folders.map(|it| it.join(program)).find(|it| it.is_file())
 }
 
 #[cfg(test)]
@@ -80,6 +79,6 @@ mod tests {
         assert_eq!(sh("echo a").await.unwrap(), "a\n");
         let failed = sh("echo reason >&2; exit 3").await;
         assert!(matches!(failed, Err(ImageError::Tool("sh", why)) if why == "reason"));
-        assert!(is_installed("sh") && !is_installed("no-such-program"));
+        assert!(find("sh").is_some() && find("no-such-program").is_none());
     }
 }

@@ -3,13 +3,11 @@
 //! Invariant: the same files give the same bytes (no times, no owners), so that the engine's layer
 //! cache finds them again.
 
-use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use tar::{Builder, EntryType, Header};
+use tar::{Builder, Header, HeaderMode};
 
-/// What a build may copy from.
 #[derive(Clone, Debug)]
 pub struct Context {
     dockerfile: String,
@@ -17,7 +15,6 @@ pub struct Context {
 }
 
 impl Context {
-    /// `dockerfile` is the text.
     pub fn new(dockerfile: &str) -> Self {
         Self { dockerfile: dockerfile.to_owned(), entries: Vec::new() }
     }
@@ -32,7 +29,12 @@ impl Context {
     /// Writes the tar. Blocks.
     pub(super) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut tar = Builder::new(out);
-        append(&mut tar, "Dockerfile", self.dockerfile.as_bytes(), self.dockerfile.len() as u64)?;
+        tar.mode(HeaderMode::Deterministic);
+        tar.sparse(false);
+        let mut header = Header::new_gnu();
+        header.set_size(self.dockerfile.len() as u64);
+        header.set_mode(0o644);
+        tar.append_data(&mut header, "Dockerfile", self.dockerfile.as_bytes())?;
         for (name, path) in &self.entries {
             append_path(&mut tar, name, path)?;
         }
@@ -42,11 +44,7 @@ impl Context {
 
 fn append_path(tar: &mut Builder<&mut dyn Write>, name: &str, path: &Path) -> io::Result<()> {
     if !path.is_dir() {
-        let named =
-            |err: io::Error| io::Error::new(err.kind(), format!("{}: {err}", path.display()));
-        let file = File::open(path).map_err(named)?;
-        let size = file.metadata().map_err(named)?.len();
-        return append(tar, name, file, size);
+        return tar.append_path_with_name(path, name);
     }
     let mut entries = std::fs::read_dir(path)?.collect::<io::Result<Vec<_>>>()?;
     entries.sort_by_key(std::fs::DirEntry::file_name);
@@ -57,20 +55,6 @@ fn append_path(tar: &mut Builder<&mut dyn Write>, name: &str, path: &Path) -> io
         }
     }
     Ok(())
-}
-
-fn append(
-    tar: &mut Builder<&mut dyn Write>,
-    name: &str,
-    data: impl io::Read,
-    size: u64,
-) -> io::Result<()> {
-    let mut header = Header::new_gnu();
-    header.set_entry_type(EntryType::Regular);
-    header.set_size(size);
-    // The classic builder cannot change modes while it copies, and these are programs.
-    header.set_mode(0o755);
-    tar.append_data(&mut header, name, data)
 }
 
 #[cfg(test)]

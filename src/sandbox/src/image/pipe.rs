@@ -26,7 +26,7 @@ pub(super) fn pipe<F>(
 where
     F: FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static,
 {
-    let (sender, receiver) = mpsc::channel(PIECES_MAX);
+    let (sender, mut receiver) = mpsc::channel(PIECES_MAX);
     let writing = blocking("read the files of the image", move || {
         let mut out = BufWriter::with_capacity(PIECE, Sender(sender.clone()));
         let result = write(&mut out).and_then(|()| out.flush());
@@ -37,10 +37,7 @@ where
         }
         result
     });
-    let next = |mut receiver: mpsc::Receiver<Piece>| async move {
-        Some((receiver.recv().await?, receiver))
-    };
-    (stream::unfold(receiver, next), writing)
+    (stream::poll_fn(move |cx| receiver.poll_recv(cx)), writing)
 }
 
 struct Sender(mpsc::Sender<Piece>);

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::cli::sha256_of;
 use super::command::{blocking, run};
-use super::{Base, BuildRequest, Context, ImageError, Program, Progress, build_context, hex};
+use super::{Base, Context, ImageError, Program, Progress, build_context, hex};
 use crate::engine::{ASK_MAX, Engine, asked};
 
 /// Major and minor version of a GNU libc.
@@ -29,13 +29,11 @@ const BOOKWORM: Libc = (2, 36);
 const SOURCES: [&str; 8] =
     ["Cargo.toml", "Cargo.lock", "src", "actors", "container", "tests", "migrations", "skills"];
 
-/// Where the builder leaves the program.
 const BUILT: &str = "/agent-runner";
 
 /// Some megabytes from a local engine.
 const COPY_MAX: Duration = Duration::from_secs(60);
 
-/// Where a runner can come from.
 #[derive(Clone, Debug)]
 pub struct RunnerInputs {
     /// The program that was built on this host.
@@ -117,8 +115,7 @@ pub async fn build(
     }
     progress("building the agent runner in a container (some minutes)");
     let tag = format!("nanoclaw-runner:{}", &hash[..12]);
-    let order = BuildRequest { tag: &tag, args: &Default::default(), network: "default" };
-    build_context(engine, context, &order, progress).await?;
+    build_context(engine, context, &tag, &Default::default(), "default", progress).await?;
     let archive = copy_out(engine, &tag).await?;
     let to = path.clone();
     blocking(OP, move || unpack(&archive, &to)).await?;

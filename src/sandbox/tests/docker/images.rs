@@ -1,22 +1,28 @@
 //! Images built on the real engine, from the project's own Dockerfile.
 
 use std::collections::HashMap;
-use std::fs;
-use std::path::PathBuf;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use domain::SessionId;
 use sandbox::Sandbox;
 use sandbox::engine::Engine;
 use sandbox::image::runner::{self, RunnerInputs};
-use sandbox::image::{self, BuildRequest, Context, ImageError, ImageInputs, cli};
+use sandbox::image::{self, Context, ImageError, ImageInputs, cli};
 
 use crate::support::{Rig, forget, options, the_base, with_rig};
 
 const DOCKERFILE: &str = include_str!("../../../../container/Dockerfile");
 
+fn write_program(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
+}
+
 async fn inputs(rig: &Rig, cache: PathBuf, runner: &str) -> ImageInputs {
     let binary = rig.path("runner");
-    fs::write(&binary, runner).unwrap();
+    write_program(&binary, runner);
     ImageInputs {
         dockerfile: DOCKERFILE.to_owned(),
         base_image: Some(the_base().await.name.clone()),
@@ -54,7 +60,7 @@ async fn the_agent_image_is_built_once_and_runs_the_runner() {
         fs::create_dir(&inputs.cache).unwrap();
         let architecture = engine.info().await.unwrap().architecture;
         let cli = cli::place(&architecture, &inputs.cache).unwrap();
-        fs::write(&cli.path, "#!/bin/sh\necho claude \"$DISABLE_AUTOUPDATER\"\n").unwrap();
+        write_program(&cli.path, "#!/bin/sh\necho claude \"$DISABLE_AUTOUPDATER\"\n");
         let mut lines = Vec::new();
         let mut hear = |line: &str| lines.push(line.to_owned());
         let tag = image::build(&engine, &inputs, &mut hear).await.unwrap();
@@ -104,13 +110,17 @@ async fn the_real_cli_runs_in_the_image() {
     .await;
 }
 
+async fn build_badly(context: Context) -> Result<(), ImageError> {
+    let (engine, args) = (Engine::new(None), HashMap::new());
+    let tag = "nanoclaw-sandbox-test:bad";
+    image::build_context(&engine, context, tag, &args, "none", &mut |_| ()).await
+}
+
 #[tokio::test]
 async fn a_failed_step_says_why() {
     let context =
         Context::new(&format!("FROM {}\nRUN echo reason && exit 7\n", the_base().await.name));
-    let order =
-        BuildRequest { tag: "nanoclaw-sandbox-test:bad", args: &HashMap::new(), network: "none" };
-    let built = image::build_context(&Engine::new(None), context, &order, &mut |_| ()).await;
+    let built = build_badly(context).await;
     let Err(ImageError::Step(why)) = built else { panic!("{built:?}") };
     assert!(why.contains("reason") && why.contains("code: 7"), "{why}");
 }
@@ -118,8 +128,6 @@ async fn a_failed_step_says_why() {
 #[tokio::test]
 async fn a_file_that_is_missing_fails_the_build() {
     let context = Context::new("FROM scratch\nCOPY x /x\n").add("x", "/no/such/file".as_ref());
-    let order =
-        BuildRequest { tag: "nanoclaw-sandbox-test:bad", args: &HashMap::new(), network: "none" };
-    let built = image::build_context(&Engine::new(None), context, &order, &mut |_| ()).await;
+    let built = build_badly(context).await;
     assert!(built.is_err());
 }

@@ -15,7 +15,7 @@ use futures_util::FutureExt;
 use sandbox::docker::{DockerOptions, DockerSandbox};
 use sandbox::engine::Engine;
 use sandbox::image::base;
-use sandbox::image::{self, Base, BuildRequest, Context};
+use sandbox::image::{self, Base, Context};
 use sandbox::{Job, Mounts, Sandbox, Spec};
 use tokio::sync::OnceCell;
 
@@ -124,8 +124,8 @@ pub(crate) async fn image(name: &str, lines: &str) -> String {
     let runner = r#"RUN printf '#!/bin/sh\neval "$SCRIPT"\n' >/usr/local/bin/agent-runner \
                     && chmod 755 /usr/local/bin/agent-runner"#;
     let context = Context::new(&format!("FROM {}\n{mkdir}\n{runner}\n{lines}\n", base.name));
-    let order = BuildRequest { tag: &tag, args: &HashMap::new(), network: "none" };
-    image::build_context(&Engine::new(None), context, &order, &mut |_| ()).await.unwrap();
+    let (engine, args) = (Engine::new(None), HashMap::new());
+    image::build_context(&engine, context, &tag, &args, "none", &mut |_| ()).await.unwrap();
     tag
 }
 

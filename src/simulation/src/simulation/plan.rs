@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use domain::task::Missed;
-use store::ReadFault;
 
 use super::hostile::{self, Hostile};
 use super::quiet::{self, Quiet};
 use super::stops;
 use super::tasks::{self, PlannedTask};
 use crate::engine::LinkFault;
+use crate::env::ReadFault;
 use crate::platform::{FetchFault, SendFault};
 use crate::rng::Rng;
 

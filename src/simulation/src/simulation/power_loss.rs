@@ -23,7 +23,7 @@ const FULL: i64 = 2;
 
 /// Whether what the host commits survives a power cut.
 pub(super) async fn keeps_commits(host: &TestHost) -> bool {
-    let asked = host.host.central.peek(|central| {
+    let asked = host.host.central.read(|central| {
         let level = central.connection().pragma_query_value(None, "synchronous", |row| row.get(0));
         Ok(level.unwrap_or(0))
     });

@@ -5,13 +5,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use actors::stopping;
 use domain::admission::Policy;
 use domain::agent::AgentGroup;
 use domain::message::{Author, ChatInfo};
 use domain::people::{Handle, Role};
 use domain::stop::Scope;
 use domain::{AgentName, SessionId};
+use engine::stopping;
 use store::Wiring;
 use tokio::time::{Instant, sleep_until};
 

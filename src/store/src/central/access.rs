@@ -1,23 +1,23 @@
-//! Access requests: an unknown user or chat asks to be let in. What is beyond the limits is counted,
-//! told its sender once, and summed up for the owner; it leaves no chat behind.
+//! Access requests: an unknown user or chat asks to be let in. What is beyond the limits is told its
+//! sender once, and summed up for the owner; it leaves no chat behind. Whatever reaches nobody is
+//! counted, without what it said.
 
 use std::time::Duration;
 
 use domain::AgentName;
 use domain::admission::Why;
 use domain::approval::{RequestLoad, SPAN, TOLD_MAX};
-use domain::message::{Address, Incoming};
+use domain::message::{Address, Author, Incoming};
 use domain::question::QuestionId;
 use domain::texts;
 use domain::time::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::questions::{Put, Question, same};
-use super::{CentralStore, chats, dropped, questions, refusals};
-use crate::StoreError;
-use crate::outbox::{self, NewPart};
+use super::CentralStore;
+use super::questions::{Put, Question, insert, same};
+use crate::Result;
+use crate::outbox::NewPart;
 use crate::row::{json_column, only, row, run, to_json};
-use crate::session::Scope;
 
 /// Pending messages of one request; a user who goes on writing is told nothing new.
 const PENDING_MAX: i64 = 20;
@@ -35,36 +35,53 @@ pub struct Unasked {
 json_column!(Incoming);
 row!(RequestLoad { account_open, account_span, chat_open, requester_open });
 
+/// Rows that are kept; unknown users decide how many there would be.
+const ROWS_MAX: i64 = 5_000;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DroppedRow {
+    pub from: Address,
+    pub sender: Author,
+    /// One of a few fixed words of the router.
+    pub reason: String,
+    pub count: u64,
+    pub first_at: Timestamp,
+    pub last_at: Timestamp,
+}
+
+row!(Author { id, name });
+
+row!(DroppedRow { from, sender, reason, count, first_at, last_at });
+
 impl CentralStore {
     /// Opens an access request about the sender or the chat of a message, which waits for its
     /// answer; what is said about it and the chat's row are the same commit. A request that is open
     /// already is joined; then nothing is said.
-    ///
-    /// # Errors
-    /// When the database fails; so for every method below.
     pub fn request_access(
         &mut self,
         question: &Question,
         message: &Incoming,
         peer: Option<&str>,
         say: impl FnOnce(QuestionId) -> Vec<NewPart>,
-    ) -> Result<Put, StoreError> {
+    ) -> Result<Put> {
         let (now, mut question) = (question.asked_at, question.clone());
-        self.change("an access request", |tx| {
-            question.chat = chats::find(tx, &message.from)?.map(|it| it.id);
-            let open = if question.chat.is_some() { same(tx, &question)? } else { None };
+        self.change("an access request", |central| {
+            let from = &message.from;
+            question.chat = central.chat(from)?.map(|it| it.id);
+            let has_chat = question.chat.is_some();
+            let open = if has_chat { same(&central.conn, &question)? } else { None };
             let (id, put) = match open {
                 Some(id) => (id, Put::Joined(id)),
-                None if !load(tx, &question, &message.from, now)?.has_room() => {
-                    turn_away(tx, message, now)?;
+                None if !load(&central.conn, &question, from, now)?.has_room() => {
+                    central.turn_away(message, now)?;
                     return Ok(Put::Full);
                 }
                 None => {
-                    let chat = chats::ensure(tx, &message.from, &message.body.chat, peer, now)?;
+                    let chat = central.ensure_chat(from, &message.body.chat, peer, now)?;
                     question.chat = Some(chat.id);
-                    let id = questions::insert(tx, &question)?;
+                    let id = insert(&central.conn, &question)?;
                     for part in say(id) {
-                        outbox::add(Scope::host(tx), &part, None, now)?;
+                        central.say(&part, now)?;
                     }
                     (id, Put::New(id))
                 }
@@ -73,13 +90,27 @@ impl CentralStore {
             let sql = "INSERT INTO pending_message (question, ordinal, platform_id, message)
                        SELECT ?1, count(*), ?2, ?3 FROM pending_message
                        WHERE question = ?1 HAVING count(*) < ?4 ON CONFLICT DO NOTHING";
-            run(tx, sql, params![id.0, message.platform_id, to_json(message)?, PENDING_MAX])?;
+            let values = params![id.0, message.platform_id, to_json(message)?, PENDING_MAX];
+            run(&central.conn, sql, values)?;
             Ok(put)
         })
     }
 
+    /// Counts a message whose sender nobody is asked about, and tells the sender the first time.
+    fn turn_away(&mut self, message: &Incoming, now: Timestamp) -> Result<()> {
+        let (from, why) = (&message.from, Why::TooManyRequests.as_str());
+        let is_first = self.record_drop(from, &message.body.sender, why, now)?;
+        let sql = "SELECT count(*) FROM dropped
+                   WHERE channel = ?1 AND account = ?2 AND reason = ?3 AND ?4 < first_at";
+        let lately = params![from.channel, from.account, why, (now - SPAN).0];
+        if is_first && self.only::<u32>("count who was told", sql, lately)? <= TOLD_MAX {
+            self.add_refusal(message, texts::access::TOO_MANY, now)?;
+        }
+        Ok(())
+    }
+
     /// Whom nobody was asked about, and the owner was not told of.
-    pub fn unasked(&self) -> Result<Option<Unasked>, StoreError> {
+    pub fn unasked(&self) -> Result<Option<Unasked>> {
         let last_told = self.setting(TOLD_AT)?.and_then(|it| it.parse().ok()).map(Timestamp);
         let sql = format!(
             "SELECT count(DISTINCT channel || ':' || sender), min(last_at) FROM dropped
@@ -93,11 +124,56 @@ impl CentralStore {
     }
 
     /// Tells the owner of all of them so far; the message and that they were told are one commit.
-    pub fn tell_unasked(&mut self, part: &NewPart, now: Timestamp) -> Result<(), StoreError> {
-        self.whole("tell of unknown users", |central| {
+    pub fn tell_unasked(&mut self, part: &NewPart, now: Timestamp) -> Result<()> {
+        self.change("tell of unknown users", |central| {
             central.say(part, now)?;
             central.set_setting(TOLD_AT, &now.0.to_string())
         })
+    }
+
+    /// Counts a message that reached nobody. Tells whether it is the first of this sender in this
+    /// chat for this reason.
+    pub fn record_drop(
+        &mut self,
+        from: &Address,
+        sender: &Author,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<bool> {
+        self.change("count a dropped message", |central| {
+            let sql = "INSERT INTO dropped (channel, account, chat, sender, sender_name, reason,
+                                            count, first_at, last_at)
+                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?7)
+                       ON CONFLICT DO UPDATE SET count = count + 1, last_at = excluded.last_at,
+                           sender_name = excluded.sender_name
+                       RETURNING count";
+            let (Address { channel, account, chat, .. }, Author { id, name }) = (from, sender);
+            let values = params![channel, account, chat, id, name, reason, now.0];
+            let is_first = only::<i64>(&central.conn, sql, values)? == 1;
+            if is_first {
+                let sql = "DELETE FROM dropped WHERE (channel, account, chat, sender, reason) IN
+                               (SELECT channel, account, chat, sender, reason FROM dropped
+                                ORDER BY last_at DESC LIMIT -1 OFFSET ?1)";
+                run(&central.conn, sql, [ROWS_MAX])?;
+            }
+            Ok(is_first)
+        })
+    }
+
+    /// Every count, the latest first.
+    pub fn dropped(&self) -> Result<Vec<DroppedRow>> {
+        let sql =
+            "SELECT channel, account, chat, NULL, sender, sender_name, reason, count, first_at, last_at
+             FROM dropped ORDER BY last_at DESC, channel, account, chat, sender, reason";
+        self.list("list the dropped messages", sql, [])
+    }
+
+    /// Forgets the counts of one chat, or all; returns how many rows there were.
+    pub fn clear_dropped(&self, of: Option<&Address>) -> Result<usize> {
+        const OP: &str = "clear the dropped messages";
+        let Some(of) = of else { return self.run(OP, "DELETE FROM dropped", []) };
+        let sql = "DELETE FROM dropped WHERE channel = ?1 AND account = ?2 AND chat = ?3";
+        self.run(OP, sql, [&of.channel, &of.account, &of.chat])
     }
 }
 
@@ -110,39 +186,16 @@ fn load(
     from: &Address,
     now: Timestamp,
 ) -> rusqlite::Result<RequestLoad> {
-    only(
-        tx,
-        "SELECT count(*) FILTER (WHERE settled_at IS NULL AND agent_group IS ?4),
+    let agent = question.agent.as_ref().map(AgentName::as_str);
+    let Address { channel, account, chat, .. } = from;
+    let (lately, oldest) = ((now - SPAN).0, (now - OPEN_MAX).0);
+    let sql = "SELECT count(*) FILTER (WHERE settled_at IS NULL AND agent_group IS ?4),
                 count(*) FILTER (WHERE ?5 < asked_at),
                 count(*) FILTER (WHERE settled_at IS NULL AND g.chat = ?3),
                 count(*) FILTER (WHERE settled_at IS NULL AND requester = ?6)
          FROM question q JOIN messaging_group g ON g.id = q.messaging_group
          WHERE q.kind IN ('sender', 'chat') AND ?7 < q.asked_at
-           AND g.channel = ?1 AND g.account = ?2",
-        params![
-            from.channel,
-            from.account,
-            from.chat,
-            question.agent.as_ref().map(AgentName::as_str),
-            (now - SPAN).0,
-            question.requester,
-            (now - OPEN_MAX).0
-        ],
-    )
-}
-
-/// Counts a message whose sender nobody is asked about, and tells the sender the first time.
-fn turn_away(tx: &Connection, message: &Incoming, now: Timestamp) -> rusqlite::Result<()> {
-    let why = Why::TooManyRequests.as_str();
-    let count = dropped::count(tx, &message.from, &message.body.sender, why, now)?;
-    let told: u32 = only(
-        tx,
-        "SELECT count(*) FROM dropped
-         WHERE channel = ?1 AND account = ?2 AND reason = ?3 AND ?4 < first_at",
-        params![message.from.channel, message.from.account, why, (now - SPAN).0],
-    )?;
-    if count == 1 && told <= TOLD_MAX {
-        refusals::add(tx, message, texts::access::TOO_MANY, now)?;
-    }
-    Ok(())
+           AND g.channel = ?1 AND g.account = ?2";
+    let values = params![channel, account, chat, agent, lately, question.requester, oldest];
+    only(tx, sql, values)
 }

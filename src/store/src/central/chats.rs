@@ -9,8 +9,8 @@ use domain::time::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::CentralStore;
-use crate::StoreError;
-use crate::row::{enum_column, one, row, run};
+use crate::Result;
+use crate::row::{enum_column, row, run};
 
 /// How exactly it is known when a chat was active: a write for every message would be too much.
 const ACTIVE_STEP: Duration = Duration::from_secs(6 * 3600);
@@ -53,21 +53,22 @@ const CHATS: &str = "SELECT id, channel, account, chat, NULL, title, is_group, p
 
 impl CentralStore {
     /// What is known of a chat; a thread in the address is not looked at.
-    pub fn chat(&self, at: &Address) -> Result<Option<ChatRow>, StoreError> {
-        find(&self.conn, at).map_err(StoreError::query("read a chat"))
+    pub fn chat(&self, at: &Address) -> Result<Option<ChatRow>> {
+        let sql = format!("{CHATS} WHERE channel = ?1 AND account = ?2 AND chat = ?3");
+        self.one("read a chat", &sql, [&at.channel, &at.account, &at.chat])
     }
 
-    pub fn chat_by_id(&self, id: ChatId) -> Result<Option<ChatRow>, StoreError> {
-        by_id(&self.conn, id).map_err(StoreError::query("read a chat"))
+    pub fn chat_by_id(&self, id: ChatId) -> Result<Option<ChatRow>> {
+        self.one("read a chat", &format!("{CHATS} WHERE id = ?1"), [id.0])
     }
 
     /// Every chat that was ever heard of, in that order.
-    pub fn chats(&self) -> Result<Vec<ChatRow>, StoreError> {
+    pub fn chats(&self) -> Result<Vec<ChatRow>> {
         self.list("list the chats", &format!("{CHATS} ORDER BY id"), [])
     }
 
     /// The chat in which nobody but this person reads, if there is one.
-    pub fn direct_chat(&self, channel: &str, peer: &str) -> Result<Option<ChatRow>, StoreError> {
+    pub fn direct_chat(&self, channel: &str, peer: &str) -> Result<Option<ChatRow>> {
         let sql = format!(
             "{CHATS} WHERE channel = ?1 AND peer = ?2 AND is_group = 0 ORDER BY id LIMIT 1"
         );
@@ -81,23 +82,37 @@ impl CentralStore {
         info: &ChatInfo,
         peer: Option<&str>,
         now: Timestamp,
-    ) -> Result<ChatRow, StoreError> {
+    ) -> Result<ChatRow> {
         if let Some(row) = self.chat(at)?
             && row.is_current(info, peer, now)
         {
             return Ok(row);
         }
-        self.change("store a chat", |tx| ensure(tx, at, info, peer, now))
+        let sql =
+            "INSERT INTO messaging_group (channel, account, chat, title, is_group, peer, active_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+             ON CONFLICT (channel, account, chat) DO UPDATE SET
+                 title = CASE excluded.title WHEN '' THEN title ELSE excluded.title END,
+                 is_group = excluded.is_group,
+                 active_at = excluded.active_at,
+                 peer = iif(excluded.is_group, NULL, coalesce(excluded.peer, peer))";
+        let (ChatInfo { title, is_group }, Address { channel, account, chat, .. }) = (info, at);
+        let peer = peer.filter(|_| !is_group);
+        self.change("store a chat", |central| {
+            let values = params![channel, account, chat, title, is_group, peer, now.0];
+            run(&central.conn, sql, values)?;
+            Ok(central.chat(at)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?)
+        })
     }
 
     /// `false` when there is no such chat.
-    pub fn set_policy(&self, id: ChatId, policy: Policy) -> Result<bool, StoreError> {
+    pub fn set_policy(&self, id: ChatId, policy: Policy) -> Result<bool> {
         let sql = "UPDATE messaging_group SET policy = ?2 WHERE id = ?1";
         Ok(self.run("set the policy of a chat", sql, params![id.0, policy.as_str()])? == 1)
     }
 
     /// Leaves a chat alone from then on, or no longer. `false` when there is no such chat.
-    pub fn set_denied(&self, id: ChatId, since: Option<Timestamp>) -> Result<bool, StoreError> {
+    pub fn set_denied(&self, id: ChatId, since: Option<Timestamp>) -> Result<bool> {
         let sql =
             "UPDATE messaging_group SET denied_at = iif(?2 IS NULL, NULL, coalesce(denied_at, ?2))
                    WHERE id = ?1";
@@ -108,14 +123,10 @@ impl CentralStore {
     /// Where both ids were known, wirings, sessions and destinations go over to the new one as far as
     /// it has none of its own. Returns the chat that goes on; `None` when the old id is not known here,
     /// or no longer.
-    pub fn move_chat(
-        &mut self,
-        from: &Address,
-        to: &Address,
-    ) -> Result<Option<ChatId>, StoreError> {
-        self.change("move a chat", |tx| {
-            let Some(old) = find(tx, from)? else { return Ok(None) };
-            let new = find(tx, to)?;
+    pub fn move_chat(&mut self, from: &Address, to: &Address) -> Result<Option<ChatId>> {
+        self.change("move a chat", |central| {
+            let Some(old) = central.chat(from)? else { return Ok(None) };
+            let (tx, new) = (&central.conn, central.chat(to)?);
             match &new {
                 Some(new) if new.id == old.id => return Ok(Some(old.id)),
                 Some(new) => merge(tx, &old, new)?,
@@ -148,22 +159,18 @@ fn merge(conn: &Connection, old: &ChatRow, new: &ChatRow) -> rusqlite::Result<()
     }
     conn.execute("DELETE FROM wiring WHERE messaging_group = ?1", [old.id.0])?;
     // What was decided about the old one holds for the new one, the stricter way.
-    conn.execute(
-        "UPDATE messaging_group SET
+    let sql = "UPDATE messaging_group SET
              policy = CASE WHEN 'strict' IN (policy, ?2) THEN 'strict'
                            WHEN 'ask' IN (policy, ?2) THEN 'ask' ELSE 'public' END,
              denied_at = coalesce(denied_at, ?3),
              title = CASE title WHEN '' THEN ?4 ELSE title END
-         WHERE id = ?1",
-        params![new.id.0, old.policy.as_str(), old.denied_at.map(|it| it.0), old.title],
-    )?;
-    conn.execute(
-        "DELETE FROM messaging_group WHERE id = ?1
-           AND NOT EXISTS (SELECT 1 FROM session WHERE messaging_group = ?1)
-           AND NOT EXISTS (SELECT 1 FROM question WHERE messaging_group = ?1)",
-        [old.id.0],
-    )?;
-    Ok(())
+         WHERE id = ?1";
+    let denied_at = old.denied_at.map(|it| it.0);
+    conn.execute(sql, params![new.id.0, old.policy.as_str(), denied_at, old.title])?;
+    let sql = "DELETE FROM messaging_group WHERE id = ?1
+                   AND NOT EXISTS (SELECT 1 FROM session WHERE messaging_group = ?1)
+                   AND NOT EXISTS (SELECT 1 FROM question WHERE messaging_group = ?1)";
+    conn.execute(sql, [old.id.0]).map(drop)
 }
 
 /// Sends what waits for the old address to the new one.
@@ -180,43 +187,4 @@ fn redirect(conn: &Connection, from: &Address, to: &Address) -> rusqlite::Result
         conn.execute(sql, key)?;
     }
     Ok(())
-}
-
-/// Finds, makes or renews a chat.
-pub(super) fn ensure(
-    conn: &Connection,
-    at: &Address,
-    info: &ChatInfo,
-    peer: Option<&str>,
-    now: Timestamp,
-) -> rusqlite::Result<ChatRow> {
-    run(
-        conn,
-        "INSERT INTO messaging_group (channel, account, chat, title, is_group, peer, active_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-         ON CONFLICT (channel, account, chat) DO UPDATE SET
-             title = CASE excluded.title WHEN '' THEN title ELSE excluded.title END,
-             is_group = excluded.is_group,
-             active_at = excluded.active_at,
-             peer = CASE excluded.is_group WHEN 1 THEN NULL ELSE coalesce(excluded.peer, peer) END",
-        params![
-            at.channel,
-            at.account,
-            at.chat,
-            info.title,
-            info.is_group,
-            peer.filter(|_| !info.is_group),
-            now.0
-        ],
-    )?;
-    find(conn, at)?.ok_or(rusqlite::Error::QueryReturnedNoRows)
-}
-
-pub(super) fn find(conn: &Connection, at: &Address) -> rusqlite::Result<Option<ChatRow>> {
-    let sql = format!("{CHATS} WHERE channel = ?1 AND account = ?2 AND chat = ?3");
-    one(conn, &sql, [&at.channel, &at.account, &at.chat])
-}
-
-pub(super) fn by_id(conn: &Connection, id: ChatId) -> rusqlite::Result<Option<ChatRow>> {
-    one(conn, &format!("{CHATS} WHERE id = ?1"), [id.0])
 }

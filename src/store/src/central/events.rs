@@ -9,9 +9,8 @@ use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 
 use super::CentralStore;
-use crate::StoreError;
 use crate::row::{row, run};
-use crate::step::Step;
+use crate::{Result, StoreError};
 
 /// Refusals of one session and kind are one event for each span of this length, in milliseconds: an
 /// agent decides how many there are.
@@ -40,42 +39,32 @@ pub struct EventRow {
 row!(EventRow { id, at, kind, scope, item, by, detail });
 
 impl CentralStore {
-    /// Runs several changes that hold together: all of them are kept, or none. A store that panicked
-    /// in between must not be used again.
-    ///
-    /// # Errors
-    /// What `f` returned, or that the database failed.
-    pub fn whole<T, E: From<StoreError>>(
-        &mut self,
-        op: &'static str,
-        f: impl FnOnce(&mut Self) -> Result<T, E>,
-    ) -> Result<T, E> {
-        let step = Step::begin(&self.conn).map_err(StoreError::query(op))?;
-        let out = f(self).and_then(|out| {
-            step.keep(&self.conn).map_err(StoreError::query(op))?;
-            Ok(out)
-        });
-        if out.is_err() {
-            step.undo(&self.conn);
-        }
-        out
-    }
-
     /// How many rows this connection has changed so far.
     pub fn rows_changed(&self) -> u64 {
         self.conn.total_changes()
     }
 
     /// Writes down that the settings were changed with a command.
-    ///
-    /// # Errors
-    /// When the database fails; so for every method below.
-    pub fn record_change(&self, line: &str, by: &str, now: Timestamp) -> Result<(), StoreError> {
-        change(&self.conn, line, by, now).map_err(StoreError::query("write the history"))
+    pub fn record_change(&self, line: &str, by: &str, now: Timestamp) -> Result<()> {
+        let detail = json!({ "line": cut(&one_line(line), LINE_CHARS_MAX) });
+        self.record(EventKind::Change, None, by, &detail, now)
+    }
+
+    /// Appends an event about an item, as far as its kind has one.
+    pub(super) fn record(
+        &self,
+        kind: EventKind,
+        item: Option<i64>,
+        by: &str,
+        detail: &Value,
+        now: Timestamp,
+    ) -> Result<()> {
+        add(&self.conn, kind, (None, item), by, detail, now)
+            .map_err(StoreError::query("write the history"))
     }
 
     /// The newest events, oldest first; without `all`, only what people did.
-    pub fn events(&self, all: bool, limit: u32) -> Result<Vec<EventRow>, StoreError> {
+    pub fn events(&self, all: bool, limit: u32) -> Result<Vec<EventRow>> {
         let by_people = EventKind::BY_PEOPLE.map(|it| format!("'{}'", it.as_str())).join(", ");
         let which = if all { "true".to_owned() } else { format!("kind IN ({by_people})") };
         let sql = format!(
@@ -92,9 +81,10 @@ impl CentralStore {
         why: &str,
         count: u64,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<()> {
         let span = now.0.div_euclid(REFUSED_SPAN);
-        self.change("count a refusal", |tx| {
+        self.change("count a refusal", |central| {
+            let tx = &central.conn;
             let sql = "UPDATE event SET detail = json_set(detail, '$.count', detail ->> 'count' + ?4)
                        WHERE kind = 'refused' AND scope = ?1 AND item = ?2 AND detail ->> 'why' = ?3";
             if run(tx, sql, params![session.0, span, why, count])? == 0 {
@@ -106,21 +96,10 @@ impl CentralStore {
     }
 
     /// How many requests of all agents were not let out, as far back as the history goes.
-    pub fn refusals(&self) -> Result<u64, StoreError> {
+    pub fn refusals(&self) -> Result<u64> {
         let sql = "SELECT coalesce(sum(detail ->> 'count'), 0) FROM event WHERE kind = 'refused'";
         self.only("count the refusals", sql, [])
     }
-}
-
-/// See [`CentralStore::record_change`].
-pub(super) fn change(
-    tx: &Connection,
-    line: &str,
-    by: &str,
-    now: Timestamp,
-) -> rusqlite::Result<()> {
-    let line = cut(&one_line(line), LINE_CHARS_MAX);
-    add(tx, EventKind::Change, (None, None), by, &json!({ "line": line }), now)
 }
 
 /// Appends an event about an item within a scope, as far as its kind has them.

@@ -13,14 +13,14 @@ use domain::delivery::{PartView, Verdict};
 use domain::message::Address;
 use domain::time::Timestamp;
 use domain::{AgentName, SessionId};
-use rusqlite::{Connection, params};
+use rusqlite::params;
 
-use super::{CentralStore, events};
-use crate::StoreError;
+use super::CentralStore;
+use crate::Result;
 use crate::outbox::ClaimedPart;
-use crate::outbox::by_hand::Ordered;
+use crate::outbox::Ordered;
 use crate::row::row;
-use crate::session::{self, Scope};
+use crate::session::{self, Scope, SessionRows};
 
 /// Longer waits were asked for by a platform.
 const BACKOFF_MAX_MS: i64 = 60_000;
@@ -46,15 +46,12 @@ row!(LaneHead { of, chat, part });
 impl CentralStore {
     /// The first unfinished part of each session in each chat of an account, or in one chat, in the order
     /// in which they were written. What is held for quiet hours is in no lane.
-    ///
-    /// # Errors
-    /// When the database fails; then nothing must be sent. So for every method below.
     pub fn lane_heads(
         &self,
         channel: &str,
         account: &str,
         chat: Option<&str>,
-    ) -> Result<Vec<LaneHead>, StoreError> {
+    ) -> Result<Vec<LaneHead>> {
         const OP: &str = "read the lanes";
         let sql = |which: &str| {
             format!(
@@ -74,11 +71,7 @@ impl CentralStore {
 
     /// The chats of an account for which something is held until their reader wants to hear of it, by
     /// session.
-    pub fn held_chats(
-        &self,
-        channel: &str,
-        account: &str,
-    ) -> Result<Vec<(SessionId, Address)>, StoreError> {
+    pub fn held_chats(&self, channel: &str, account: &str) -> Result<Vec<(SessionId, Address)>> {
         let sql = "SELECT session, channel, account, chat, NULL FROM part INDEXED BY part_held
                    WHERE channel = ?1 AND account = ?2 AND quiet = 'held'
                        AND state NOT IN ('sent', 'dead') GROUP BY chat, session ORDER BY min(id)";
@@ -90,12 +83,12 @@ impl CentralStore {
         &mut self,
         keys: &[HostKey],
         now: Timestamp,
-    ) -> Result<Vec<Option<ClaimedPart>>, StoreError> {
+    ) -> Result<Vec<Option<ClaimedPart>>> {
         self.unannounced(|central| {
-            central.change("the claim of a part", |tx| {
-                let claim = |key: &HostKey| {
-                    let root = central.root(key.session);
-                    session::claim_part(scope(tx, key.session), &root, &key.part, now)
+            central.change("the claim of a part", |central| {
+                let claim = |key: &HostKey| -> Result<_> {
+                    let (scope, root) = central.scope(key.session);
+                    Ok(session::claim_part(scope, &root, &key.part, now)?)
                 };
                 keys.iter().map(claim).collect()
             })
@@ -108,14 +101,14 @@ impl CentralStore {
         &mut self,
         ended: &[(HostKey, Verdict)],
         now: Timestamp,
-    ) -> Result<Vec<PathBuf>, StoreError> {
+    ) -> Result<Vec<PathBuf>> {
         self.unannounced(|central| {
-            central.change("the end of a part", |tx| {
+            central.change("the end of a part", |central| {
                 let mut copies = Vec::new();
                 for (key, verdict) in ended {
-                    let scope = scope(tx, key.session);
+                    let (scope, root) = central.scope(key.session);
                     let copy = session::conclude_part(scope, &key.part, verdict, now)?;
-                    copies.extend(copy.map(|path| central.root(key.session).join(path)));
+                    copies.extend(copy.map(|path| root.join(path)));
                 }
                 Ok(copies)
             })
@@ -128,12 +121,14 @@ impl CentralStore {
         keys: &[HostKey],
         order: Order,
         now: Timestamp,
-    ) -> Result<Vec<Ordered>, StoreError> {
-        self.change("an order", |tx| {
-            let order = |key: &HostKey| {
-                let ordered = session::order_part(scope(tx, key.session), &key.part, order, now)?;
+    ) -> Result<Vec<Ordered>> {
+        self.change("an order", |central| {
+            let order = |key: &HostKey| -> Result<_> {
+                let scope = central.scope(key.session).0;
+                let ordered = session::order_part(scope, &key.part, order, now)?;
                 if ordered.is_ok() {
-                    events::change(tx, &format!("outbox {} {key}", order.as_str()), "host", now)?;
+                    let line = format!("outbox {} {key}", order.as_str());
+                    central.record_change(&line, "host", now)?;
                 }
                 Ok(ordered)
             };
@@ -143,7 +138,7 @@ impl CentralStore {
 
     /// A chat can be reached again: what waits for it waits no longer, unless its platform asked for a
     /// long wait.
-    pub fn parts_reachable(&mut self, chat: &Address) -> Result<(), StoreError> {
+    pub fn parts_reachable(&mut self, chat: &Address) -> Result<()> {
         let sql = "UPDATE part INDEXED BY part_chat SET retry_at = 0
                    WHERE channel = ?1 AND account = ?2 AND chat = ?3 AND state NOT IN ('sent', 'dead')
                      AND state IN ('unsent', 'uncertain') AND retry_at - changed_at <= ?4";
@@ -151,14 +146,16 @@ impl CentralStore {
         self.run("a reachable chat", sql, waits).map(drop)
     }
 
-    /// Where the files of a session lie; the host itself has none.
-    fn root(&self, session: Option<SessionId>) -> PathBuf {
-        session.map(|id| self.layout.session(id).root().to_owned()).unwrap_or_default()
+    /// The rows of a session or of the host, and where the files of that lie; the host itself has none.
+    fn scope(&self, session: Option<SessionId>) -> (Scope<'_>, PathBuf) {
+        match session {
+            None => (Scope::host(&self.conn), PathBuf::new()),
+            Some(id) => {
+                let SessionRows { scope, root } = self.rows(id);
+                (scope, root)
+            }
+        }
     }
-}
-
-fn scope(conn: &Connection, session: Option<SessionId>) -> Scope<'_> {
-    session.map_or_else(|| Scope::host(conn), |id| Scope::of(conn, id))
 }
 
 #[cfg(test)]

@@ -8,13 +8,13 @@ use domain::people::{Handle, PersonId, Role};
 use domain::session_key::ChatId;
 use domain::time::Timestamp;
 use domain::words;
-use rusqlite::{Connection, params};
+use rusqlite::params;
 use serde_json::json;
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
-use super::{CentralStore, Wiring, chats, events, people, roles, wirings};
-use crate::StoreError;
-use crate::row::{enum_column, is_there, one, row};
+use super::{CentralStore, Wiring};
+use crate::Result;
+use crate::row::{enum_column, is_there, one, row, run};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PairingId(pub i64);
@@ -74,32 +74,31 @@ impl CentralStore {
         &mut self,
         pairing: &NewPairing,
         now: Timestamp,
-    ) -> Result<Option<PairingId>, StoreError> {
+    ) -> Result<Option<PairingId>> {
         let role = pairing.role.map(PairingRole::as_str);
         let agent = pairing.agent.as_ref().map(AgentName::as_str);
-        self.change("open a pairing", |tx| {
+        self.change("open a pairing", |central| {
             let old =
                 "UPDATE pairing SET closed_at = ?1 WHERE closed_at IS NULL AND expires_at <= ?1";
-            tx.execute(old, [now.0])?;
+            run(&central.conn, old, [now.0])?;
             let said =
                 [role.map(|it| format!(" --role {it}")), agent.map(|it| format!(" --agent {it}"))];
             let line = format!("pair{}", said.into_iter().flatten().collect::<String>());
-            events::change(tx, &line, "host", now)?;
-            one(
-                tx,
-                "INSERT INTO pairing (code, role, agent_group, wires, created_at, expires_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING RETURNING id",
-                params![pairing.code, role, agent, pairing.wires, now.0, pairing.expires_at.0],
-            )
+            central.record_change(&line, "host", now)?;
+            let sql = "INSERT INTO pairing (code, role, agent_group, wires, created_at, expires_at)
+                       VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING RETURNING id";
+            let NewPairing { code, wires, expires_at, .. } = pairing;
+            let values = params![code, role, agent, wires, now.0, expires_at.0];
+            Ok(one(&central.conn, sql, values)?)
         })
     }
 
-    pub fn pairing(&self, id: PairingId) -> Result<Option<PairingRow>, StoreError> {
+    pub fn pairing(&self, id: PairingId) -> Result<Option<PairingRow>> {
         self.one("read a pairing", &format!("{PAIRINGS} WHERE id = ?1"), [id.0])
     }
 
     /// The codes that count at `now`, the oldest first.
-    pub fn open_pairings(&self, now: Timestamp) -> Result<Vec<PairingRow>, StoreError> {
+    pub fn open_pairings(&self, now: Timestamp) -> Result<Vec<PairingRow>> {
         let sql = format!(
             "{PAIRINGS} WHERE closed_at IS NULL AND created_at <= ?1 AND ?1 < expires_at ORDER BY id"
         );
@@ -107,7 +106,7 @@ impl CentralStore {
     }
 
     /// Wrong codes that were sent lately, by this sender and by all.
-    pub fn guesses(&self, by: &Handle, now: Timestamp) -> Result<Guesses, StoreError> {
+    pub fn guesses(&self, by: &Handle, now: Timestamp) -> Result<Guesses> {
         let sql = "SELECT count(*) FILTER (WHERE handle = ?1), count(*) FILTER (WHERE ?3 < at)
                    FROM pairing_guess WHERE ?2 < at";
         let values = params![by.to_string(), (now - SENDER_SPAN).0, (now - ALL_SPAN).0];
@@ -115,85 +114,73 @@ impl CentralStore {
     }
 
     /// Counts a wrong code against its sender, and notes it with every open code.
-    pub fn count_wrong(&mut self, by: &Handle, now: Timestamp) -> Result<(), StoreError> {
-        self.change("count a wrong code", |tx| {
+    pub fn count_wrong(&mut self, by: &Handle, now: Timestamp) -> Result<()> {
+        self.change("count a wrong code", |central| {
+            let tx = &central.conn;
             tx.execute("DELETE FROM pairing_guess WHERE at <= ?1", [(now - SENDER_SPAN).0])?;
             let sql = "INSERT INTO pairing_guess (handle, at) VALUES (?1, ?2)";
             tx.execute(sql, params![by.to_string(), now.0])?;
-            tx.execute("UPDATE pairing SET wrong = wrong + 1 WHERE closed_at IS NULL", [])
+            tx.execute("UPDATE pairing SET wrong = wrong + 1 WHERE closed_at IS NULL", [])?;
+            Ok(())
         })
-        .map(drop)
     }
 
     /// Closes one code, or all that are open. Returns how many there were.
-    pub fn close_pairings(
-        &self,
-        id: Option<PairingId>,
-        now: Timestamp,
-    ) -> Result<usize, StoreError> {
-        self.run(
-            "close the pairings",
-            "UPDATE pairing SET closed_at = ?2 WHERE closed_at IS NULL AND (?1 IS NULL OR id = ?1)",
-            params![id.map(|it| it.0), now.0],
-        )
+    pub fn close_pairings(&self, id: Option<PairingId>, now: Timestamp) -> Result<usize> {
+        let sql = "UPDATE pairing SET closed_at = ?2
+                   WHERE closed_at IS NULL AND (?1 IS NULL OR id = ?1)";
+        self.run("close the pairings", sql, params![id.map(|it| it.0), now.0])
     }
 
     /// Uses a code that came with a message: marks it as used, makes its sender somebody, and connects
     /// the chat if it says so. All or nothing; `false` when it is not open at `now`.
-    pub fn use_pairing(
-        &mut self,
-        id: PairingId,
-        by: &Incoming,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        self.change("use a pairing", |tx| {
+    pub fn use_pairing(&mut self, id: PairingId, by: &Incoming, now: Timestamp) -> Result<bool> {
+        self.change("use a pairing", |central| {
             let sql = format!(
                 "{PAIRINGS} WHERE id = ?1 AND closed_at IS NULL
                    AND created_at <= ?2 AND ?2 < expires_at"
             );
-            let row: Option<PairingRow> = one(tx, &sql, [id.0, now.0])?;
-            let Some(row) = row else { return Ok(false) };
+            let row: Option<PairingRow> = one(&central.conn, &sql, [id.0, now.0])?;
+            let Some(PairingRow { pairing, .. }) = row else { return Ok(false) };
             let handle = Handle::new(&by.from.channel, &by.body.sender.id);
-            let person = people::add_person(tx, &handle, &by.body.sender.name, now)?;
-            grant(tx, &row, person)?;
+            let person = central.add_person(&handle, &by.body.sender.name, now)?;
+            central.grant_paired(&pairing, person)?;
             let peer = Some(handle.id.as_str());
-            let chat = chats::ensure(tx, &by.from, &by.body.chat, peer, now)?;
-            let agent = row.pairing.agent.as_ref().filter(|_| row.pairing.wires);
+            let chat = central.ensure_chat(&by.from, &by.body.chat, peer, now)?;
+            let agent = pairing.agent.as_ref().map(AgentName::as_str);
             let sql = "SELECT 1 FROM wiring WHERE messaging_group = ?1 AND agent_group = ?2";
-            let known = is_there(tx, sql, params![chat.id.0, agent.map(AgentName::as_str)])?;
-            let agent = agent.filter(|_| !known);
-            if let Some(agent) = agent {
-                wirings::set(tx, &Wiring::usual(chat.id, agent.clone(), chat.is_group))?;
+            let is_known = is_there(&central.conn, sql, params![chat.id.0, agent])?;
+            let wired = pairing.agent.clone().filter(|_| pairing.wires && !is_known);
+            if let Some(agent) = &wired {
+                central.set_wiring(&Wiring::usual(chat.id, agent.clone(), chat.is_group))?;
             }
             let handle = handle.to_string();
-            tx.execute(
-                "UPDATE pairing SET closed_at = ?2, used_by = ?3, used_in = ?4 WHERE id = ?1",
-                params![id.0, now.0, handle, chat.id.0],
-            )?;
+            let sql = "UPDATE pairing SET closed_at = ?2, used_by = ?3, used_in = ?4 WHERE id = ?1";
+            run(&central.conn, sql, params![id.0, now.0, handle, chat.id.0])?;
             let detail = json!({
-                "role": row.pairing.role.map(PairingRole::as_str),
-                "agent": row.pairing.agent.as_ref().map(AgentName::as_str),
+                "role": pairing.role.map(PairingRole::as_str),
+                "agent": agent,
                 "chat": chat.id.to_string(),
-                "wired": agent.is_some(),
+                "wired": wired.is_some(),
             });
-            events::add(tx, EventKind::Pairing, (None, Some(id.0)), &handle, &detail, now)?;
+            central.record(EventKind::Pairing, Some(id.0), &handle, &detail, now)?;
             Ok(true)
         })
     }
-}
 
-/// Makes somebody what the code says.
-fn grant(conn: &Connection, row: &PairingRow, person: PersonId) -> rusqlite::Result<()> {
-    let agent = row.pairing.agent.as_ref();
-    let role = match (row.pairing.role, agent) {
-        (Some(PairingRole::Owner), _) => Role::Owner,
-        (Some(PairingRole::Admin), of) => Role::Admin { of: of.cloned() },
-        (Some(PairingRole::Member), Some(agent)) => {
-            return roles::add_member(conn, person, agent).map(drop);
-        }
-        (Some(PairingRole::Member) | None, _) => return Ok(()),
-    };
-    roles::grant(conn, person, role.as_str(), role.agent())?;
-    // An admin of an agent is not kept from talking to it.
-    roles::forgive(conn, person, agent)
+    /// Makes somebody what a code says.
+    fn grant_paired(&mut self, pairing: &NewPairing, person: PersonId) -> Result<()> {
+        let agent = pairing.agent.as_ref();
+        let role = match (pairing.role, agent) {
+            (Some(PairingRole::Owner), _) => Role::Owner,
+            (Some(PairingRole::Admin), of) => Role::Admin { of: of.cloned() },
+            (Some(PairingRole::Member), Some(agent)) => {
+                return self.add_member(person, agent).map(drop);
+            }
+            (Some(PairingRole::Member) | None, _) => return Ok(()),
+        };
+        self.grant(person, &role)?;
+        // An admin of an agent is not kept from talking to it.
+        self.forgive(person, agent)
+    }
 }

@@ -7,8 +7,8 @@ use domain::time::Timestamp;
 use rusqlite::params;
 
 use super::CentralStore;
-use crate::StoreError;
 use crate::row::run;
+use crate::{Result, StoreError};
 
 /// By the age of machinery. A part stays while a card of an open question shows it.
 const MACHINERY: [&str; 4] = [
@@ -66,36 +66,19 @@ const MESSAGES: [&str; 7] = [
 impl CentralStore {
     /// Removes at most [`BATCH`] rows of each kind that are older than the rule says. Returns how
     /// many that were.
-    ///
-    /// # Errors
-    /// When the database fails; then nothing is removed.
-    pub fn prune(&mut self, cutoffs: Cutoffs) -> Result<usize, StoreError> {
-        self.change("prune", |tx| {
+    pub fn prune(&mut self, cutoffs: Cutoffs) -> Result<usize> {
+        self.change("prune", |central| {
             let machinery = MACHINERY.iter().map(|sql| (sql, cutoffs.machinery));
             let all = machinery.chain(MESSAGES.iter().map(|sql| (sql, cutoffs.messages)));
-            all.map(|(sql, before)| run(tx, sql, params![before.0, BATCH])).sum()
-        })
-    }
-
-    /// See [`crate::copies::mark_restored`]. Returns how many messages and parts are unfinished.
-    pub(crate) fn mark_restored(&mut self, now: Timestamp) -> Result<(usize, usize), StoreError> {
-        const OP: &str = "mark a restored copy";
-        self.whole(OP, |central| {
-            central.run(OP, "UPDATE session SET awake = 1", [])?;
-            central.set_setting("restored_at", &now.0.to_string())?;
-            central.record_change("backup restore", "host", now)?;
-            let sql = "UPDATE message SET may_be_answered = 1 WHERE outcome IS NULL";
-            let waiting = central.run(OP, sql, [])?;
-            let sql = "UPDATE part SET was_uncertain = 1 WHERE state NOT IN ('sent', 'dead')";
-            Ok((waiting, central.run(OP, sql, [])?))
+            let prune = |(sql, before): (&&str, Timestamp)| -> Result<_> {
+                Ok(run(&central.conn, sql, params![before.0, BATCH])?)
+            };
+            all.map(prune).sum()
         })
     }
 
     /// Gives pages of the write-ahead log back, if nobody reads it just now.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub fn truncate_log(&self) -> Result<(), StoreError> {
+    pub fn truncate_log(&self) -> Result<()> {
         crate::open::truncate_log(&self.conn).map_err(StoreError::query("shorten a log"))
     }
 }

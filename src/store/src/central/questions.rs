@@ -2,7 +2,6 @@
 //! they were asked, the messages that wait for their answer, and the host's own notices, which
 //! are committed together with the change that they tell.
 
-mod cards;
 mod rows;
 
 use domain::approval::{ChatChoice, asked_by, first_options};
@@ -16,18 +15,17 @@ use domain::texts::approval::{Matter, share};
 use domain::time::Timestamp;
 use domain::words;
 use domain::{AgentName, OutSeq, SessionId};
-use rusqlite::{Connection, Params, params};
+use rusqlite::{Params, params};
 use serde_json::json;
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
-pub use self::cards::CARD_KEY;
 use self::rows::QUESTIONS;
+pub use self::rows::{CARD_KEY, ReplyContext};
 pub(super) use self::rows::{insert, same};
-use super::{CentralStore, events};
-use crate::StoreError;
-use crate::outbox::{self, NewPart};
-use crate::row::{Columns, list, one, only, row, run};
-use crate::session::Scope;
+use super::CentralStore;
+use crate::Result;
+use crate::outbox::NewPart;
+use crate::row::{Columns, list, one, row, run};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, EnumString, VariantArray)]
 #[strum(serialize_all = "kebab-case")]
@@ -162,29 +160,28 @@ type Answered = (String, Option<String>, Option<ChatId>, String, String);
 
 impl CentralStore {
     /// Opens a question, unless the same one was asked before.
-    ///
-    /// # Errors
-    /// When the database fails; so for every method below.
-    pub fn ask(&mut self, question: &Question) -> Result<Put, StoreError> {
+    pub fn ask(&mut self, question: &Question) -> Result<Put> {
         let is_change = question.kind == QuestionKind::Change;
-        self.change("a question", |tx| match same(tx, question)? {
+        self.change("a question", |central| match same(&central.conn, question)? {
             Some(id) => Ok(Put::Joined(id)),
-            None if is_change && CHANGES_OPEN_MAX <= open_changes(tx, question)? => Ok(Put::Full),
-            None => insert(tx, question).map(Put::New),
+            None if is_change && CHANGES_OPEN_MAX <= central.open_changes(question)? => {
+                Ok(Put::Full)
+            }
+            None => Ok(Put::New(insert(&central.conn, question)?)),
         })
     }
 
     /// Questions that are open, or answered and not settled yet, oldest first.
-    pub fn unsettled(&self) -> Result<Vec<QuestionRow>, StoreError> {
+    pub fn unsettled(&self) -> Result<Vec<QuestionRow>> {
         self.with_cards(LIST, "WHERE settled_at IS NULL ORDER BY asked_at, id", [])
     }
 
     /// The last hundred questions, open ones first.
-    pub fn questions(&self) -> Result<Vec<QuestionRow>, StoreError> {
+    pub fn questions(&self) -> Result<Vec<QuestionRow>> {
         self.with_cards(LIST, "ORDER BY settled_at IS NOT NULL, asked_at DESC, id LIMIT 100", [])
     }
 
-    pub fn question(&self, id: QuestionId) -> Result<Option<QuestionRow>, StoreError> {
+    pub fn question(&self, id: QuestionId) -> Result<Option<QuestionRow>> {
         Ok(self.with_cards("read a question", "WHERE id = ?1", [id.0])?.pop())
     }
 
@@ -197,13 +194,14 @@ impl CentralStore {
         by: &str,
         with: Option<&str>,
         now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        self.change("an answer", |tx| {
+    ) -> Result<bool> {
+        self.change("an answer", |central| {
             let sql = "UPDATE question SET state = 'answered', answer = ?2, answered_by = ?3,
                            answered_with = ?4
                        WHERE id = ?1 AND state = 'open'
                        RETURNING kind, agent_group, messaging_group, requester, payload";
-            let asked: Option<Answered> = one(tx, sql, params![id.0, value, by, with])?;
+            let values = params![id.0, value, by, with];
+            let asked: Option<Answered> = one(&central.conn, sql, values)?;
             let Some((kind, agent, chat, from, change)) = asked else { return Ok(false) };
             let detail = json!({
                 "answer": value,
@@ -213,7 +211,7 @@ impl CentralStore {
                 "from": from,
                 "change": change,
             });
-            events::add(tx, EventKind::Answer, (None, Some(id.0)), by, &detail, now)?;
+            central.record(EventKind::Answer, Some(id.0), by, &detail, now)?;
             Ok(true)
         })
     }
@@ -226,35 +224,37 @@ impl CentralStore {
         is_approved: bool,
         say: &[NewPart],
         now: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.change("the end of a question", |tx| {
+    ) -> Result<()> {
+        self.change("the end of a question", |central| {
             for part in say {
-                outbox::add(Scope::host(tx), part, None, now)?;
+                central.say(part, now)?;
             }
+            let tx = &central.conn;
             let sql = "UPDATE question SET settled_at = ?2,
                            state = iif(state = 'open', 'expired', state)
                        WHERE id = ?1 AND settled_at IS NULL";
             run(tx, sql, [id.0, now.0])?;
             let sql = "UPDATE pending_message SET is_due = ?2 WHERE question = ?1";
-            run(tx, sql, params![id.0, is_approved]).map(drop)
+            run(tx, sql, params![id.0, is_approved])?;
+            Ok(())
         })
     }
 
     /// Questions whose messages are to be routed.
-    pub fn due_questions(&self) -> Result<Vec<QuestionId>, StoreError> {
+    pub fn due_questions(&self) -> Result<Vec<QuestionId>> {
         let sql =
             "SELECT DISTINCT question FROM pending_message WHERE is_due = 1 ORDER BY question";
         self.list("list the messages that are due", sql, [])
     }
 
     /// The messages of a question were routed.
-    pub fn messages_routed(&mut self, id: QuestionId) -> Result<(), StoreError> {
+    pub fn messages_routed(&mut self, id: QuestionId) -> Result<()> {
         let sql = "UPDATE pending_message SET is_due = 0 WHERE question = ?1";
         self.run("messages that were routed", sql, [id.0]).map(drop)
     }
 
     /// The messages that wait for a question, in their order.
-    pub fn pending_messages(&self, id: QuestionId) -> Result<Vec<Incoming>, StoreError> {
+    pub fn pending_messages(&self, id: QuestionId) -> Result<Vec<Incoming>> {
         let sql = "SELECT message FROM pending_message WHERE question = ?1 ORDER BY ordinal";
         self.list("read the messages that wait", sql, [id.0])
     }
@@ -265,7 +265,7 @@ impl CentralStore {
         op: &'static str,
         filter: &str,
         params: impl Params,
-    ) -> Result<Vec<QuestionRow>, StoreError> {
+    ) -> Result<Vec<QuestionRow>> {
         let cards = "SELECT person, channel, account, chat, thread, part, asked_at,
                             EXISTS (SELECT 1 FROM part d WHERE d.session = 0
                                         AND d.key = question_card.part AND d.state = 'dead')
@@ -276,14 +276,14 @@ impl CentralStore {
         };
         self.list_as(op, &format!("{QUESTIONS} {filter}"), params, read)
     }
-}
 
-/// The changes that wait of the agent that asks, whichever agent they are about.
-fn open_changes(tx: &Connection, question: &Question) -> rusqlite::Result<i64> {
-    let sql = "SELECT count(*) FROM session me JOIN session s ON s.agent_group = me.agent_group
-               JOIN question q ON q.session = s.id
-               WHERE me.id = ?1 AND q.kind = 'change' AND q.settled_at IS NULL";
-    only(tx, sql, [question.session.map(|it| it.0.0)])
+    /// The changes that wait of the agent that asks, whichever agent they are about.
+    fn open_changes(&self, question: &Question) -> Result<i64> {
+        let sql = "SELECT count(*) FROM session me JOIN session s ON s.agent_group = me.agent_group
+                   JOIN question q ON q.session = s.id
+                   WHERE me.id = ?1 AND q.kind = 'change' AND q.settled_at IS NULL";
+        self.only("count the changes", sql, [question.session.map(|it| it.0.0)])
+    }
 }
 
 #[cfg(test)]

@@ -2,11 +2,11 @@
 
 use domain::AgentName;
 use domain::people::{Handle, PersonId, Role, Standing};
-use rusqlite::{Connection, params};
+use rusqlite::params;
 
 use super::{CentralStore, Removed};
-use crate::StoreError;
-use crate::row::{Columns, FromRow, list, row, run};
+use crate::Result;
+use crate::row::{Columns, FromRow, row};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoleRow {
@@ -50,49 +50,50 @@ const ROLES: &str = "SELECT r.person, p.name, r.role, r.agent_group, r.id
 
 impl CentralStore {
     /// What a known person may do; `None` is somebody unknown.
-    pub fn standing(&self, handle: &Handle) -> Result<Option<(PersonId, Standing)>, StoreError> {
-        let Some(person) = self.person_of(handle)? else { return Ok(None) };
-        Ok(Some((person, self.standing_of(person)?)))
+    pub fn standing(&self, handle: &Handle) -> Result<Option<(PersonId, Standing)>> {
+        let sql = "SELECT h.person, r.role, r.agent_group FROM handle h
+                   LEFT JOIN role r ON r.person = h.person
+                   WHERE h.channel = ?1 AND h.id = ?2 ORDER BY r.id";
+        let key = [&handle.channel, &handle.id];
+        let rows: Vec<(PersonId, Standing)> = self.list("read what a user may do", sql, key)?;
+        Ok(rows.into_iter().reduce(|all, one| (all.0, both(all.1, one.1))))
     }
 
-    pub fn standing_of(&self, person: PersonId) -> Result<Standing, StoreError> {
-        let sql = "SELECT role, agent_group FROM role WHERE person = ?1 AND role <> 'member'
-                   ORDER BY id";
-        let roles = self.list("read the roles of a person", sql, [person.0])?;
-        let sql = "SELECT agent_group FROM role WHERE person = ?1 AND role = 'member'
-                   ORDER BY agent_group";
-        let member_of = self.list("read the memberships of a person", sql, [person.0])?;
-        Ok(Standing { roles, member_of })
+    pub fn standing_of(&self, person: PersonId) -> Result<Standing> {
+        let sql = "SELECT role, agent_group FROM role WHERE person = ?1 ORDER BY id";
+        let rows: Vec<Standing> = self.list("read the roles of a person", sql, [person.0])?;
+        Ok(rows.into_iter().reduce(both).unwrap_or_default())
     }
 
     /// Every owner and admin, in the order in which they were granted.
-    pub fn roles(&self) -> Result<Vec<RoleRow>, StoreError> {
+    pub fn roles(&self) -> Result<Vec<RoleRow>> {
         let sql = format!("{ROLES} ORDER BY r.id");
         self.list("list the roles", &sql, [])
     }
 
-    pub fn has_owner(&self) -> Result<bool, StoreError> {
+    pub fn has_owner(&self) -> Result<bool> {
         self.is_there("look for an owner", "SELECT 1 FROM role WHERE role = 'owner'", [])
     }
 
     /// `false` when they have it already. Fails when there is no such person or agent.
-    pub fn grant(&mut self, person: PersonId, role: &Role) -> Result<bool, StoreError> {
-        self.change("grant a role", |tx| grant(tx, person, role.as_str(), role.agent()))
+    pub fn grant(&mut self, person: PersonId, role: &Role) -> Result<bool> {
+        self.insert_role(person, role.as_str(), role.agent())
     }
 
-    pub fn revoke(&mut self, person: PersonId, role: &Role) -> Result<Removed, StoreError> {
-        self.change("revoke a role", |tx| {
-            if is_last(tx, person, role)? {
+    pub fn revoke(&mut self, person: PersonId, role: &Role) -> Result<Removed> {
+        self.change("revoke a role", |central| {
+            if central.is_last(person, role)? {
                 return Ok(Removed::LastOwner);
             }
             let sql = "DELETE FROM role WHERE person = ?1 AND role = ?2 AND agent_group IS ?3";
-            let gone = tx.execute(sql, params![person.0, role.as_str(), role.agent()])?;
+            let key = params![person.0, role.as_str(), role.agent()];
+            let gone = central.conn.execute(sql, key)?;
             Ok(if gone == 0 { Removed::NotThere } else { Removed::Yes })
         })
     }
 
     /// Every membership, by agent and person.
-    pub fn members(&self) -> Result<Vec<MemberRow>, StoreError> {
+    pub fn members(&self) -> Result<Vec<MemberRow>> {
         let sql =
             "SELECT r.person, p.name, r.agent_group FROM role r JOIN person p ON p.id = r.person
                    WHERE r.role = 'member' ORDER BY r.agent_group, r.person";
@@ -101,12 +102,16 @@ impl CentralStore {
 
     /// Lets somebody talk to an agent, and takes back what they were denied. `false` when they were
     /// a member already.
-    pub fn add_member(&mut self, person: PersonId, agent: &AgentName) -> Result<bool, StoreError> {
-        self.change("add a member", |tx| add_member(tx, person, agent))
+    pub fn add_member(&mut self, person: PersonId, agent: &AgentName) -> Result<bool> {
+        self.change("add a member", |central| {
+            let is_new = central.insert_role(person, "member", Some(agent.as_str()))?;
+            central.forgive(person, Some(agent))?;
+            Ok(is_new)
+        })
     }
 
     /// `false` when they are none.
-    pub fn remove_member(&self, person: PersonId, agent: &AgentName) -> Result<bool, StoreError> {
+    pub fn remove_member(&self, person: PersonId, agent: &AgentName) -> Result<bool> {
         let sql = "DELETE FROM role
                    WHERE person = ?1 AND role = 'member' AND agent_group = ?2";
         Ok(self.run("remove a member", sql, params![person.0, agent.as_str()])? == 1)
@@ -114,20 +119,20 @@ impl CentralStore {
 
     /// Remembers that somebody was refused, so that they are not asked about again. They need not
     /// be anybody known.
-    pub fn deny(&self, handle: &Handle, name: &str, agent: &AgentName) -> Result<(), StoreError> {
+    pub fn deny(&self, handle: &Handle, name: &str, agent: &AgentName) -> Result<()> {
         let sql = "INSERT INTO denial (channel, handle, agent_group, name)
                    VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
         let values = [&handle.channel, &handle.id, agent.as_str(), name];
         self.run("remember a denial", sql, values).map(drop)
     }
 
-    pub fn is_denied(&self, handle: &Handle, agent: &AgentName) -> Result<bool, StoreError> {
+    pub fn is_denied(&self, handle: &Handle, agent: &AgentName) -> Result<bool> {
         let sql = "SELECT 1 FROM denial WHERE channel = ?1 AND handle = ?2 AND agent_group = ?3";
         let key = [&handle.channel, &handle.id, agent.as_str()];
         self.is_there("look for a denial", sql, key)
     }
 
-    pub fn denials(&self) -> Result<Vec<DenialRow>, StoreError> {
+    pub fn denials(&self) -> Result<Vec<DenialRow>> {
         let sql = "SELECT channel, handle, agent_group, name FROM denial
                    ORDER BY agent_group, channel, handle";
         self.list("list the denials", sql, [])
@@ -138,50 +143,55 @@ impl CentralStore {
     pub fn approver_candidates(
         &self,
         agent: Option<&AgentName>,
-    ) -> Result<Vec<(RoleRow, Vec<Handle>)>, StoreError> {
+    ) -> Result<Vec<(RoleRow, Vec<Handle>)>> {
         let sql =
             format!("{ROLES} AND (r.agent_group IS NULL OR r.agent_group = ?1) ORDER BY r.id");
         let key = [agent.map(AgentName::as_str)];
         let rows: Vec<RoleRow> = self.list("list who may decide", &sql, key)?;
         rows.into_iter().map(|it| Ok((it.clone(), self.handles_of(it.person)?))).collect()
     }
+
+    fn insert_role(&self, person: PersonId, role: &str, of: Option<&str>) -> Result<bool> {
+        let sql = "INSERT INTO role (person, role, agent_group) VALUES (?1, ?2, ?3)
+                   ON CONFLICT DO NOTHING";
+        Ok(self.run("grant a role", sql, params![person.0, role, of])? == 1)
+    }
+
+    /// Takes back what somebody was denied: an agent, or all for `None`.
+    pub(super) fn forgive(&self, person: PersonId, agent: Option<&AgentName>) -> Result<()> {
+        let sql = "DELETE FROM denial WHERE (?2 IS NULL OR agent_group = ?2)
+                       AND (channel, handle) IN (SELECT channel, id FROM handle WHERE person = ?1)";
+        let key = params![person.0, agent.map(AgentName::as_str)];
+        self.run("forget a denial", sql, key).map(drop)
+    }
+
+    /// Whether it is the ownership of the only owner.
+    pub(super) fn is_last(&self, person: PersonId, role: &Role) -> Result<bool> {
+        let sql = "SELECT person FROM role WHERE role = 'owner'";
+        let owners: Vec<PersonId> = self.list("read the owners", sql, [])?;
+        Ok(*role == Role::Owner && owners == [person])
+    }
 }
 
-pub(super) fn grant(
-    conn: &Connection,
-    person: PersonId,
-    role: &str,
-    of: Option<&str>,
-) -> rusqlite::Result<bool> {
-    let sql = "INSERT INTO role (person, role, agent_group) VALUES (?1, ?2, ?3)
-               ON CONFLICT DO NOTHING";
-    Ok(conn.execute(sql, params![person.0, role, of])? == 1)
+/// What one row grants: a role, a membership, or nothing to a person who has neither.
+impl FromRow for Standing {
+    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
+        let (word, of): (Option<String>, Option<AgentName>) = columns.next()?;
+        let mut standing = Self::default();
+        match (word.as_deref(), of) {
+            (None, _) => {}
+            (Some("member"), of) => standing.member_of.extend(of),
+            (Some(word), of) => {
+                let role = Role::parse(word, of).map_err(|err| columns.bad(err))?;
+                standing.roles.push(role);
+            }
+        }
+        Ok(standing)
+    }
 }
 
-pub(super) fn add_member(
-    conn: &Connection,
-    person: PersonId,
-    agent: &AgentName,
-) -> rusqlite::Result<bool> {
-    let added = grant(conn, person, "member", Some(agent.as_str()))?;
-    forgive(conn, person, Some(agent))?;
-    Ok(added)
-}
-
-/// Takes back what somebody was denied: an agent, or all for `None`.
-pub(super) fn forgive(
-    conn: &Connection,
-    person: PersonId,
-    agent: Option<&AgentName>,
-) -> rusqlite::Result<()> {
-    let sql = "DELETE FROM denial WHERE (?2 IS NULL OR agent_group = ?2)
-                   AND (channel, handle) IN (SELECT channel, id FROM handle WHERE person = ?1)";
-    run(conn, sql, params![person.0, agent.map(AgentName::as_str)]).map(drop)
-}
-
-/// Whether it is the ownership of the only owner.
-pub(super) fn is_last(conn: &Connection, person: PersonId, role: &Role) -> rusqlite::Result<bool> {
-    let owners = "SELECT person FROM role WHERE role = 'owner'";
-    let owners: Vec<PersonId> = list(conn, owners, [])?;
-    Ok(*role == Role::Owner && owners == [person])
+fn both(mut all: Standing, one: Standing) -> Standing {
+    all.roles.extend(one.roles);
+    all.member_of.extend(one.member_of);
+    all
 }

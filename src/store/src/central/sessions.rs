@@ -7,7 +7,7 @@ use domain::{AgentName, SessionId};
 use rusqlite::params;
 
 use super::CentralStore;
-use crate::StoreError;
+use crate::Result;
 use crate::row::row;
 
 /// One session and what it shares.
@@ -42,52 +42,43 @@ const BY_KEY: &str = "WHERE s.agent_group = ?1 AND coalesce(s.messaging_group, 0
 
 impl CentralStore {
     /// The session of a key, if there is one already.
-    pub fn session_of(&self, key: &SessionKey) -> Result<Option<SessionRow>, StoreError> {
+    pub fn session_of(&self, key: &SessionKey) -> Result<Option<SessionRow>> {
         let id = key.chat.map(|it| it.0);
         let key = params![key.agent.as_str(), id, key.thread];
         self.one("find a session", &format!("{SESSIONS} {BY_KEY}"), key)
     }
 
     /// The session of a key, made if there is none; unique, so that a race makes one.
-    pub fn session_for(
-        &mut self,
-        key: &SessionKey,
-        now: Timestamp,
-    ) -> Result<SessionRow, StoreError> {
-        const OP: &str = "create a session";
+    pub fn session_for(&mut self, key: &SessionKey, now: Timestamp) -> Result<SessionRow> {
         if let Some(row) = self.session_of(key)? {
             return Ok(row);
         }
         let chat = key.chat.map(|it| it.0);
-        self.run(
-            OP,
-            "INSERT INTO session (agent_group, messaging_group, thread, pruned_at)
-             VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
-            params![key.agent.as_str(), chat, key.thread, now.0],
-        )?;
-        let made = self.session_of(key)?;
-        made.ok_or_else(|| StoreError::query(OP)(rusqlite::Error::QueryReturnedNoRows))
+        let sql = "INSERT INTO session (agent_group, messaging_group, thread, pruned_at)
+                   VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+        self.run("create a session", sql, params![key.agent.as_str(), chat, key.thread, now.0])?;
+        Ok(self.session_of(key)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?)
     }
 
-    pub fn session(&self, id: SessionId) -> Result<Option<SessionRow>, StoreError> {
+    pub fn session(&self, id: SessionId) -> Result<Option<SessionRow>> {
         self.one("read a session", &format!("{SESSIONS} WHERE s.id = ?1"), [id.0])
     }
 
     /// Sessions that may have something to do. Costs what it finds, not what there is.
-    pub fn awake(&self) -> Result<Vec<SessionRow>, StoreError> {
+    pub fn awake(&self) -> Result<Vec<SessionRow>> {
         self.session_rows("WHERE s.awake = 1", [])
     }
 
-    pub fn session_count(&self) -> Result<u64, StoreError> {
+    pub fn session_count(&self) -> Result<u64> {
         self.only("count the sessions", "SELECT count(*) FROM session", [])
     }
 
-    pub fn sessions(&self) -> Result<Vec<SessionRow>, StoreError> {
+    pub fn sessions(&self) -> Result<Vec<SessionRow>> {
         self.session_rows("", [])
     }
 
     /// The sessions of one chat and of its threads; not those that all chats of an agent share.
-    pub fn sessions_in_chat(&self, chat: ChatId) -> Result<Vec<SessionRow>, StoreError> {
+    pub fn sessions_in_chat(&self, chat: ChatId) -> Result<Vec<SessionRow>> {
         self.session_rows("WHERE s.messaging_group = ?1", [chat.0])
     }
 
@@ -97,7 +88,7 @@ impl CentralStore {
         &self,
         awake_before: Timestamp,
         asleep_before: Timestamp,
-    ) -> Result<Option<SessionRow>, StoreError> {
+    ) -> Result<Option<SessionRow>> {
         // By name: without statistics the planner takes either for both.
         let oldest = |index: &str, before: Timestamp| {
             let sql = format!(
@@ -113,16 +104,12 @@ impl CentralStore {
     }
 
     /// A session's old rows are gone as of `now`.
-    pub fn set_pruned(&self, id: SessionId, now: Timestamp) -> Result<(), StoreError> {
+    pub fn set_pruned(&self, id: SessionId, now: Timestamp) -> Result<()> {
         let sql = "UPDATE session SET pruned_at = ?2 WHERE id = ?1";
         self.run("note a pruning", sql, params![id.0, now.0]).map(drop)
     }
 
-    fn session_rows(
-        &self,
-        filter: &str,
-        params: impl rusqlite::Params,
-    ) -> Result<Vec<SessionRow>, StoreError> {
+    fn session_rows(&self, filter: &str, params: impl rusqlite::Params) -> Result<Vec<SessionRow>> {
         let sql = format!("{SESSIONS} {filter} ORDER BY s.id");
         self.list("list the sessions", &sql, params)
     }

@@ -1,28 +1,27 @@
 //! Tasks, and the slots of theirs that came.
 //!
-//! Truth is (rule, zone, accounted until). `next_at` follows from these three: [`rows::settle`] is the
+//! Truth is (rule, zone, accounted until). `next_at` follows from these three: [`settle`] is the
 //! only place that writes any of them, so that it cannot be wrong alone.
 
-mod asked;
 pub(crate) mod ends;
 mod fires;
-mod heartbeats;
-mod rows;
+
+use std::collections::BTreeSet;
+use std::error::Error;
 
 use domain::people::{Handle, PersonId};
 use domain::session_key::ChatId;
 use domain::task::failing::Streak;
-use domain::task::{Missed, TaskId, TaskState};
+use domain::task::{FireState, Missed, TaskId, TaskState};
 use domain::time::Timestamp;
 use domain::{AgentName, SessionId};
 use rusqlite::{Connection, params};
-use schedule::{CLOCK_STEP_MAX, Rule, Zone};
+use schedule::{CLOCK_STEP_MAX, Rule, Zone, next_after};
 
 pub use self::fires::{Decided, FireRow, Handover};
-use self::rows::{TASKS, settle};
 use super::CentralStore;
-use crate::StoreError;
-use crate::row::{Columns, one, run};
+use crate::row::{Columns, FromRow, enum_column, one, row, run};
+use crate::{Result, StoreError};
 
 /// Tasks of one agent that are over and kept. What is made and cancelled without end would make every look
 /// at tasks dearer, also for others.
@@ -64,6 +63,33 @@ pub struct TaskRow {
     pub next_at: Option<Timestamp>,
 }
 
+const TASKS: &str = "SELECT id, agent_group, session, messaging_group, thread, owner,
+     owner_handle, created_by, prompt, script, rule, zone, missed, state, reason, created_at,
+     changed_at, accounted_until, next_at FROM task";
+
+enum_column!(FireState, Missed, TaskState);
+
+impl FromRow for Task {
+    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            agent: columns.next()?,
+            session: columns.next()?,
+            chat: columns.next()?,
+            thread: columns.next()?,
+            owner: columns.next()?,
+            owner_handle: Handle::parse(&columns.next::<String>()?),
+            created_by: columns.next()?,
+            prompt: columns.next()?,
+            script: columns.next()?,
+            rule: columns.next::<String>()?.parse::<Rule>().map_err(|err| columns.bad(err))?,
+            zone: Zone::parse(&columns.next::<String>()?).map_err(|err| columns.bad(err))?,
+            missed: columns.next()?,
+        })
+    }
+}
+
+row!(TaskRow { id, task, state, reason, created_at, changed_at, accounted_until, next_at });
+
 /// What is to be different about a task; `None` leaves it as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TaskEdit {
@@ -76,20 +102,70 @@ pub struct TaskEdit {
 
 impl CentralStore {
     /// Stores a task. It counts from `now`; one that never comes is done at once.
-    ///
-    /// # Errors
-    /// When the database fails; so for every method below.
-    pub fn add_task(&mut self, task: &Task, now: Timestamp) -> Result<TaskId, StoreError> {
-        self.change("a task", |tx| insert_task(tx, task, now))
+    pub fn add_task(&mut self, task: &Task, now: Timestamp) -> Result<TaskId> {
+        self.add_task_once(task, None, now)
     }
 
-    pub fn task(&self, id: TaskId) -> Result<Option<TaskRow>, StoreError> {
+    /// Stores the task that the request `key` asks for; the one that it made before, if it did.
+    pub fn add_task_once(
+        &mut self,
+        task: &Task,
+        key: Option<&str>,
+        now: Timestamp,
+    ) -> Result<TaskId> {
+        self.change("a task", |central| {
+            let known = "SELECT id FROM task WHERE request = ?1";
+            match one(&central.conn, known, [key])? {
+                Some(id) => Ok(id),
+                None => Ok(insert_task(&central.conn, task, key, now)?),
+            }
+        })
+    }
+
+    /// The task that a request made.
+    pub fn task_of_request(&self, key: &str) -> Result<Option<TaskRow>> {
+        self.one("read a task", &format!("{TASKS} WHERE request = ?1"), [key])
+    }
+
+    /// How many tasks of an agent are active.
+    pub fn active_tasks(&self, agent: &AgentName) -> Result<u64> {
+        let sql = "SELECT count(*) FROM task WHERE agent_group = ?1 AND state = 'active'";
+        self.only("count the tasks", sql, [agent.as_str()])
+    }
+
+    /// The heartbeat of an agent, in whatever state it is; each has one at most.
+    pub fn heartbeat_of(&self, agent: &AgentName) -> Result<Option<TaskId>> {
+        let sql = "SELECT id FROM task WHERE agent_group = ?1 AND heartbeat = 1";
+        self.one("find a heartbeat", sql, [agent.as_str()])
+    }
+
+    /// Makes a task of an agent its heartbeat, instead of another one. Fails when it is none of theirs.
+    pub fn set_heartbeat(&mut self, agent: &AgentName, task: TaskId) -> Result<()> {
+        self.change("a heartbeat", |central| {
+            let tx = &central.conn;
+            let old = "UPDATE task SET heartbeat = 0 WHERE agent_group = ?1 AND heartbeat = 1";
+            tx.execute(old, [agent.as_str()])?;
+            let new = "UPDATE task SET heartbeat = 1 WHERE id = ?1 AND agent_group = ?2";
+            match tx.execute(new, params![task.0, agent.as_str()])? {
+                1 => Ok(()),
+                _ => Err(rusqlite::Error::QueryReturnedNoRows.into()),
+            }
+        })
+    }
+
+    /// All tasks that are heartbeats.
+    pub fn heartbeats(&self) -> Result<BTreeSet<TaskId>> {
+        let sql = "SELECT id FROM task WHERE heartbeat = 1";
+        Ok(self.list("list the heartbeats", sql, [])?.into_iter().collect())
+    }
+
+    pub fn task(&self, id: TaskId) -> Result<Option<TaskRow>> {
         self.one("read a task", &format!("{TASKS} WHERE id = ?1"), [id.0])
     }
 
     /// Tasks, those of one agent or all, in the order in which they were made.
     /// Those that this program cannot read are left out; see [`Self::unreadable_tasks`].
-    pub fn tasks(&self, agent: Option<&AgentName>) -> Result<Vec<TaskRow>, StoreError> {
+    pub fn tasks(&self, agent: Option<&AgentName>) -> Result<Vec<TaskRow>> {
         const OP: &str = "list the tasks";
         let rows = match agent {
             Some(agent) => {
@@ -109,8 +185,9 @@ impl CentralStore {
         state: TaskState,
         reason: &str,
         now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        self.change("the state of a task", |tx| {
+    ) -> Result<bool> {
+        self.change("the state of a task", |central| {
+            let tx = &central.conn;
             let Some(row) = read(tx, id)?.filter(|it| it.state.may_become(state)) else {
                 return Ok(false);
             };
@@ -132,27 +209,30 @@ impl CentralStore {
         id: TaskId,
         edit: &TaskEdit,
         now: Timestamp,
-    ) -> Result<Option<TaskRow>, StoreError> {
-        self.change("a change of a task", |tx| {
+    ) -> Result<Option<TaskRow>> {
+        self.change("a change of a task", |central| {
+            let tx = &central.conn;
             let Some(row) = read(tx, id)?.filter(|it| it.state != TaskState::Cancelled) else {
                 return Ok(None);
             };
-            let mut task = row.task;
-            task.prompt = edit.prompt.clone().unwrap_or(task.prompt);
-            task.script = edit.script.clone().unwrap_or(task.script);
+            let (mut task, edit) = (row.task, edit.clone());
+            task.prompt = edit.prompt.unwrap_or(task.prompt);
+            task.script = edit.script.unwrap_or(task.script);
             task.missed = edit.missed.unwrap_or(task.missed);
-            let sql = "UPDATE task SET prompt = ?2, script = ?3, missed = ?4, changed_at = ?5
+            let has_other_times = edit.rule.is_some() || edit.zone.is_some();
+            task.rule = edit.rule.unwrap_or(task.rule);
+            task.zone = edit.zone.unwrap_or(task.zone);
+            let (rule, zone, missed) =
+                (task.rule.to_string(), task.zone.name(), task.missed.to_string());
+            let sql = "UPDATE task SET prompt = ?2, script = ?3, missed = ?4, rule = ?5, zone = ?6,
+                           changed_at = ?7
                        WHERE id = ?1";
-            let missed = task.missed.to_string();
-            tx.execute(sql, params![id.0, task.prompt, task.script, missed, now.0])?;
-            if edit.rule.is_some() || edit.zone.is_some() {
-                task.rule = edit.rule.clone().unwrap_or(task.rule);
-                task.zone = edit.zone.clone().unwrap_or(task.zone);
-                let sql = "UPDATE task SET rule = ?2, zone = ?3 WHERE id = ?1";
-                tx.execute(sql, params![id.0, task.rule.to_string(), task.zone.name()])?;
+            let values = params![id.0, task.prompt, task.script, missed, rule, zone, now.0];
+            tx.execute(sql, values)?;
+            if has_other_times {
                 settle(tx, id, &task, now)?;
             }
-            read(tx, id)
+            Ok(read(tx, id)?)
         })
     }
 
@@ -162,11 +242,7 @@ impl CentralStore {
     ///
     /// Tasks of a stopped agent wait, and so do those with [`OPEN_MAX`] slots that have not ended: for
     /// them it is as if the host slept, and afterwards their policy decides.
-    pub fn due_tasks(
-        &self,
-        now: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<(TaskRow, Streak)>, StoreError> {
+    pub fn due_tasks(&self, now: Timestamp, limit: u32) -> Result<Vec<(TaskRow, Streak)>> {
         const OP: &str = "read the due tasks";
         let ahead = (now + CLOCK_STEP_MAX).0;
         let mut due = self.list_as(OP, &due_sql(), params![now.0, limit, OPEN_MAX], tolerant)?;
@@ -177,52 +253,43 @@ impl CentralStore {
     }
 
     /// Tasks that this program cannot read: of a newer program, or of a damaged row.
-    pub fn unreadable_tasks(&self) -> Result<Vec<UnreadableTask>, StoreError> {
-        let read = |columns: &mut Columns<'_>| {
-            let Err(err) = columns.next::<TaskRow>() else { return Ok(None) };
-            let (id, agent) = (columns.named("id")?, columns.named("agent_group")?);
-            let is_active = columns.named::<Option<Timestamp>>("next_at")?.is_some();
-            Ok(Some(UnreadableTask { id, agent, is_active, why: chain(&err) }))
-        };
+    pub fn unreadable_tasks(&self) -> Result<Vec<UnreadableTask>> {
         let sql = format!("{TASKS} ORDER BY id");
-        let found = self.list_as("look for unreadable tasks", &sql, [], read)?;
-        Ok(found.into_iter().flatten().collect())
+        let found = self.list_as("look for unreadable tasks", &sql, [], tolerant)?;
+        Ok(found.into_iter().filter_map(|it| it.err()).collect())
     }
 
     /// Cancels a task that this program cannot read. `false` when it can read it, or there is none.
-    pub fn cancel_unreadable(
-        &mut self,
-        id: TaskId,
-        reason: &str,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        self.change("the state of a task", |tx| {
-            match read(tx, id) {
+    pub fn cancel_unreadable(&mut self, id: TaskId, reason: &str, now: Timestamp) -> Result<bool> {
+        self.change("the state of a task", |central| {
+            match read(&central.conn, id) {
                 Ok(_) => return Ok(false),
                 Err(err) if is_unreadable(&err) => {}
-                Err(err) => return Err(err),
+                Err(err) => return Err(err.into()),
             }
             let sql = "UPDATE task SET state = 'cancelled', next_at = NULL, reason = ?2,
                            changed_at = ?3 WHERE id = ?1";
-            tx.execute(sql, params![id.0, reason, now.0]).map(|changed| changed == 1)
+            Ok(central.conn.execute(sql, params![id.0, reason, now.0])? == 1)
         })
     }
 
     /// When the next slot of any task comes that is later than `after`.
-    pub fn earliest_slot(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+    pub fn earliest_slot(&self, after: Timestamp) -> Result<Option<Timestamp>> {
         self.only("read the next slot", EARLIEST, [after.0])
     }
 }
 
 /// A row that this program cannot read must not keep the others from firing.
-fn tolerant(columns: &mut Columns<'_>) -> rusqlite::Result<Option<TaskRow>> {
+fn tolerant(columns: &mut Columns<'_>) -> rusqlite::Result<Result<TaskRow, UnreadableTask>> {
     match columns.next() {
         Err(err) if is_unreadable(&err) => {
-            let (id, why): (i64, _) = (columns.named("id")?, chain(&err));
-            tracing::warn!(task = id, why, "a task cannot be read, so it doesn't fire");
-            Ok(None)
+            let (id, agent): (TaskId, _) = (columns.named("id")?, columns.named("agent_group")?);
+            let is_active = columns.named::<Option<Timestamp>>("next_at")?.is_some();
+            let why = err.source().map_or_else(|| err.to_string(), ToString::to_string);
+            tracing::warn!(task = %id, why, "a task cannot be read, so it doesn't fire");
+            Ok(Err(UnreadableTask { id, agent, is_active, why }))
         }
-        other => other.map(Some),
+        other => other.map(Ok),
     }
 }
 
@@ -233,11 +300,6 @@ pub(super) fn is_unreadable(err: &rusqlite::Error) -> bool {
             | rusqlite::Error::InvalidColumnType(..)
             | rusqlite::Error::IntegralValueOutOfRange(..)
     )
-}
-
-fn chain(err: &rusqlite::Error) -> String {
-    use std::error::Error;
-    err.source().map_or_else(|| err.to_string(), ToString::to_string)
 }
 
 /// A row that this program makes no task of.
@@ -276,29 +338,26 @@ fn ahead_sql() -> String {
 }
 
 /// Adds a row; it counts from `now`.
-fn insert_task(tx: &Connection, task: &Task, now: Timestamp) -> rusqlite::Result<TaskId> {
-    run(
-        tx,
-        "INSERT INTO task (agent_group, session, messaging_group, thread, owner,
+fn insert_task(
+    tx: &Connection,
+    task: &Task,
+    request: Option<&str>,
+    now: Timestamp,
+) -> rusqlite::Result<TaskId> {
+    let Task { chat, thread, created_by, prompt, script, .. } = task;
+    let (session, owner) = (task.session.map(|it| it.0), task.owner.map(|it| it.0));
+    let handle = task.owner_handle.as_ref().map(ToString::to_string).unwrap_or_default();
+    let (agent, rule, zone) = (task.agent.as_str(), task.rule.to_string(), task.zone.name());
+    let missed = task.missed.to_string();
+    let sql = "INSERT INTO task (agent_group, session, messaging_group, thread, owner,
              owner_handle, created_by, prompt, script, rule, zone, missed, state,
-             created_at, changed_at, accounted_until)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'done', ?13, ?13, ?13)",
-        params![
-            task.agent.as_str(),
-            task.session.map(|it| it.0),
-            task.chat.0,
-            task.thread,
-            task.owner.map(|it| it.0),
-            task.owner_handle.as_ref().map(ToString::to_string).unwrap_or_default(),
-            task.created_by,
-            task.prompt,
-            task.script,
-            task.rule.to_string(),
-            task.zone.name(),
-            task.missed.to_string(),
-            now.0,
-        ],
-    )?;
+             created_at, changed_at, accounted_until, request)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'done', ?13, ?13, ?13, ?14)";
+    let values = params![
+        agent, session, chat.0, thread, owner, handle, created_by, prompt, script, rule, zone,
+        missed, now.0, request
+    ];
+    run(tx, sql, values)?;
     let id = TaskId(tx.last_insert_rowid());
     settle(tx, id, task, now)?;
     let sql = "DELETE FROM task WHERE id IN
@@ -306,8 +365,25 @@ fn insert_task(tx: &Connection, task: &Task, now: Timestamp) -> rusqlite::Result
                         AND NOT EXISTS (SELECT 1 FROM fire f WHERE f.task = task.id
                             AND f.state IN ('fired', 'running'))
                     ORDER BY changed_at DESC, id DESC LIMIT -1 OFFSET ?2)";
-    run(tx, sql, params![task.agent.as_str(), OVER_MAX])?;
+    run(tx, sql, params![agent, OVER_MAX])?;
     Ok(id)
+}
+
+/// Writes down what follows from a rule: the next slot, or that there is none any more. A task that
+/// is paused or failing stays so; a resume writes `done` first, which says "by the rule".
+fn settle(
+    tx: &Connection,
+    id: TaskId,
+    task: &Task,
+    accounted_until: Timestamp,
+) -> rusqlite::Result<()> {
+    let next = next_after(&task.rule, &task.zone, accounted_until);
+    let sql = "UPDATE task SET accounted_until = ?2,
+                   next_at = iif(state IN ('active', 'done'), ?3, NULL),
+                   state = CASE WHEN state NOT IN ('active', 'done') THEN state
+                                WHEN ?3 IS NULL THEN 'done' ELSE 'active' END
+               WHERE id = ?1";
+    run(tx, sql, params![id.0, accounted_until.0, next.map(|it| it.0)]).map(drop)
 }
 
 fn read(tx: &Connection, id: TaskId) -> rusqlite::Result<Option<TaskRow>> {

@@ -15,6 +15,7 @@ use domain::session_key::{ChatId, SessionKey};
 use domain::time::Timestamp;
 
 use super::*;
+use crate::step::atomically;
 
 const NOW: Timestamp = Timestamp(1_000);
 

@@ -1,14 +1,17 @@
-//! Wirings: which agents a chat reaches, when, and in which conversation.
+//! Wirings: which agents a chat reaches, when, and in which conversation. And destinations: chats that an
+//! agent may write to, by names of its own.
 
 use domain::AgentName;
 use domain::admission::{Ignored, Scope};
 use domain::engage::{Engage, trigger_of};
+use domain::message::Address;
+use domain::naming::destination_name;
 use domain::session_key::{ChatId, SessionMode};
 use domain::time::Timestamp;
-use rusqlite::{Connection, params};
+use rusqlite::params;
 
-use super::{CentralStore, destinations};
-use crate::StoreError;
+use super::CentralStore;
+use crate::Result;
 use crate::row::{Columns, FromRow, enum_column, row};
 
 /// A chat reaches an agent.
@@ -69,9 +72,25 @@ const WIRINGS: &str = "SELECT w.messaging_group, w.agent_group, w.engage, w.patt
             w.ignored, w.session_mode, w.priority, a.trigger
      FROM wiring w JOIN agent_group a ON a.name = w.agent_group AND a.removed_at IS NULL";
 
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DestinationRow {
+    pub agent: AgentName,
+    /// What the agent calls it; unique for each agent.
+    pub name: String,
+    pub chat: ChatId,
+    pub address: Address,
+    pub title: String,
+}
+
+row!(DestinationRow { agent, name, chat, address, title });
+
+const DESTINATIONS: &str = "SELECT d.agent_group, d.name, d.messaging_group, m.channel, m.account,
+            m.chat, NULL, m.title
+     FROM destination d JOIN messaging_group m ON m.id = d.messaging_group";
+
 impl CentralStore {
     /// The agents that a chat reaches, the highest priority first, then by name.
-    pub fn wirings_of(&self, chat: ChatId) -> Result<Vec<Wired>, StoreError> {
+    pub fn wirings_of(&self, chat: ChatId) -> Result<Vec<Wired>> {
         let sql = format!(
             "{WIRINGS} WHERE w.messaging_group = ?1 ORDER BY w.priority DESC, w.agent_group"
         );
@@ -79,20 +98,37 @@ impl CentralStore {
     }
 
     /// Every wiring of agents that are there, by chat, as [`Self::wirings_of`] orders them.
-    pub fn wirings(&self) -> Result<Vec<Wired>, StoreError> {
+    pub fn wirings(&self) -> Result<Vec<Wired>> {
         let sql = format!("{WIRINGS} ORDER BY w.messaging_group, w.priority DESC, w.agent_group");
         self.list("list the wirings", &sql, [])
     }
 
     /// Wires a chat to an agent, or changes how. A chat that was to be left alone no longer is, and
     /// the agent gets a name for it to write to. Fails when chat or agent is not there.
-    pub fn set_wiring(&mut self, wiring: &Wiring) -> Result<(), StoreError> {
-        self.change("wire a chat", |tx| set(tx, wiring))
+    pub fn set_wiring(&mut self, wiring: &Wiring) -> Result<()> {
+        let sql =
+            "INSERT INTO wiring (messaging_group, agent_group, engage, pattern, scope, ignored,
+                                       session_mode, priority)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+                   ON CONFLICT DO UPDATE SET engage = excluded.engage, pattern = excluded.pattern,
+                       scope = excluded.scope, ignored = excluded.ignored,
+                       session_mode = excluded.session_mode, priority = excluded.priority";
+        let Wiring { chat, agent, engage, scope, ignored, session_mode, priority } = wiring;
+        let (pattern, engage) = (engage.pattern().unwrap_or("."), engage.as_str());
+        let (scope, ignored, mode) = (scope.as_str(), ignored.as_str(), session_mode.as_str());
+        self.change("wire a chat", |central| {
+            let name = agent.as_str();
+            let values = params![chat.0, name, engage, pattern, scope, ignored, mode, priority];
+            central.conn.execute(sql, values)?;
+            central.set_denied(*chat, None)?;
+            central.name_wired(agent, *chat)
+        })
     }
 
     /// `false` when they were not wired. Sessions, and what they hold, stay.
-    pub fn unwire(&mut self, chat: ChatId, agent: &AgentName) -> Result<bool, StoreError> {
-        self.change("unwire a chat", |tx| {
+    pub fn unwire(&mut self, chat: ChatId, agent: &AgentName) -> Result<bool> {
+        self.change("unwire a chat", |central| {
+            let tx = &central.conn;
             let sql = "DELETE FROM destination
                        WHERE messaging_group = ?1 AND agent_group = ?2 AND by_wiring = 1";
             tx.execute(sql, params![chat.0, agent.as_str()])?;
@@ -108,7 +144,7 @@ impl CentralStore {
         agent: &AgentName,
         thread: Option<&str>,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<()> {
         let sql = "INSERT INTO engaged (messaging_group, agent_group, thread, last_at)
                    SELECT messaging_group, agent_group, ?3, ?4 FROM wiring
                    WHERE messaging_group = ?1 AND agent_group = ?2
@@ -123,34 +159,63 @@ impl CentralStore {
         chat: ChatId,
         agent: &AgentName,
         thread: Option<&str>,
-    ) -> Result<Option<Timestamp>, StoreError> {
+    ) -> Result<Option<Timestamp>> {
         let sql = "SELECT last_at FROM engaged
                    WHERE messaging_group = ?1 AND agent_group = ?2 AND thread = ?3";
         let key = params![chat.0, agent.as_str(), thread.unwrap_or_default()];
         self.one("read an engagement", sql, key)
     }
-}
 
-pub(super) fn set(conn: &Connection, wiring: &Wiring) -> rusqlite::Result<()> {
-    conn.execute(
-        "INSERT INTO wiring (messaging_group, agent_group, engage, pattern, scope, ignored,
-                             session_mode, priority)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-         ON CONFLICT DO UPDATE SET engage = excluded.engage, pattern = excluded.pattern,
-             scope = excluded.scope, ignored = excluded.ignored,
-             session_mode = excluded.session_mode, priority = excluded.priority",
-        params![
-            wiring.chat.0,
-            wiring.agent.as_str(),
-            wiring.engage.as_str(),
-            wiring.engage.pattern().unwrap_or("."),
-            wiring.scope.as_str(),
-            wiring.ignored.as_str(),
-            wiring.session_mode.as_str(),
-            wiring.priority
-        ],
-    )?;
-    let undeny = "UPDATE messaging_group SET denied_at = NULL WHERE id = ?1";
-    conn.execute(undeny, [wiring.chat.0])?;
-    destinations::add_named(conn, &wiring.agent, wiring.chat)
+    /// Every destination, by agent and name.
+    pub fn destinations(&self) -> Result<Vec<DestinationRow>> {
+        let sql = format!("{DESTINATIONS} ORDER BY d.agent_group, d.name");
+        self.list("list the destinations", &sql, [])
+    }
+
+    pub fn destinations_of(&self, agent: &AgentName) -> Result<Vec<DestinationRow>> {
+        let sql = format!("{DESTINATIONS} WHERE d.agent_group = ?1 ORDER BY d.name");
+        self.list("list the destinations", &sql, [agent.as_str()])
+    }
+
+    /// The chat that an agent means by a name.
+    pub fn destination(&self, agent: &AgentName, name: &str) -> Result<Option<DestinationRow>> {
+        let sql = format!("{DESTINATIONS} WHERE d.agent_group = ?1 AND d.name = ?2");
+        self.one("read a destination", &sql, [agent.as_str(), name])
+    }
+
+    /// Lets an agent write to a chat under a name. `false` when it has that name for a chat already.
+    pub fn add_destination(&self, agent: &AgentName, name: &str, chat: ChatId) -> Result<bool> {
+        self.insert_destination(agent, name, chat, false)
+    }
+
+    /// `false` when the agent has no such name.
+    pub fn remove_destination(&self, agent: &AgentName, name: &str) -> Result<bool> {
+        let sql = "DELETE FROM destination WHERE agent_group = ?1 AND name = ?2";
+        Ok(self.run("remove a destination", sql, [agent.as_str(), name])? == 1)
+    }
+
+    /// Gives an agent a name for a chat that it is wired to, unless it has one.
+    pub(super) fn name_wired(&self, agent: &AgentName, chat: ChatId) -> Result<()> {
+        let named = self.destinations_of(agent)?;
+        if named.iter().any(|it| it.chat == chat) {
+            return Ok(());
+        }
+        let row = self.chat_by_id(chat)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+        let taken: Vec<String> = named.into_iter().map(|it| it.name).collect();
+        let name = destination_name(&row.title, &row.address.channel, &taken);
+        self.insert_destination(agent, &name, chat, true).map(drop)
+    }
+
+    fn insert_destination(
+        &self,
+        agent: &AgentName,
+        name: &str,
+        chat: ChatId,
+        by_wiring: bool,
+    ) -> Result<bool> {
+        let sql = "INSERT INTO destination (agent_group, name, messaging_group, by_wiring)
+                   VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+        let values = params![agent.as_str(), name, chat.0, by_wiring];
+        Ok(self.run("add a destination", sql, values)? == 1)
+    }
 }

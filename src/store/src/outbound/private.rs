@@ -45,7 +45,6 @@ pub(super) struct Stamp {
     head: [u8; HEAD_BYTES],
 }
 
-/// What a look at the file found.
 #[derive(Debug)]
 pub(super) enum Found {
     /// The runner has not made it yet.
@@ -57,7 +56,6 @@ pub(super) enum Found {
     Locked,
 }
 
-/// The bytes of the file.
 #[derive(Debug)]
 pub(super) enum Copied {
     Held(Vec<u8>),

@@ -13,7 +13,7 @@ use rusqlite::Params;
 use super::PartRow;
 use crate::outbound::OutboundReader;
 use crate::row::{Columns, FromRow, json_column, row};
-use crate::{CentralStore, SessionRow, StoreError};
+use crate::{CentralStore, Result, SessionRow};
 
 /// Messages that a name may stand for; more are an error of the caller.
 const CANDIDATES_MAX: usize = 20;
@@ -71,9 +71,8 @@ const REASON: &str = "coalesce((SELECT detail ->> 'reason' FROM event WHERE kind
     AND scope = launch.session AND item = incarnation ORDER BY id DESC LIMIT 1), '')";
 
 impl CentralStore {
-    /// # Errors
-    /// When a database fails. So for every method below.
-    pub fn find_message(&self, name: &Naming) -> Result<Found, StoreError> {
+    /// What a name stands for.
+    pub fn find_message(&self, name: &Naming) -> Result<Found> {
         const OP: &str = "find a message";
         let last =
             "SELECT session, seq FROM message WHERE kind <> 'context' ORDER BY id DESC LIMIT 1";
@@ -105,7 +104,7 @@ impl CentralStore {
     }
 
     /// The messages of a query.
-    fn find(&self, op: &'static str, sql: &str, params: impl Params) -> Result<Found, StoreError> {
+    fn find(&self, op: &'static str, sql: &str, params: impl Params) -> Result<Found> {
         let mut all: Vec<(SessionId, MessageSeq)> = self.list(op, sql, params)?;
         all.truncate(CANDIDATES_MAX);
         Ok(match all[..] {
@@ -122,7 +121,7 @@ impl CentralStore {
         session: SessionId,
         seq: MessageSeq,
         now: Timestamp,
-    ) -> Result<Option<Facts>, StoreError> {
+    ) -> Result<Option<Facts>> {
         let Some(row) = self.session(session)? else { return Ok(None) };
         let key = [session.0, seq.0];
         let sql = "SELECT session, seq, body, channel, account, chat, thread, outcome, ended_at,
@@ -161,7 +160,7 @@ impl CentralStore {
     }
 
     /// A message that waited for an answer about its sender or its chat.
-    fn approval(&self, key: [i64; 2]) -> Result<Option<Approval>, StoreError> {
+    fn approval(&self, key: [i64; 2]) -> Result<Option<Approval>> {
         let sql = "SELECT q.id, coalesce(q.answered_by, '') FROM message i
                    JOIN messaging_group m
                        ON m.channel = i.channel AND m.account = i.account AND m.chat = i.chat
@@ -180,7 +179,7 @@ impl CentralStore {
         &self,
         session: SessionId,
         (incarnation, claimed_at): (Incarnation, Timestamp),
-    ) -> Result<Taker, StoreError> {
+    ) -> Result<Taker> {
         let sql = format!(
             "SELECT started_at, ended_at, {REASON} FROM launch
              WHERE session = ?1 AND incarnation = ?2"
@@ -196,10 +195,9 @@ impl CentralStore {
         row: &SessionRow,
         seq: MessageSeq,
         now: Timestamp,
-    ) -> Result<TraceContext, StoreError> {
+    ) -> Result<TraceContext> {
         const OP: &str = "read a session";
         let key = [row.id.0, seq.0];
-        let launches = self.rows(row.id).launches()?;
         let sql = "SELECT seq, wait FROM message
                    WHERE session = ?1 AND outcome IS NULL AND seq <= ?2 ORDER BY seq LIMIT 1";
         let first: Option<(MessageSeq, Option<ProviderWait>)> = self.one(OP, sql, key)?;
@@ -221,8 +219,7 @@ impl CentralStore {
             now,
             host_runs: false,
             container: None,
-            bad_starts: launches.failures,
-            last_bad_end: launches.last_end.filter(|_| launches.failures != 0),
+            launches: self.rows(row.id).launches()?,
             last_bad_reason: self.one(OP, &bad_reason, [row.id.0])?.unwrap_or_default(),
             stopped,
             behind: first.as_ref().map(|it| it.0).filter(|it| *it != seq),

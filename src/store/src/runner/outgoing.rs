@@ -1,8 +1,10 @@
-//! What the agent says and asks for, as rows of the outbound database.
+//! What the runner writes of a turn into the outbound database: what the agent says and asks for, and
+//! which tools it uses, by their names alone. And what it deletes there, since it alone writes it.
 
 use std::path::PathBuf;
 
 use domain::message::Form;
+use domain::retention::{BATCH, MACHINERY};
 use domain::time::Timestamp;
 use domain::{Incarnation, MessageSeq, OutSeq};
 use rusqlite::{Connection, params};
@@ -13,6 +15,13 @@ use crate::layout::FILES;
 use crate::mailbox::{self, RunnerFacts};
 use crate::outbox::PartKind;
 use crate::row::{list, one, run, to_json};
+
+/// The longest name of a tool that is kept.
+pub(crate) const TOOL_NAME_CHARS_MAX: usize = 64;
+/// Calls of one message that are kept; a turn that makes more is looked into by other means.
+const CALLS_MAX: i64 = 1_000;
+/// Messages whose calls are kept, back from the newest; even numbers, so half as many.
+const MESSAGES_BACK: i64 = 400;
 
 /// A message that is about to be stored; [`domain::message::Outbound`] is how the host reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +37,6 @@ pub struct NewMessage {
 }
 
 impl NewMessage {
-    /// A text to the chat that is answered.
     pub fn text(in_reply_to: MessageSeq, text: &str) -> Self {
         let (form, text) = (Form::Text, text.to_owned());
         Self { in_reply_to, destination: None, form, text, attempt: 0 }
@@ -36,7 +44,6 @@ impl NewMessage {
 }
 
 impl RunnerStore {
-    /// Says something in the middle of a turn.
     pub fn say(
         &mut self,
         in_reply_to: MessageSeq,
@@ -68,6 +75,63 @@ impl RunnerStore {
         let imported = self.read_inbound(READ, |conn, _| Ok(mailbox::facts(conn)?.imported_seq))?;
         let sql = "SELECT file FROM messages_out WHERE seq > ?1 AND form = 'file'";
         list(&self.conn, sql, [imported.0]).map_err(StoreError::query("read the files to send"))
+    }
+
+    /// A tool begins to work for a message. `call` is the provider's name of this call.
+    pub fn tool_started(
+        &mut self,
+        message: MessageSeq,
+        call: &str,
+        name: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let incarnation = self.incarnation;
+        let cut = |text: &str| text.chars().take(TOOL_NAME_CHARS_MAX).collect::<String>();
+        self.commit("a tool", |tx, _| {
+            let added = tx.execute(
+                "INSERT INTO tool_calls (message, incarnation, call, name, started_at)
+                 SELECT ?1, ?2, ?3, ?4, ?5
+                 WHERE (SELECT count(*) FROM tool_calls WHERE message = ?1) < ?6
+                   AND NOT EXISTS (SELECT 1 FROM tool_calls WHERE call = ?3 AND incarnation = ?2)",
+                params![message.0, incarnation.0, cut(call), cut(name), now.0, CALLS_MAX],
+            )?;
+            if added == 1 {
+                let sql = "DELETE FROM tool_calls WHERE message < ?1";
+                tx.execute(sql, [message.0 - MESSAGES_BACK])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// It is done, for good or ill. A call that nobody saw begin is none.
+    pub fn tool_ended(&mut self, call: &str, ok: bool, now: Timestamp) -> Result<(), StoreError> {
+        let incarnation = self.incarnation;
+        let call: String = call.chars().take(TOOL_NAME_CHARS_MAX).collect();
+        let sql = "UPDATE tool_calls SET ended_at = ?3, ok = ?4
+                   WHERE call = ?1 AND incarnation = ?2 AND ended_at IS NULL";
+        let values = params![call, incarnation.0, now.0, ok];
+        self.commit("the end of a tool", |tx, _| tx.execute(sql, values)).map(drop)
+    }
+
+    /// Removes at most [`BATCH`] messages and claims that are old, of the oldest: messages that the host
+    /// has imported, and claims on messages that have their outcome there. Numbers are never given out
+    /// twice, so the last message stays. Returns how many went.
+    pub fn prune(&mut self, now: Timestamp) -> Result<usize, StoreError> {
+        let before = (now - MACHINERY).0;
+        self.commit("prune", |tx, facts| {
+            let sql = "DELETE FROM messages_out WHERE seq IN
+                           (SELECT seq FROM
+                                (SELECT seq, created_at FROM messages_out ORDER BY seq LIMIT ?3)
+                            WHERE seq <= ?1 AND created_at < ?2
+                              AND seq < (SELECT max(seq) FROM messages_out))";
+            let messages = run(tx, sql, params![facts.imported_seq.0, before, BATCH])?;
+            let sql = "DELETE FROM claims WHERE (message, incarnation) IN
+                           (SELECT message, incarnation FROM
+                                (SELECT message, incarnation, claimed_at FROM claims
+                                 ORDER BY message, incarnation LIMIT ?3)
+                            WHERE message < ?1 AND claimed_at < ?2)";
+            Ok(messages + run(tx, sql, params![facts.waiting_from.0, before, BATCH])?)
+        })
     }
 }
 
@@ -118,3 +182,7 @@ pub(super) fn add(
     run(tx, sql, values)?;
     Ok(OutSeq(tx.last_insert_rowid()))
 }
+
+#[cfg(test)]
+#[path = "pruning_tests.rs"]
+mod tests;

@@ -72,9 +72,6 @@ impl SessionRows<'_> {
     }
 
     /// Writes down how a try ended.
-    ///
-    /// # Errors
-    /// When the database fails.
     pub fn fetched(&self, file: &PendingFile, how: &Fetched) -> Result<(), StoreError> {
         const OP: &str = "a file";
         let key = (self.scope.session, file.message.0, file.ordinal);

@@ -13,8 +13,7 @@ use rusqlite::params;
 
 use super::messages::{NEXT_SEQ, wake};
 use super::{Scope, quiet};
-use crate::outbox::by_hand::{self, Ordered};
-use crate::outbox::{self, Draft, NewPart, PartKind};
+use crate::outbox::{self, Draft, NewPart, Ordered, PartKind};
 use crate::reasons::STOPPED;
 use crate::row::{one, only, row, run, to_json};
 
@@ -121,7 +120,7 @@ pub(crate) fn order_part(
     order: Order,
     now: Timestamp,
 ) -> rusqlite::Result<Ordered> {
-    let ordered = by_hand::order(tx, key, order, now)?;
+    let ordered = outbox::order(tx, key, order, now)?;
     if ordered.is_ok() {
         quiet::scatter(tx, key)?;
         wake(tx)?;

@@ -1,15 +1,18 @@
-//! The host's handles on a session: one for tasks, one for a thread of its own.
+//! The host's handle on a session, for its tasks: rows and mailboxes.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 
 use domain::SessionId;
-use domain::session::Mailbox;
+use domain::message::Address;
+use domain::outgoing::Caps;
+use domain::task::TaskId;
 use domain::time::Timestamp;
 use tokio::time::Instant;
 
 use super::outgoing_attachments::copy_all;
-use super::{ImportReport, ImportState, SessionContext, SessionRows, Snapshot, quarantine};
+use super::{ImportReport, SessionRows, Snapshot, quarantine};
+use crate::db::{lock, on_disk};
 use crate::layout::{Layout, SessionLayout};
 use crate::mailbox::{InboundBox, MailboxContent};
 use crate::outbound::{OutboundReader, Unimported};
@@ -19,26 +22,44 @@ use crate::{CentralStore, Db, Gate, StoreError};
 #[derive(Debug)]
 pub(crate) struct Mailboxes {
     pub(super) inbound: InboundBox,
-    outbound: OutboundReader,
+    pub(super) outbound: OutboundReader,
     pub(super) paths: SessionLayout,
 }
 
 impl Mailboxes {
-    fn new(paths: SessionLayout) -> Self {
+    pub(super) fn new(paths: SessionLayout) -> Self {
         let inbound = InboundBox::new(paths.inbound());
         let outbound = OutboundReader::new(paths.outbound_dir());
         Self { inbound, outbound, paths }
-    }
-
-    /// What the runner wrote that counts and is not imported.
-    pub(super) fn news(&mut self, import_state: &ImportState) -> Result<Unimported, Mailbox> {
-        self.outbound.news(&import_state.cursor).map(|it| import_state.sift(it))
     }
 
     pub(super) fn quarantine(&mut self) -> Result<(), StoreError> {
         *self = Self::new(self.paths.clone());
         quarantine::move_away(&self.paths)
             .map_err(|source| StoreError::Quarantine { path: self.paths.outbound(), source })
+    }
+}
+
+/// What an import reads from outside of the session.
+#[derive(Clone, Debug, Default)]
+pub struct SessionContext {
+    /// Per channel.
+    pub caps: BTreeMap<String, Caps>,
+    /// Chats that the agent may write to, by name.
+    pub destinations: BTreeMap<String, Address>,
+    /// Chats of people who want to be left alone right now, without threads.
+    pub quiet: Vec<Address>,
+    /// Tasks whose answer is kept back if it says that there is nothing to say.
+    pub heartbeats: BTreeSet<TaskId>,
+}
+
+impl SessionContext {
+    pub(super) fn caps_of(&self, to: &Address) -> Caps {
+        self.caps.get(&to.channel).copied().unwrap_or_default()
+    }
+
+    pub(super) fn is_quiet(&self, to: &Address) -> bool {
+        self.quiet.iter().any(|it| *it == Address { thread: None, ..to.clone() })
     }
 }
 
@@ -55,7 +76,8 @@ pub enum Reader {
 #[derive(Clone, Debug)]
 pub struct SessionDb {
     central: Db<CentralStore>,
-    mailboxes: Db<Mailboxes>,
+    mailboxes: Arc<Mutex<Mailboxes>>,
+    gate: Arc<dyn Gate>,
     session: SessionId,
 }
 
@@ -67,15 +89,10 @@ impl SessionDb {
         layout: &Layout,
         session: SessionId,
     ) -> Self {
-        let paths = layout.session(session);
-        let mailboxes = Db::new(gate, move || Ok(Mailboxes::new(paths.clone())));
-        Self { central, mailboxes, session }
+        let mailboxes = Arc::new(Mutex::new(Mailboxes::new(layout.session(session))));
+        Self { central, mailboxes, gate, session }
     }
 
-    /// Reads rows of the session.
-    ///
-    /// # Errors
-    /// When the database fails. So for every method below.
     pub async fn read<R: Send + 'static>(
         &self,
         f: impl FnOnce(&SessionRows<'_>) -> Result<R, StoreError> + Send + 'static,
@@ -98,7 +115,7 @@ impl SessionDb {
     /// to date; returns whether it had to be. Otherwise it is closed, so that open files are counted by
     /// containers, which are limited, and not by sessions.
     pub async fn look(&self, reader: Reader) -> Result<(Snapshot, bool), StoreError> {
-        let (session, mailboxes) = (self.session, self.mailboxes.clone());
+        let (session, mailboxes) = (self.session, Arc::clone(&self.mailboxes));
         let read = move |central: &mut CentralStore| {
             let rows = central.rows(session);
             rows.at_one_moment(|| {
@@ -113,21 +130,19 @@ impl SessionDb {
         };
         // What an agent wrote may take long to read, so nobody's connection is kept meanwhile.
         let compare = move |(mut snapshot, content): (Snapshot, Option<MailboxContent>)| {
-            mailboxes.peek_here(|boxes| {
-                if content.is_none() {
-                    boxes.inbound.close();
-                }
-                let started = Instant::now();
-                snapshot.read_news(boxes.news(&snapshot.import_state));
-                snapshot.read_for = started.elapsed();
-                let lacking = content.filter(|it| boxes.inbound.lacks(it));
-                Ok((snapshot, lacking))
-            })
+            let mut boxes = lock(&mailboxes);
+            if content.is_none() {
+                boxes.inbound.close();
+            }
+            let started = Instant::now();
+            snapshot.read_news(boxes.outbound.news(&snapshot.import_state));
+            snapshot.read_for = started.elapsed();
+            let lacking = content.filter(|it| boxes.inbound.lacks(it));
+            Ok((snapshot, lacking))
         };
         let (snapshot, lacking) = self.central.read_then(read, compare).await?;
         let Some(content) = lacking else { return Ok((snapshot, false)) };
-        let post = move |boxes: &mut Mailboxes| boxes.inbound.post(content);
-        match self.mailboxes.lend("a post", post).await {
+        match self.post(|boxes| boxes.inbound.post(content)).await {
             Ok(()) => Ok((snapshot, true)),
             // Who reads it does not let go. The next look tries again, and the session stops a runner
             // that picks nothing up.
@@ -142,11 +157,31 @@ impl SessionDb {
     /// Makes the mailbox of a runner that is about to start.
     pub async fn renew(&self) -> Result<(), StoreError> {
         let content = self.read(|rows| rows.content()).await?;
-        let renew = move |boxes: &mut Mailboxes| {
+        self.post(|boxes| {
             boxes.inbound.remove()?;
             boxes.inbound.post(content)
-        };
-        self.mailboxes.lend("a post", renew).await
+        })
+        .await
+    }
+
+    /// Changes the inbound mailbox. Nothing is promised to survive a power cut.
+    async fn post(
+        &self,
+        f: impl FnOnce(&mut Mailboxes) -> Result<(), StoreError> + Send + 'static,
+    ) -> Result<(), StoreError> {
+        const OP: &str = "a post";
+        self.gate.before(OP).await?;
+        let posted = self.with_mailboxes(f).await;
+        self.gate.after(OP).await;
+        posted
+    }
+
+    async fn with_mailboxes<R: Send + 'static>(
+        &self,
+        f: impl FnOnce(&mut Mailboxes) -> R + Send + 'static,
+    ) -> R {
+        let mailboxes = Arc::clone(&self.mailboxes);
+        on_disk(&*self.gate, move || f(&mut lock(&mailboxes))).await
     }
 
     /// Moves what the runner wrote to where no container sees it, in place of what was moved there
@@ -154,7 +189,7 @@ impl SessionDb {
     /// waits is told. Doing it again does no harm.
     pub async fn quarantine(&self) -> Result<(), StoreError> {
         self.write("a quarantine", |rows| rows.note_damage()).await?;
-        self.mailboxes.peek(Mailboxes::quarantine).await
+        self.with_mailboxes(Mailboxes::quarantine).await
     }
 
     /// Imports what a look found new, in one commit. What it needs to know from outside of the
@@ -168,7 +203,7 @@ impl SessionDb {
         let files = match news.files() {
             files if files.is_empty() => BTreeMap::new(),
             // To where the agent cannot write, before anything is written down of them.
-            files => self.mailboxes.peek(move |boxes| copy_all(&boxes.paths, &files)).await?,
+            files => self.with_mailboxes(move |boxes| copy_all(&boxes.paths, &files)).await?,
         };
         let session = self.session;
         let import = move |central: &mut CentralStore| {
@@ -176,37 +211,6 @@ impl SessionDb {
             central.rows(session).import(news, &files, &context, now)
         };
         self.central.write("a reply", import).await
-    }
-}
-
-/// A session for a thread of its own: checks of a copy, and tests; see `testing.rs`.
-#[derive(Debug)]
-pub struct SessionStore {
-    pub(super) central: CentralStore,
-    pub(super) mailboxes: Mailboxes,
-    pub(super) session: SessionId,
-}
-
-impl SessionStore {
-    /// Opens the central database. The mailboxes may not exist yet.
-    ///
-    /// # Errors
-    /// When it cannot be opened, is damaged, or was written by a newer version.
-    pub fn open(layout: &Layout, session: SessionId) -> Result<Self, StoreError> {
-        let central = CentralStore::open(&layout.central())?;
-        Ok(Self { central, mailboxes: Mailboxes::new(layout.session(session)), session })
-    }
-
-    pub fn rows(&self) -> SessionRows<'_> {
-        self.central.rows(self.session)
-    }
-
-    /// Reads all that is true about the session.
-    pub fn snapshot(&mut self) -> Result<Snapshot, StoreError> {
-        let mut snapshot = self.rows().snapshot()?;
-        let news = self.mailboxes.news(&snapshot.import_state);
-        snapshot.read_news(news);
-        Ok(snapshot)
     }
 }
 

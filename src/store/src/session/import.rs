@@ -9,22 +9,25 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use domain::delivery::PartKey;
+use domain::history::EventKind;
 use domain::message::{Address, Claim, Form, Outbound, Outcome};
 use domain::outgoing::{Card, FileOut, TextLimit};
 use domain::quiet::{is_awaited, under_heading};
 use domain::split::split_text;
-use domain::task::says_nothing;
-use domain::texts::asides;
+use domain::task::{TaskId, says_nothing};
+use domain::texts::{asides, notices};
 use domain::time::Timestamp;
 use domain::{MessageSeq, OutSeq};
 use rusqlite::params;
+use serde_json::json;
 
-use super::ends::end;
+use super::messages::conclude;
 use super::parts::{self, Cause};
 use super::{Scope, SessionContext, SessionRows, requests, tasks, waits};
 use crate::StoreError;
+use crate::central::events;
 use crate::outbound::Unimported;
-use crate::outbox::{self, Draft, NewPart, Origin, PartKind, Target};
+use crate::outbox::{self, Draft, NewPart, PartKind, Target};
 use crate::row::{one, only, run, to_json};
 
 /// Parts of a session that may wait to be sent, before what its agent says by the way is left out.
@@ -34,10 +37,8 @@ const OPEN_ANSWERS_MAX: i64 = 2_000;
 /// Bytes of one text; a book needs a file.
 const TEXT_MAX: usize = 128 * 1024;
 
-/// The result of one import.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImportReport {
-    /// Messages that reached their end.
     pub ended: Vec<(MessageSeq, Outcome)>,
     /// One of them was a slot of a task.
     pub has_ended_task: bool,
@@ -48,12 +49,9 @@ pub struct ImportReport {
 pub(crate) type Copied = Result<(FileOut, u64), String>;
 
 impl SessionRows<'_> {
-    /// Imports what the runner wrote: messages become parts that their platforms can show, requests are
-    /// kept, finished claims become outcomes; all in one commit. `files` holds a copy for each message
-    /// that is one. What was imported already is left as it is.
     pub(crate) fn import(
         &self,
-        news: Unimported,
+        mut news: Unimported,
         files: &BTreeMap<OutSeq, Copied>,
         context: &SessionContext,
         now: Timestamp,
@@ -61,10 +59,8 @@ impl SessionRows<'_> {
         // Read again, in the caller's transaction: a stop may have come since the mailbox was read.
         let before = self.import_state()?;
         self.commit("a reply", |tx| {
-            let silenced = before.is_silenced;
-            let mut news = before.sift(news);
-            news.messages.retain(|(message, _)| before.cursor.message < message.seq);
-            news.waits.retain(|wait| before.cursor.wait < wait.id);
+            let silenced = before.is_silenced();
+            before.sift(&mut news);
             for (message, kind) in &news.messages {
                 let (kind, finished) = (*kind, &news.finished[..]);
                 if !silenced {
@@ -83,9 +79,9 @@ impl SessionRows<'_> {
             }
             let mut report = ImportReport::default();
             for claim in &news.finished {
-                if let Some(ended) = end(tx, claim, now)? {
-                    report.has_ended_task |= tasks::is_task(tx, ended.0)?;
-                    report.ended.push(ended);
+                if let Some((outcome, is_task)) = end(tx, claim, now)? {
+                    report.has_ended_task |= is_task;
+                    report.ended.push((claim.message, outcome));
                 }
             }
             waits::take_all(tx, &news.waits, now)?;
@@ -94,7 +90,6 @@ impl SessionRows<'_> {
     }
 }
 
-/// One message on its way into the outbox.
 struct MessageImport<'a> {
     tx: Scope<'a>,
     context: &'a SessionContext,
@@ -112,23 +107,22 @@ impl MessageImport<'_> {
             tracing::warn!(seq = message.seq.0, "the agent wrote to nobody; dropped");
             return Ok(());
         };
-        if cause.is_declined {
-            tracing::info!(seq = message.seq.0, "what was stopped says no more; dropped");
-            return Ok(());
-        }
-        if cause.is_given_up && self.kind != PartKind::Interim {
-            tracing::info!(seq = message.seq.0, "an answer to what was given up; dropped");
-            return Ok(());
-        }
-        if cause.task.is_some() && self.kind == PartKind::Notice {
-            tracing::info!(seq = message.seq.0, "a task that failed says nothing unasked");
-            return Ok(());
-        }
-        let beats = cause.task.is_some_and(|it| self.context.heartbeats.contains(&it));
-        if beats && message.form == Form::Text && says_nothing(&message.text) {
-            tracing::debug!(seq = message.seq.0, "a heartbeat had nothing to say");
-            return Ok(());
-        }
+        let text = &message.text;
+        let beats =
+            |it: TaskId| self.context.heartbeats.contains(&it) && message.form == Form::Text;
+        let why = match cause.task {
+            _ if cause.is_declined => "it was stopped",
+            _ if cause.is_given_up && self.kind != PartKind::Interim => "it answers too late",
+            Some(_) if self.kind == PartKind::Notice => "a task that failed says nothing unasked",
+            Some(task) if beats(task) && says_nothing(text) => "a heartbeat had nothing to say",
+            Some(_) | None => return self.send(cause, files),
+        };
+        tracing::info!(seq = message.seq.0, why, "a message of the agent is dropped");
+        Ok(())
+    }
+
+    fn send(&self, cause: Cause, files: &BTreeMap<OutSeq, Copied>) -> rusqlite::Result<()> {
+        let message = self.message;
         let cause = self.heard(cause)?;
         if self.is_full()? {
             let text = asides::TOO_MUCH;
@@ -303,17 +297,13 @@ impl MessageImport<'_> {
                     AND m.channel = p.channel AND m.account = p.account AND m.chat = p.chat)
              FROM part p WHERE session = ?1 AND key = ?2";
         let found: Option<(Address, bool)> = one(&self.tx, sql, params![self.tx.session, key.0])?;
-        let is_same = |place: &Address, to: &Address| {
-            (&place.channel, &place.account, &place.chat) == (&to.channel, &to.account, &to.chat)
-        };
         let may_write = |to: &Address, is_own: bool| {
-            let granted = || self.context.destinations.values().any(|it| is_same(it, to));
-            is_own || is_same(&cause.from, to) || granted()
+            let granted = || self.context.destinations.values().any(|it| it.is_same_chat(to));
+            is_own || cause.from.is_same_chat(to) || granted()
         };
         Ok(found.filter(|it| may_write(&it.0, it.1)).map(|it| it.0))
     }
 
-    /// Adds a part for a chat, in reply to the message with this id on its platform, if any.
     fn add(
         &self,
         index: usize,
@@ -325,10 +315,54 @@ impl MessageImport<'_> {
         let key = PartKey(format!("o{}.{index}", self.message.seq));
         let held = self.is_held(cause, &to);
         let part = NewPart { key, to, reply_to, kind, content };
-        let origin = Origin { out_seq: Some(self.message.seq), cause: cause.seq };
+        let origin = (cause.seq, Some(self.message.seq));
         outbox::add(self.tx, &part, Some(origin), self.now)?;
         if held { super::quiet::hold(self.tx, &part.key) } else { Ok(()) }
     }
+}
+
+/// Ends a message as its claim says: how, and whether it is a run of a task. `None` where it has ended
+/// before.
+fn end(tx: Scope<'_>, claim: &Claim, now: Timestamp) -> rusqlite::Result<Option<(Outcome, bool)>> {
+    let Some((outcome, reason)) = &claim.outcome else { return Ok(None) };
+    // Only a task may end in silence; a user hears at least that there is nothing to hear. The
+    // container's word that it answered is not enough.
+    let says_nothing = *outcome == Outcome::Silent || !is_answered(tx, claim)?;
+    let is_mute = says_nothing && !tasks::is_task(tx, claim.message)?;
+    let end = if is_mute {
+        (Outcome::Failed, "the agent said nothing")
+    } else {
+        (*outcome, reason.as_str())
+    };
+    let reply = claim.reply.map(|it| it.0);
+    let Some(is_task) = conclude(tx, claim.message, end, reply, now)? else { return Ok(None) };
+    if let Some(cost) = claim.cost {
+        let about = (Some(tx.session), Some(claim.message.0));
+        events::add(&tx, EventKind::Cost, about, "", &json!({ "micros": cost.micros() }), now)?;
+    }
+    if is_mute {
+        let text = notices::SAID_NOTHING;
+        parts::add_notice(tx, "mute", claim.message, PartKind::Notice, text, now)?;
+    }
+    let sql = "UPDATE launch SET answered = answered + 1 WHERE session = ?1 AND incarnation = ?2";
+    run(&tx, sql, [tx.session, claim.incarnation.0])?;
+    Ok(Some((end.0, is_task)))
+}
+
+/// Whether something stands behind a claim that says so: a part of its reply to this message or a later one
+/// of the same chat and thread, or of anything that the agent said about it. What was said about an earlier
+/// one was said without knowing of this.
+fn is_answered(tx: Scope<'_>, claim: &Claim) -> rusqlite::Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM part p
+                              JOIN message c ON c.session = p.session AND c.seq = p.cause
+                              JOIN message m ON m.session = p.session AND m.seq = ?3
+                                  AND m.channel = c.channel AND m.account = c.account
+                                  AND m.chat = c.chat AND m.thread IS c.thread
+                                  AND m.seq <= c.seq
+                              WHERE p.session = ?1 AND p.out_seq = ?2)
+                   OR EXISTS (SELECT 1 FROM part WHERE session = ?1 AND cause = ?3
+                                  AND out_seq IS NOT NULL)";
+    only(&tx, sql, params![tx.session, claim.reply.map(|it| it.0), claim.message.0])
 }
 
 /// The text as far as it can be sent.

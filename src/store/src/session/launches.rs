@@ -43,10 +43,7 @@ impl SessionRows<'_> {
         Ok(launches)
     }
 
-    /// Hands out the next incarnation.
-    ///
-    /// # Errors
-    /// When the database fails; then nothing may be started. So for every method below.
+    /// Hands out the next incarnation. Nothing may be started after an error.
     pub fn launch(&self, now: Timestamp) -> Result<Incarnation, StoreError> {
         let sql = "INSERT INTO launch (session, incarnation, started_at)
                    VALUES (?1, (SELECT coalesce(max(incarnation), 0) + 1 FROM launch
@@ -69,8 +66,8 @@ impl SessionRows<'_> {
         })
     }
 
-    /// Records how an incarnation ended, `reason` for the history and `trouble` for its chats. `bad` counts against the session unless the incarnation
-    /// brought a message to its end.
+    /// Records how an incarnation ended, `reason` for the history and `trouble` for its chats. `bad`
+    /// counts against the session unless the incarnation brought a message to its end.
     pub fn record_exit(
         &self,
         incarnation: Incarnation,

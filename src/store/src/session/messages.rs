@@ -11,7 +11,7 @@ use rusqlite::params;
 use super::{Scope, SessionRows, attachments, launches, parts, tasks};
 use crate::StoreError;
 use crate::outbox::{self, Draft, NewPart, PartKind};
-use crate::row::{is_there, list, one, only, row, run, to_json};
+use crate::row::{list, one, only, row, run, to_json};
 
 /// Messages that a look reads; a longer queue moves up.
 const WAITING_MAX: i64 = 100;
@@ -28,17 +28,17 @@ impl SessionRows<'_> {
     /// Stores messages in their order, all in one commit, and sets the session awake. One that is there
     /// already is left as it is, so that a redelivery is harmless; one for which there is no room any more
     /// is refused, and nothing is said of it here.
-    ///
-    /// # Errors
-    /// When the database fails; then none is stored. So for every method below.
     pub fn insert(&self, messages: &[Admitted], now: Timestamp) -> Result<Inserted, StoreError> {
         self.commit("a message", |tx| {
             let mut inserted = Inserted::default();
             for message in messages {
-                if is_refused(tx, message)? {
+                let Some((seq, oldest)) = insert(tx, message, now)? else { continue };
+                if message.kind != InboundKind::Context && is_too_many(tx, seq, oldest)? {
+                    let sql = "DELETE FROM message WHERE session = ?1 AND seq = ?2";
+                    run(&tx, sql, [tx.session, seq.0])?;
                     inserted.refused += 1;
                 } else {
-                    inserted.stored += usize::from(insert(tx, message, now)?.is_some());
+                    inserted.stored += 1;
                 }
             }
             if 0 < inserted.stored {
@@ -92,10 +92,10 @@ impl SessionRows<'_> {
         agent: &str,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let reason = &notices::failure(why);
+        let reason = notices::failure(why);
         self.commit("a failure", |tx| {
-            let end = MessageOutcome { outcome: Outcome::Failed, reason, reply: None };
-            if conclude(tx, message, &end, now)? && !tasks::is_task(tx, message)? {
+            let is_task = conclude(tx, message, (Outcome::Failed, reason.as_str()), None, now)?;
+            if is_task == Some(false) {
                 let trouble = launches::trouble_of(tx, None)?;
                 let text = notices::given_up(why, trouble.as_ref(), agent);
                 parts::add_notice(tx, "failed", message, PartKind::Notice, &text, now)?;
@@ -146,12 +146,6 @@ impl SessionRows<'_> {
                           EXISTS (SELECT 1 FROM launch WHERE session = ?1 AND ended_at IS NULL)";
         self.only("count what waits", sql, [self.scope.session])
     }
-
-    /// Every message with its outcome, if it has one, oldest first: `(platform id, outcome)`.
-    pub fn outcomes(&self) -> Result<Vec<(String, Option<Outcome>)>, StoreError> {
-        let sql = "SELECT platform_id, outcome FROM message WHERE session = ?1 ORDER BY seq";
-        self.list("list the outcomes", sql, [self.scope.session])
-    }
 }
 
 /// How many of some messages were stored, and for how many there is no room any more. The rest was there.
@@ -171,30 +165,23 @@ pub struct Counts {
 
 row!(Counts { waiting, unsent, has_container });
 
-/// How a message ended.
-pub(super) struct MessageOutcome<'a> {
-    pub(super) outcome: Outcome,
-    pub(super) reason: &'a str,
-    /// The runner's message that answers it, or the message whose notice says that it was stopped.
-    pub(super) reply: Option<i64>,
-}
-
-/// Writes the outcome of a message down, and with it that of the run of a task. Whether it had none yet.
+/// Writes the outcome of a message down, and with it that of the run of a task; whether it is one. `None`
+/// where it has ended before. `reply` is the runner's message that answers it, or the message whose notice
+/// says that it was stopped.
 pub(super) fn conclude(
     tx: Scope<'_>,
     message: MessageSeq,
-    end: &MessageOutcome<'_>,
+    (outcome, reason): (Outcome, &str),
+    reply: Option<i64>,
     now: Timestamp,
-) -> rusqlite::Result<bool> {
+) -> rusqlite::Result<Option<bool>> {
     let sql = "UPDATE message SET outcome = ?3, reason = ?4, ended_at = ?5, reply = ?6
                WHERE session = ?1 AND seq = ?2 AND outcome IS NULL";
-    let (outcome, reason) = (end.outcome.as_str(), end.reason);
-    let how = params![tx.session, message.0, outcome, reason, now.0, end.reply];
-    let is_new = run(&tx, sql, how)? == 1;
-    if is_new {
-        tasks::report(tx, message, now)?;
+    let how = params![tx.session, message.0, outcome.as_str(), reason, now.0, reply];
+    if run(&tx, sql, how)? == 0 {
+        return Ok(None);
     }
-    Ok(is_new)
+    tasks::report(tx, message, now).map(Some)
 }
 
 /// The session may have something to do.
@@ -202,12 +189,13 @@ pub(super) fn wake(tx: Scope<'_>) -> rusqlite::Result<()> {
     run(&tx, "UPDATE session SET awake = 1 WHERE id = ?1 AND awake = 0", [tx.session]).map(drop)
 }
 
-/// Stores one message; `None` when it is there already.
+/// Stores one message; its number, and that of the oldest one that waits, which may be this one. `None`
+/// when it is there already.
 pub(super) fn insert(
     tx: Scope<'_>,
     admitted: &Admitted,
     now: Timestamp,
-) -> rusqlite::Result<Option<MessageSeq>> {
+) -> rusqlite::Result<Option<(MessageSeq, Option<MessageSeq>)>> {
     let message = &admitted.message;
     let is_context = admitted.kind == InboundKind::Context;
     let sql = format!(
@@ -215,7 +203,8 @@ pub(super) fn insert(
              sender_id, received_at, not_before, kind, outcome, reason, ended_at, rule, body)
          VALUES (?1, {NEXT_SEQ}, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, iif(?10, 'silent', NULL),
              iif(?10, 'context', NULL), iif(?10, ?8, NULL), ?11, ?12)
-         ON CONFLICT DO NOTHING RETURNING seq"
+         ON CONFLICT DO NOTHING RETURNING seq,
+             (SELECT min(seq) FROM message WHERE session = ?1 AND outcome IS NULL)"
     );
     let values = params![
         tx.session,
@@ -231,30 +220,21 @@ pub(super) fn insert(
         admitted.rule.as_ref().map(to_json).transpose()?,
         to_json(&message.body)?
     ];
-    let Some(seq) = one(&tx, &sql, values)? else { return Ok(None) };
-    attachments::insert(tx, seq, &message.files)?;
-    Ok(Some(seq))
+    let inserted: Option<(MessageSeq, Option<MessageSeq>)> = one(&tx, &sql, values)?;
+    if let Some((seq, _)) = inserted {
+        attachments::insert(tx, seq, &message.files)?;
+    }
+    Ok(inserted)
 }
 
-/// Whether a message is one too many. Background is not: nobody answers it.
-fn is_refused(tx: Scope<'_>, admitted: &Admitted) -> rusqlite::Result<bool> {
-    if admitted.kind == InboundKind::Context {
-        return Ok(false);
-    }
-    // What lies between the oldest that waits and the last one is seldom more, and known at once.
-    let sql = "SELECT max(seq) - (SELECT min(seq) FROM message
-                                  WHERE session = ?1 AND outcome IS NULL)
-               FROM message WHERE session = ?1";
-    let span: Option<i64> = only(&tx, sql, [tx.session])?;
-    if span.is_none_or(|it| it / 2 + 1 < QUEUE_MAX) {
-        return Ok(false);
-    }
+/// Whether more wait now than there is room for. What lies between the oldest that waits and the last one
+/// is seldom more, and known at once.
+fn is_too_many(
+    tx: Scope<'_>,
+    seq: MessageSeq,
+    oldest: Option<MessageSeq>,
+) -> rusqlite::Result<bool> {
     let sql = "SELECT count(*) FROM message WHERE session = ?1 AND outcome IS NULL";
-    if only::<i64>(&tx, sql, [tx.session])? < QUEUE_MAX {
-        return Ok(false);
-    }
-    let (from, id) = (&admitted.message.from, &admitted.message.platform_id);
-    let sql = "SELECT 1 FROM message
-               WHERE session = ?1 AND channel = ?2 AND account = ?3 AND chat = ?4 AND platform_id = ?5";
-    Ok(!is_there(&tx, sql, params![tx.session, from.channel, from.account, from.chat, id])?)
+    Ok(oldest.is_some_and(|it| QUEUE_MAX < (seq.0 - it.0) / 2 + 1)
+        && QUEUE_MAX < only::<i64>(&tx, sql, [tx.session])?)
 }

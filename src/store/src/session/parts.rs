@@ -14,7 +14,7 @@ use rusqlite::params;
 use super::{Scope, SessionRows, dead_letters, quiet, tasks};
 use crate::StoreError;
 use crate::central::heard::owners_elsewhere;
-use crate::outbox::{self, ClaimedPart, Draft, NewPart, Origin, PartKind, Target};
+use crate::outbox::{self, ClaimedPart, Draft, NewPart, PartKind, Target};
 use crate::reasons::OVERTAKEN;
 use crate::row::{is_there, list, one, read, row, run};
 
@@ -120,7 +120,7 @@ pub(super) fn add_own(
         None => Draft::Text(text),
     };
     let part = NewPart::new(key, cause.from, kind, content).replying_to(cause.platform_id);
-    outbox::add(tx, &part, Some(Origin { out_seq: None, cause: about }), now).map(drop)
+    outbox::add(tx, &part, Some((about, None)), now).map(drop)
 }
 
 /// The key of the line that says that a message is being worked on. Statements that join by it write it out.
@@ -192,9 +192,6 @@ pub(crate) fn conclude_part(
 
 impl SessionRows<'_> {
     /// The unfinished parts; what is held does not count, nor what is said with another.
-    ///
-    /// # Errors
-    /// When the database fails; so for every method below.
     pub fn open_parts(&self) -> Result<Vec<PartView>, StoreError> {
         let sql = "SELECT key, state, retry_at, changed_at FROM part
                    WHERE session = ?1 AND state NOT IN ('sent', 'dead') AND quiet IS NOT 'held'
@@ -263,7 +260,8 @@ impl SessionRows<'_> {
     }
 }
 
-/// Other messages that the part answers, by their platform ids: those of the address that it goes to.
+/// Other messages that the part answers, by their platform ids: those of the address that it goes to. The
+/// `+` has them found by their reply and sorted then, and not sought among all messages of the session.
 fn answered_too(tx: Scope<'_>, key: &PartKey) -> rusqlite::Result<Vec<String>> {
     let sql = "SELECT m.platform_id FROM part p
                JOIN message m ON m.session = p.session AND m.seq <> p.cause
@@ -271,6 +269,6 @@ fn answered_too(tx: Scope<'_>, key: &PartKey) -> rusqlite::Result<Vec<String>> {
                    AND (p.out_seq IS NOT NULL OR m.outcome = 'declined')
                    AND m.channel = p.channel AND m.account = p.account AND m.chat = p.chat
                    AND m.thread IS p.thread
-               WHERE p.session = ?1 AND p.key = ?2 ORDER BY m.seq";
+               WHERE p.session = ?1 AND p.key = ?2 ORDER BY +m.seq";
     list(&tx, sql, params![tx.session, key.0])
 }

@@ -27,9 +27,8 @@ use crate::row::run;
 const MESSAGES: &str = "SELECT seq FROM message m
     WHERE session = ?1 AND ended_at IS NOT NULL AND ended_at < ?2
       AND seq < (SELECT max(seq) FROM message WHERE session = ?1)
-      AND (kind = 'context' OR EXISTS (SELECT 1 FROM message n
-           WHERE n.session = ?1 AND n.channel = m.channel AND n.account = m.account
-             AND n.chat = m.chat AND n.seq > m.seq AND n.kind <> 'context'))
+      AND seq NOT IN (SELECT max(seq) FROM message WHERE session = ?1 AND kind <> 'context'
+                      GROUP BY channel, account, chat)
       AND NOT EXISTS (SELECT 1 FROM part p WHERE p.session = ?1 AND p.cause = m.seq
            AND (p.state NOT IN ('sent', 'dead') OR p.changed_at >= ?2))
       AND NOT EXISTS (SELECT 1 FROM request r WHERE r.session = ?1 AND r.cause = m.seq
@@ -53,9 +52,6 @@ const RESTORE_JUMP: i64 = 1_000_000;
 impl SessionRows<'_> {
     /// Removes at most [`BATCH`] rows of each kind that are older than the rule says. Returns how
     /// many that were; when it is none, nothing is left to prune.
-    ///
-    /// # Errors
-    /// When the database or the disk fails. Nothing that counts is lost then.
     pub fn prune(&self, cutoffs: Cutoffs) -> Result<usize, StoreError> {
         const OP: &str = "prune";
         let old = params![self.scope.session, cutoffs.machinery.0, BATCH];
@@ -110,9 +106,6 @@ impl SessionRows<'_> {
 
     /// Removes what stops in between left: copies of files that no part waits for any more, link
     /// folders of containers that are gone.
-    ///
-    /// # Errors
-    /// When the database fails. What the disk does not let go is left for the next time.
     pub fn prune_leftovers(&self) -> Result<usize, StoreError> {
         // Copies that unfinished parts need.
         let sql = "SELECT json_extract(file, '$.path') FROM part

@@ -16,7 +16,7 @@ const NOW: Timestamp = Timestamp(1_700_000_000_000);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 struct Files {
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
     paths: SessionLayout,
     host: SessionStore,
 }
@@ -26,7 +26,7 @@ fn files() -> Files {
     let layout = Layout::new(dir.path());
     let paths = layout.session(SessionId(1));
     let host = SessionStore::create(&layout, NOW).unwrap();
-    Files { _dir: dir, paths, host }
+    Files { dir, paths, host }
 }
 
 fn message(chat: &str, id: &str) -> Incoming {
@@ -229,8 +229,9 @@ fn what_was_unfinished_in_a_backup_is_sent_with_a_mark() {
     files.ended("c", "done");
     files.store(message("c", "waits"), InboundKind::Chat);
     let by = files.host.posting().launch(NOW).unwrap();
-    assert_eq!(files.host.central().mark_restored(NOW).unwrap(), (1, 0));
-    files.host.posting().jump(NOW).unwrap();
+    let layout = Layout::new(files.dir.path());
+    let marked = crate::copies::mark_restored(&layout, NOW).unwrap();
+    assert_eq!((marked.waiting, marked.unsent), (1, 0));
     // Its answer comes only now, and may be known already.
     files.host.posting().fail(MessageSeq(4), FailReason::CannotStart, "", NOW).unwrap();
     let key = files.host.rows().open_parts().unwrap()[0].key.clone();

@@ -23,9 +23,6 @@ use crate::row::{is_there, list, one, run};
 impl SessionRows<'_> {
     /// Releases all that is held for a chat, in its order, texts together as far as one message of
     /// this platform takes them. Doing it again changes nothing.
-    ///
-    /// # Errors
-    /// When the database fails; then all of it stays held.
     pub fn end_quiet(
         &self,
         chat: &Address,

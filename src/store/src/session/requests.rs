@@ -16,7 +16,6 @@ use super::{Scope, SessionRows};
 use crate::StoreError;
 use crate::row::{Columns, FromRow, only, row, run, to_json};
 
-/// Something that an agent asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     pub seq: OutSeq,
@@ -120,8 +119,6 @@ fn answer(tx: Scope<'_>, seq: OutSeq, ok: bool, text: &str) -> rusqlite::Result<
 }
 
 impl SessionRows<'_> {
-    /// # Errors
-    /// When the database fails; so for every method below.
     pub fn request(&self, seq: OutSeq) -> Result<Request, StoreError> {
         const OP: &str = "read a request";
         let sql = "SELECT r.seq, m.channel, m.account, m.chat, m.thread, m.sender_id,
@@ -168,7 +165,6 @@ impl SessionRows<'_> {
         self.run("a repeated request", sql, values).map(drop)
     }
 
-    /// The answer that a request has, and whether it was granted.
     pub fn answer_of(&self, seq: OutSeq) -> Result<Option<(bool, String)>, StoreError> {
         let sql = "SELECT ok, answer FROM request
                    WHERE session = ?1 AND seq = ?2 AND state = 'answered'";

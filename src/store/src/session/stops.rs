@@ -1,4 +1,5 @@
-//! Stopping on disk: sets aside what is in work, voids what is not sent, says what had gone out.
+//! Commands that the host answers, and stopping on disk: sets aside what is in work, voids what is not
+//! sent, says what had gone out.
 //!
 //! Invariants
 //! - A part of the agent that was not handed to a platform before the commit never is.
@@ -6,13 +7,13 @@
 //!   as its cause.
 
 use domain::MessageSeq;
-use domain::message::{Address, Outcome};
+use domain::message::{Address, Admitted, InboundKind, Incoming, Outcome};
 use domain::stop::{StopId, StopReport};
 use domain::texts;
 use domain::time::Timestamp;
 use rusqlite::params;
 
-use super::messages::{MessageOutcome, conclude};
+use super::messages::{conclude, insert, wake};
 use super::{Scope, SessionRows, parts};
 use crate::StoreError;
 use crate::outbox::PartKind;
@@ -21,6 +22,8 @@ use crate::row::{json_column, list, only, row, run, to_json};
 
 /// Parts that the agent wrote, and the line that shows that it works.
 const OF_AGENT: &str = "(out_seq IS NOT NULL OR key LIKE 's%')";
+
+const BY_HOST: (Outcome, &str) = (Outcome::Answered, "by the host");
 
 /// How far the session carried a stop out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,25 +43,64 @@ row!(StopState { stop, told, stop_report });
 pub struct StopOrder {
     pub stop: StopId,
     pub by: String,
-    /// Whom `nanoclaw resume` has to name.
+    /// Whom `nanoclaw agents resume` has to name.
     pub agent: String,
 }
 
 /// What is in work for one chat.
-pub(super) struct Work {
+struct Work {
     chat: Address,
     /// The last message there.
-    pub(super) last: MessageSeq,
+    last: MessageSeq,
     /// Messages without an outcome.
     open: Vec<MessageSeq>,
     stop_report: StopReport,
 }
 
 impl SessionRows<'_> {
+    /// Stores a command together with the host's answer to it. Doing it again changes nothing.
+    pub fn answer_command(
+        &self,
+        message: &Incoming,
+        answer: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.commit("a command", |tx| {
+            let admitted =
+                Admitted { message: message.clone(), kind: InboundKind::Command, rule: None };
+            if let Some((seq, _)) = insert(tx, &admitted, now)? {
+                conclude(tx, seq, BY_HOST, None, now)?;
+                wake(tx)?;
+                parts::add_notice(tx, "command", seq, PartKind::Answer, answer, now)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Stops what is being worked on: sets all waiting messages aside, takes back what is not sent
+    /// yet, and lets the running incarnation say nothing more. `answer` makes the text from what
+    /// that came to. Doing it again changes nothing.
+    pub fn cancel_turn(
+        &self,
+        message: &Incoming,
+        answer: impl FnOnce(&StopReport) -> String,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.commit("a stop", |tx| {
+            let admitted =
+                Admitted { message: message.clone(), kind: InboundKind::Command, rule: None };
+            let Some((seq, _)) = insert(tx, &admitted, now)? else { return Ok(()) };
+            let ended = end_work(tx, seq.0, Some((&message.from, seq)), now)?;
+            conclude(tx, seq, BY_HOST, None, now)?;
+            wake(tx)?;
+            let elsewhere = ended.iter().filter(|it| it.last != seq);
+            tell(tx, elsewhere, &format!("stopped-{seq}"), &message.body.sender.name, now)?;
+            let text = answer(&total(&ended));
+            parts::add_notice(tx, "command", seq, PartKind::Notice, &text, now)
+        })
+    }
+
     /// Carries out that the agent is stopped, once, and tells each chat that writes meanwhile, once.
-    ///
-    /// # Errors
-    /// When the database fails; then nothing has changed.
     pub fn apply_stop(&self, order: &StopOrder, now: Timestamp) -> Result<StopReport, StoreError> {
         // What waits is kept, unless a container may have begun with it: with which message only its
         // word says, and that is not trusted.
@@ -93,7 +135,7 @@ fn seq_after(tx: Scope<'_>, stop: StopId) -> rusqlite::Result<i64> {
 /// Ends all work: sets aside the messages before `before`, voids what is not sent, lets what ran say
 /// nothing more. Returns what it found, by chat. Each cancelled message points to the one whose notice
 /// speaks for it: the order itself in its own chat, in another chat the last message there.
-pub(super) fn end_work(
+fn end_work(
     tx: Scope<'_>,
     before: i64,
     order: Option<(&Address, MessageSeq)>,
@@ -102,10 +144,9 @@ pub(super) fn end_work(
     let mut found = work(tx, before)?;
     for work in &mut found {
         work.last = order.filter(|it| *it.0 == work.chat).map_or(work.last, |it| it.1);
-        let reply = Some(work.last.0);
-        let cancelled = MessageOutcome { outcome: Outcome::Declined, reason: STOPPED, reply };
         for message in &work.open {
-            conclude(tx, *message, &cancelled, now)?;
+            let cancelled = (Outcome::Declined, STOPPED);
+            conclude(tx, *message, cancelled, Some(work.last.0), now)?;
         }
     }
     // What is with a platform right now cannot be called back; it ends there, however it ends.
@@ -131,7 +172,7 @@ pub(super) fn stop_launches(tx: Scope<'_>) -> rusqlite::Result<()> {
 }
 
 /// Tells the chats whose work was ended.
-pub(super) fn tell<'a>(
+fn tell<'a>(
     tx: Scope<'_>,
     ended: impl IntoIterator<Item = &'a Work>,
     why: &str,
@@ -144,57 +185,50 @@ pub(super) fn tell<'a>(
     })
 }
 
-pub(super) fn total(all: &[Work]) -> StopReport {
+fn total(all: &[Work]) -> StopReport {
     all.iter().map(|it| it.stop_report).sum()
 }
 
 fn work(tx: Scope<'_>, before: i64) -> rusqlite::Result<Vec<Work>> {
     let mut all: Vec<Work> = Vec::new();
     let sql = format!(
-        "SELECT seq, channel, account, chat, thread, outcome IS NULL AND seq < ?2 FROM message
-         WHERE session = ?1 AND seq IN
+        "SELECT m.seq, m.channel, m.account, m.chat, m.thread, m.outcome IS NULL AND m.seq < ?2,
+             count(*) FILTER (WHERE p.state IN ('ready', 'unsent')),
+             count(*) FILTER (WHERE p.state IN ('claimed', 'uncertain')),
+             count(*) FILTER (WHERE p.state = 'sent'
+                 AND (p.channel, p.account, p.chat) = (m.channel, m.account, m.chat)),
+             count(*) FILTER (WHERE p.state = 'sent'
+                 AND (p.channel, p.account, p.chat) <> (m.channel, m.account, m.chat))
+         FROM message m
+         LEFT JOIN part p ON p.session = ?1 AND p.cause = m.seq AND p.out_seq IS NOT NULL
+         WHERE m.session = ?1 AND m.seq IN
              (SELECT seq FROM message WHERE session = ?1 AND outcome IS NULL AND seq < ?2
               UNION ALL
               SELECT cause FROM part
               WHERE session = ?1 AND state NOT IN ('sent', 'dead') AND {OF_AGENT})
-         ORDER BY seq"
+         GROUP BY m.seq ORDER BY m.seq"
     );
-    let messages: Vec<(MessageSeq, Address, bool)> = list(&tx, &sql, [tx.session, before])?;
-    for (last, chat, is_open) in messages {
+    for (last, chat, is_open, (voided, uncertain), (sent_here, sent_elsewhere)) in
+        list::<(MessageSeq, Address, bool, (usize, usize), (usize, usize))>(
+            &tx,
+            &sql,
+            [tx.session, before],
+        )?
+    {
+        let aside = usize::from(is_open);
+        let report = StopReport { aside, voided, sent_here, sent_elsewhere, uncertain };
         let at = all.iter().position(|it| it.chat == chat);
         let at = at.unwrap_or_else(|| {
             let (open, stop_report) = (Vec::new(), StopReport::default());
-            all.push(Work { chat: chat.clone(), last, open, stop_report });
+            all.push(Work { chat, last, open, stop_report });
             all.len() - 1
         });
         let found = &mut all[at];
         found.last = last;
         found.open.extend(is_open.then_some(last));
-        found.stop_report.aside = found.open.len();
-        count_parts(tx, last, &chat, &mut found.stop_report)?;
+        found.stop_report = [found.stop_report, report].into_iter().sum();
     }
     Ok(all)
-}
-
-fn count_parts(
-    tx: Scope<'_>,
-    cause: MessageSeq,
-    chat: &Address,
-    stop_report: &mut StopReport,
-) -> rusqlite::Result<()> {
-    let sql = "SELECT state, channel = ?3 AND account = ?4 AND chat = ?5, count(*) FROM part
-               WHERE session = ?1 AND cause = ?2 AND out_seq IS NOT NULL GROUP BY 1, 2";
-    let of = params![tx.session, cause.0, chat.channel, chat.account, chat.chat];
-    for (state, here, count) in list::<(String, bool, usize)>(&tx, sql, of)? {
-        match (state.as_str(), here) {
-            ("ready" | "unsent", _) => stop_report.voided += count,
-            ("claimed" | "uncertain", _) => stop_report.uncertain += count,
-            ("sent", true) => stop_report.sent_here += count,
-            ("sent", false) => stop_report.sent_elsewhere += count,
-            _ => {}
-        }
-    }
-    Ok(())
 }
 
 /// Tells each chat that writes to a stopped agent, once.

@@ -117,7 +117,7 @@ fn what_waits_without_a_container_is_kept_and_each_chat_is_told_once() {
     assert!(!seen.stop_state.told);
     pair.apply_stop(1);
     let texts = drain(&mut pair);
-    assert!(texts.len() == 1 && texts[0].contains("`nanoclaw resume andy`"), "{texts:?}");
+    assert!(texts.len() == 1 && texts[0].contains("`nanoclaw agents resume andy`"), "{texts:?}");
     pair.apply_stop(2);
     assert_eq!(drain(&mut pair).len(), 1, "another stop is told again");
     let outcomes = pair.host.posting().outcomes().unwrap();
@@ -176,7 +176,7 @@ fn a_turn_that_is_cancelled_is_told_to_everybody_who_waits_for_it() {
 #[test]
 fn a_stop_holds_until_its_own_resume() {
     let dir = tempfile::tempdir().unwrap();
-    let central = CentralStore::open(&dir.path().join("central.db")).unwrap();
+    let mut central = CentralStore::open(&dir.path().join("central.db")).unwrap();
     let andy = AgentName::parse("andy").unwrap();
     central.add_agent(&AgentGroup::new(andy.clone())).unwrap();
     let one = Scope::Agent(andy.clone());

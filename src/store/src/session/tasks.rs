@@ -40,9 +40,6 @@ pub struct TaskEnd {
 impl SessionRows<'_> {
     /// Stores the message of a slot and sets the session awake; `false` when it is there already. Nobody
     /// is told that it waits or is worked on: nobody asked.
-    ///
-    /// # Errors
-    /// When the database fails.
     pub fn insert_task(&self, task: &TaskMessage, now: Timestamp) -> Result<bool, StoreError> {
         let key = task.run.key;
         let message = Incoming { platform_id: key.to_string(), ..task.message.clone() };
@@ -52,7 +49,7 @@ impl SessionRows<'_> {
             if is_there(&tx, known, [key.task.0, key.slot.0])? {
                 return Ok(false);
             }
-            let Some(seq) = insert(tx, &admitted, now)? else { return Ok(false) };
+            let Some((seq, _)) = insert(tx, &admitted, now)? else { return Ok(false) };
             let sql = "UPDATE message SET task = ?3, slot = ?4, run = ?5, told = 1, status = 1,
                            line_gone = 1 WHERE session = ?1 AND seq = ?2";
             let task_run = to_json(&task.run)?;
@@ -63,13 +60,13 @@ impl SessionRows<'_> {
     }
 }
 
-/// Writes down how a message ended where its task is, if it is a run of one; with what follows for the
-/// task.
-pub(super) fn report(tx: Scope<'_>, message: MessageSeq, now: Timestamp) -> rusqlite::Result<()> {
+/// Writes down how a message ended where its task is, with what follows for the task; whether it is a run
+/// of one.
+pub(super) fn report(tx: Scope<'_>, message: MessageSeq, now: Timestamp) -> rusqlite::Result<bool> {
     let sql = format!("{RUN_END} AND seq = ?2");
-    let Some(end) = one::<TaskEnd>(&tx, &sql, [tx.session, message.0])? else { return Ok(()) };
+    let Some(end) = one::<TaskEnd>(&tx, &sql, [tx.session, message.0])? else { return Ok(false) };
     let result = if end.outcome == Outcome::Declined { SET_ASIDE } else { end.result.as_str() };
-    ends::record(&tx, end.key, end.outcome, result, now).map(drop)
+    ends::record(&tx, end.key, end.outcome, result, now).map(|_| true)
 }
 
 /// A run of a task that has ended, with the beginning of its answer, or why there is none.

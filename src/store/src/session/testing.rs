@@ -1,4 +1,4 @@
-//! Methods of a session for tests and benchmarks, without a host. Not in the program.
+//! A session for a thread of its own, without a host: for tests, benchmarks and simulations. Not in the program.
 
 use std::ops::Deref;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use domain::agent::AgentGroup;
 use domain::delivery::by_hand::HostKey;
 use domain::delivery::{PartKey, Verdict};
-use domain::message::{Address, ChatInfo};
+use domain::message::{Address, ChatInfo, Outcome};
 use domain::plain::chain;
 #[cfg(test)]
 use domain::session::Mailbox;
@@ -14,9 +14,10 @@ use domain::session_key::SessionKey;
 use domain::time::Timestamp;
 use domain::{AgentName, SessionId};
 
+use super::handle::Mailboxes;
 use super::outgoing_attachments::copy_all;
 use super::tasks::{RUN_END, TaskEnd};
-use super::{ImportReport, SessionContext, SessionRows, SessionStore};
+use super::{ImportReport, SessionContext, SessionRows, Snapshot};
 use crate::layout::Layout;
 use crate::mailbox::InboundBox;
 #[cfg(test)]
@@ -55,6 +56,12 @@ impl CentralStore {
 }
 
 impl SessionRows<'_> {
+    /// Every message with its outcome, if it has one, oldest first: `(platform id, outcome)`.
+    pub fn outcomes(&self) -> Result<Vec<(String, Option<Outcome>)>, StoreError> {
+        let sql = "SELECT platform_id, outcome FROM message WHERE session = ?1 ORDER BY seq";
+        self.list("list the outcomes", sql, [self.scope.session])
+    }
+
     /// How runs of tasks ended here, in their order.
     pub fn run_ends(&self) -> Result<Vec<TaskEnd>, StoreError> {
         let sql = format!("{RUN_END} ORDER BY seq");
@@ -71,7 +78,36 @@ impl SessionRows<'_> {
     }
 }
 
+/// A session, and both its mailboxes from the host's side.
+#[derive(Debug)]
+pub struct SessionStore {
+    pub(super) central: CentralStore,
+    mailboxes: Mailboxes,
+    session: SessionId,
+}
+
 impl SessionStore {
+    /// Opens the central database. The mailboxes may not exist yet.
+    ///
+    /// # Errors
+    /// When it cannot be opened, is damaged, or was written by a newer version.
+    pub fn open(layout: &Layout, session: SessionId) -> Result<Self, StoreError> {
+        let central = CentralStore::open(&layout.central())?;
+        Ok(Self { central, mailboxes: Mailboxes::new(layout.session(session)), session })
+    }
+
+    pub fn rows(&self) -> SessionRows<'_> {
+        self.central.rows(self.session)
+    }
+
+    /// Reads all that is true about the session.
+    pub fn snapshot(&mut self) -> Result<Snapshot, StoreError> {
+        let mut snapshot = self.rows().snapshot()?;
+        let news = self.mailboxes.outbound.news(&snapshot.import_state);
+        snapshot.read_news(news);
+        Ok(snapshot)
+    }
+
     /// The same for changes: when it is dropped, the mailbox of the runner is brought up to date.
     pub fn posting(&mut self) -> Posting<'_> {
         let rows = self.central.rows(self.session);
@@ -116,9 +152,6 @@ impl SessionStore {
     }
 
     /// Brings the mailbox of the runner up to date.
-    ///
-    /// # Errors
-    /// When a database fails. So for every method below.
     pub fn post(&mut self) -> Result<(), StoreError> {
         let content = self.rows().content()?;
         if self.mailboxes.inbound.lacks(&content) {
@@ -134,7 +167,7 @@ impl SessionStore {
         now: Timestamp,
     ) -> Result<ImportReport, StoreError> {
         let import_state = self.rows().import_state()?;
-        let news = self.mailboxes.news(&import_state).unwrap_or_default();
+        let news = self.mailboxes.outbound.news(&import_state).unwrap_or_default();
         let files = copy_all(&self.mailboxes.paths, &news.files())?;
         let report = self.rows().import(news, &files, context, now)?;
         self.post()?;
@@ -174,7 +207,7 @@ impl SessionStore {
     #[cfg(test)]
     pub(super) fn news(&mut self) -> Result<Unimported, Mailbox> {
         match self.rows().import_state() {
-            Ok(import_state) => self.mailboxes.news(&import_state),
+            Ok(import_state) => self.mailboxes.outbound.news(&import_state),
             Err(err) => Err(Mailbox::Damaged(err.to_string())),
         }
     }

@@ -96,9 +96,6 @@ fn tell_chat(
 impl SessionRows<'_> {
     /// Tells the chat of a message, once, that it has to wait, and what for; one notice speaks for
     /// all that wait in that chat.
-    ///
-    /// # Errors
-    /// When the database fails; so for every method below.
     pub fn tell(&self, message: MessageSeq, now: Timestamp) -> Result<(), StoreError> {
         self.commit("a notice", |tx| {
             let sql = format!("{STORED} AND told = 0");

@@ -8,7 +8,6 @@
 use hyper::http::uri::PathAndQuery;
 use hyper::{Method, Uri};
 
-/// All calls that an agent's program makes.
 const CALLS: [&str; 4] = [
     "/v1/messages",
     "/v1/messages?beta=true",

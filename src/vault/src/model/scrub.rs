@@ -68,7 +68,6 @@ fn contains(text: &[u8], needle: &[u8]) -> bool {
     text.windows(needle.len()).any(|part| part == needle)
 }
 
-/// A body without the credential.
 pub(super) struct Scrubbed<B> {
     body: B,
     secret: Secret,

@@ -27,7 +27,7 @@ impl Conversation {
             && command_of(message) == Some(Command::New)
         {
             self.begin_attempt(message.seq).await;
-            return Flow::Replace;
+            return Flow::Break(());
         }
         // A report speaks to the user who asked for the work, until it is over.
         if let (true, Some(first)) =
@@ -39,7 +39,7 @@ impl Conversation {
             let uuid = self.next_uuid(message.seq);
             self.lifecycle.add(message, uuid);
         }
-        Flow::GoOn
+        Flow::Continue(())
     }
 
     /// Hands messages to the running CLI. While it reports background work they wait: they would join
@@ -50,13 +50,13 @@ impl Conversation {
         process: &mut Process,
     ) -> Flow {
         let news = self.lifecycle.open().len();
-        let flow = self.accept(batch).await;
-        if flow == Flow::GoOn && self.background.is_reporting() {
+        self.accept(batch).await?;
+        if self.background.is_reporting() {
             self.cli.held += self.lifecycle.open().len() - news;
-        } else if flow == Flow::GoOn {
+        } else {
             self.send(news.., process).await;
         }
-        flow
+        Flow::Continue(())
     }
 
     /// Hands over what waited for the end of a report.
@@ -78,7 +78,6 @@ impl Conversation {
         self.send(.., process).await;
     }
 
-    /// Writes some of the open messages.
     async fn send(
         &mut self,
         which: impl SliceIndex<[Open], Output = [Open]>,
@@ -95,7 +94,6 @@ impl Conversation {
         }
     }
 
-    /// Puts the conversation aside, answers, and lets the CLI go.
     async fn begin_attempt(&mut self, told_by: MessageSeq) {
         self.host_client.work_on(told_by);
         self.conversation_id = None;
@@ -118,11 +116,11 @@ impl Conversation {
     pub(super) async fn resend(&mut self, index: usize, process: &mut Process) -> Flow {
         self.cli.drops += 1;
         if DROPS_MAX < self.cli.drops {
-            return Flow::Replace;
+            return Flow::Break(());
         }
         self.rename(index);
         self.send(index..=index, process).await;
-        Flow::GoOn
+        Flow::Continue(())
     }
 
     /// The host keeps the container while something runs in it.

@@ -86,7 +86,8 @@ fn a_pipe_is_not_waited_for() {
     let disk = Disk::new();
     let path = disk.dir.path().join("work/pipe");
     rustix::fs::mknodat(CWD, &path, rustix::fs::FileType::Fifo, Mode::RUSR, 0).unwrap();
-    assert!(matches!(disk.copy("pipe", None), Err(ToolError::NotAFile(_))));
+    let err = disk.copy("pipe", None).unwrap_err().to_string();
+    assert!(err.contains("is no plain file"), "{err}");
 }
 
 #[test]
@@ -94,8 +95,8 @@ fn a_file_that_is_too_large_is_refused_by_its_size() {
     let disk = Disk::new();
     let path = disk.dir.path().join("work/large");
     File::create(path).unwrap().set_len(FILE_BYTES_MAX + 1).unwrap();
-    let err = disk.copy("large", None).unwrap_err();
-    assert!(matches!(err, ToolError::TooLarge(bytes) if bytes == FILE_BYTES_MAX + 1));
+    let err = disk.copy("large", None).unwrap_err().to_string();
+    assert!(err.contains(&(FILE_BYTES_MAX + 1).to_string()), "{err}");
 }
 
 #[tokio::test]
@@ -107,6 +108,6 @@ async fn a_caption_that_is_too_long_is_refused_with_its_length() {
         HostClient::new(store, Arc::new(SystemClock), Arc::<Notifier>::default(), config);
     let caption = Some("x".repeat(TEXT_BYTES_MAX + 1));
     let file = FileToSend { path: "a.txt".into(), caption, ..FileToSend::default() };
-    let err = host_client.send_file(file).await.unwrap_err();
-    assert!(matches!(err, ToolError::TooLong(bytes) if bytes == TEXT_BYTES_MAX + 1), "{err}");
+    let err = host_client.send_file(file).await.unwrap_err().to_string();
+    assert!(err.contains(&(TEXT_BYTES_MAX + 1).to_string()), "{err}");
 }

@@ -7,7 +7,7 @@ use super::*;
 use crate::texts::questions::numbered;
 
 fn options(labels: &[&str]) -> Vec<Opt> {
-    labels.iter().map(|it| Opt::new(it, &it.to_lowercase())).collect()
+    labels.iter().map(|it| Opt::new(*it, it.to_lowercase())).collect()
 }
 
 fn code(text: &str) -> CardCode {

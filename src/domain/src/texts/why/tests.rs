@@ -5,6 +5,7 @@ use crate::cost::Cost;
 use crate::delivery::PartKey;
 use crate::delivery::by_hand::HostKey;
 use crate::message::{Author, Body, Outcome};
+use crate::session::Launches;
 use crate::texts::chat_name;
 use crate::trace::{Approval, Asked, End, Fetching, Question, Tool, TraceContext};
 use crate::waits::{ProviderWait, WaitClass};
@@ -99,8 +100,7 @@ fn facts() -> Facts {
             now: at(60_000),
             host_runs: true,
             container: None,
-            bad_starts: 0,
-            last_bad_end: None,
+            launches: Launches::default(),
             last_bad_reason: String::new(),
             stopped: None,
             wait: None,
@@ -169,8 +169,8 @@ fn waiting_for_a_back_off() {
     facts.containers = vec![Taker { ended_at: Some(at(2_000)), ..taker(1, 300) }];
     (facts.tools, facts.parts) = (vec![], vec![]);
     facts.context.behind = Some(MessageSeq(40));
-    facts.context.bad_starts = 5;
-    facts.context.last_bad_end = Some(at(50_000));
+    facts.context.launches =
+        Launches { failures: 5, last_end: Some(at(50_000)), ..Launches::default() };
     facts.context.last_bad_reason = "the image is missing\nmore".into();
     facts.context.host_runs = false;
     let want = "\
@@ -275,7 +275,10 @@ fn the_first_reason_is_what_holds_it_up() {
         ["a person has to answer question #9, asked 55 s ago", "message s7.40 comes first"]
     );
     facts.context.stopped = Some(("Ann".into(), "andy".into()));
-    assert_eq!(waits(&facts, clock), ["Ann stopped andy; `nanoclaw resume andy` lets it go on"]);
+    assert_eq!(
+        waits(&facts, clock),
+        ["Ann stopped andy; `nanoclaw agents resume andy` lets it go on"]
+    );
 }
 
 #[test]

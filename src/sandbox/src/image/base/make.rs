@@ -13,7 +13,7 @@ use futures_util::TryStreamExt;
 use futures_util::future::{join, ready};
 
 use super::super::ImageError;
-use super::super::command::{blocking, is_installed, run, temporary};
+use super::super::command::{blocking, find, run, temporary};
 use super::super::pipe::pipe;
 use super::super::sources::{lines, of_release, paragraphs};
 use super::{LABEL_RECIPE, packages, recipe, split_tag};
@@ -26,7 +26,6 @@ const IMPORT_MAX: Duration = Duration::from_secs(5 * 60);
 
 const OP: &str = "prepare the base image";
 
-/// Makes it and gives it the name.
 pub(super) async fn make(
     engine: &Engine,
     name: &str,
@@ -43,7 +42,6 @@ pub(super) async fn make(
     import(engine, &folder.path().join(TREE), name, &recipe(extra)).await
 }
 
-/// The tree's name in the temporary folder.
 const TREE: &str = "tree.tar";
 
 /// Removes from the tree (`$1`) all that tells of this host, and what only takes space.
@@ -57,7 +55,7 @@ async fn bootstrap(
     sources: &[String],
     packages: &str,
 ) -> Result<(), ImageError> {
-    if !is_installed("mmdebstrap") {
+    if find("mmdebstrap").is_none() {
         return Err(ImageError::ToolMissing("mmdebstrap"));
     }
     let tree = folder.join(TREE).to_string_lossy().into_owned();

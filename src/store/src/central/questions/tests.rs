@@ -102,9 +102,15 @@ fn one_answer_counts_and_what_is_said_about_it_is_committed_with_its_end() {
     assert_eq!(central.questions_in(&at("ann"), NOW).unwrap()[0].cards.len(), 1);
     assert!(central.answer_question(id, "yes", "telegram:ann", Some("m7"), NOW).unwrap());
     assert!(!central.answer_question(id, "no", "telegram:eve", Some("m8"), NOW).unwrap());
-    let answered = ["m7", "m8"].map(|it| central.has_answered(&at("ann"), it).unwrap());
+    let context = |central: &CentralStore, chat: &str, message: &str| {
+        let keys = [PartKey("which".into()), PartKey("end".into())];
+        central.reply_context(&at(chat), message, &keys, NOW).unwrap()
+    };
+    let answered = ["m7", "m8"].map(|it| context(&central, "ann", it).has_answered);
     assert_eq!(answered, [true, false]);
-    assert!(!central.has_answered(&at("bob"), "m7").unwrap(), "another chat counts for itself");
+    assert!(context(&central, "ann", "m8").has_cards);
+    let of_another = ReplyContext::default();
+    assert_eq!(context(&central, "bob", "m7"), of_another, "another chat counts for itself");
     let row = central.question(id).unwrap().unwrap();
     let by_ann = QuestionState::Answered { value: "yes".into(), by: "telegram:ann".into() };
     assert_eq!((&row.state, row.settled), (&by_ann, false));
@@ -116,6 +122,7 @@ fn one_answer_counts_and_what_is_said_about_it_is_committed_with_its_end() {
     let in_chat = |since: Timestamp| central.questions_in(&at("ann"), since).unwrap().len();
     assert_eq!([in_chat(NOW), in_chat(NOW + Duration::from_millis(1))], [1, 0]);
     assert!(central.has_said(&PartKey("end".into())).unwrap());
+    assert!(context(&central, "bob", "m9").has_pairing, "this one was said already");
     // The same chat may be asked about again.
     opened(central.ask(&access_question(chat)).unwrap());
 }

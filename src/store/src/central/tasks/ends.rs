@@ -10,10 +10,10 @@ use rusqlite::{Connection, params};
 use schedule::local;
 
 use super::{TaskRow, fires, read};
-use crate::StoreError;
-use crate::central::{CentralStore, chats};
+use crate::Result;
+use crate::central::CentralStore;
 use crate::outbox::{self, Draft, NewPart, PartKind};
-use crate::row::{list, row, run};
+use crate::row::{list, one, row, run};
 use crate::session::Scope;
 
 row!(FireKey { task, slot });
@@ -24,22 +24,19 @@ const LOOKED_BACK_MAX: u32 = 20;
 impl CentralStore {
     /// How a slot ended. The first word counts; `false` when there was one, or no such fire. What
     /// follows from a failure is done with it, and what its chat is told.
-    ///
-    /// # Errors
-    /// When the database fails; then nothing has changed. So for every method below.
     pub fn record_result(
         &mut self,
         key: FireKey,
         ok: bool,
         result: &str,
         now: Timestamp,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<bool> {
         let outcome = if ok { Outcome::Answered } else { Outcome::Failed };
-        self.change("a result", |tx| record(tx, key, outcome, result, now))
+        self.change("a result", |central| Ok(record(&central.conn, key, outcome, result, now)?))
     }
 
     /// Open slots that fired before this, of agents that are not stopped: their runner is gone.
-    pub fn lost_fires(&self, before: Timestamp) -> Result<Vec<FireKey>, StoreError> {
+    pub fn lost_fires(&self, before: Timestamp) -> Result<Vec<FireKey>> {
         let sql = "SELECT fire.task, slot FROM fire JOIN task ON task.id = fire.task
              WHERE fire.state IN ('fired', 'running') AND fired_at < ?1
                AND NOT EXISTS (SELECT 1 FROM stop WHERE resumed_at IS NULL
@@ -112,9 +109,11 @@ fn follow(tx: &Connection, key: FireKey, why: &str, now: Timestamp) -> rusqlite:
         }
     };
     // A chat that is to be left alone hears nothing.
-    let chat = chats::by_id(tx, row.task.chat)?.filter(|it| it.denied_at.is_none());
+    let sql = "SELECT channel, account, chat, NULL FROM messaging_group
+               WHERE id = ?1 AND denied_at IS NULL";
+    let chat: Option<Address> = one(tx, sql, [row.task.chat.0])?;
     let Some(chat) = chat else { return Ok(()) };
-    let to = Address { thread: row.task.thread, ..chat.address };
+    let to = Address { thread: row.task.thread, ..chat };
     let part = NewPart::new(format!("n{key}"), to, PartKind::Notice, Draft::Text(text));
     outbox::add(Scope::host(tx), &part, None, now).map(drop)
 }

@@ -6,17 +6,16 @@ use domain::SessionId;
 use domain::cost::Cost;
 use domain::history::EventKind;
 use domain::session_key::SessionKey;
-use domain::task::{FireKey, FireState, Missed, TaskId};
+use domain::task::{FireKey, FireState, Missed, TaskId, TaskState};
 use domain::time::Timestamp;
 use rusqlite::{Connection, params};
 use schedule::{Plan, Skipped, latest_at_or_before};
 use serde_json::json;
 
-use super::rows::settle;
-use super::{Task, TaskRow, read};
-use crate::StoreError;
+use super::{Task, TaskRow, read, settle};
 use crate::central::{CentralStore, SessionRow, events};
 use crate::row::{Columns, FromRow, one, run};
+use crate::{Result, StoreError};
 
 /// How many slots of a task are remembered.
 const HISTORY_MAX: i64 = 500;
@@ -81,21 +80,31 @@ impl CentralStore {
     /// Writes down what was decided about tasks: all of it in one commit. Returns the slots that fire
     /// by this, each of them once for ever. Nothing happens to a task that has changed since it was
     /// read; look again.
-    ///
-    /// # Errors
-    /// When the database fails; so for every method below.
-    pub fn fire(&mut self, due: &[Decided], now: Timestamp) -> Result<Vec<FireKey>, StoreError> {
-        self.change("fires", |tx| {
+    pub fn fire(&mut self, due: &[Decided], now: Timestamp) -> Result<Vec<FireKey>> {
+        self.change("fires", |central| {
             let mut fired = Vec::new();
             for decided in due {
-                account(tx, decided, now, &mut fired)?;
+                account(&central.conn, decided, now, &mut fired)?;
             }
             Ok(fired)
         })
     }
 
+    /// Adds a slot by hand, on the whole second of `at`, which the next look hands over. Where it is
+    /// in the rule stays as it is. `None` when there is no such task, or it was cancelled; a slot
+    /// that is there already fires no second time.
+    pub fn fire_now(&mut self, id: TaskId, at: Timestamp) -> Result<Option<FireKey>> {
+        self.change("a fire by hand", |central| {
+            let row = read(&central.conn, id)?.filter(|it| it.state != TaskState::Cancelled);
+            let Some(row) = row else { return Ok(None) };
+            let key = FireKey { task: id, slot: Timestamp(at.0 - at.0.rem_euclid(1_000)) };
+            insert(&central.conn, &row, key, at)?;
+            Ok(Some(key))
+        })
+    }
+
     /// A session has stored the message of a slot.
-    pub fn fire_handed_over(&self, key: FireKey, to: SessionId) -> Result<bool, StoreError> {
+    pub fn fire_handed_over(&self, key: FireKey, to: SessionId) -> Result<bool> {
         let sql = "UPDATE fire SET state = 'running', session = ?3
              WHERE task = ?1 AND slot = ?2 AND state = 'fired'";
         let params = params![key.task.0, key.slot.0, to.0];
@@ -104,7 +113,7 @@ impl CentralStore {
 
     /// Slots that are not with a session yet, the oldest first, each with its task. Handing one over twice
     /// is harmless: its message has one id.
-    pub fn handovers(&self) -> Result<Vec<Handover>, StoreError> {
+    pub fn handovers(&self) -> Result<Vec<Handover>> {
         let sql = format!("{FIRES} WHERE state = 'fired' ORDER BY slot, task");
         let mut found = Vec::new();
         for fire in self.list::<FireRow>("read what fired", &sql, [])? {
@@ -124,7 +133,7 @@ impl CentralStore {
     }
 
     /// Slots skipped by the commit that fired this one; of several, the oldest speaks for it.
-    fn missed_before(&self, fire: &FireRow, policy: Missed) -> Result<u32, StoreError> {
+    fn missed_before(&self, fire: &FireRow, policy: Missed) -> Result<u32> {
         if matches!(policy, Missed::Skip(_)) {
             return Ok(0);
         }
@@ -142,7 +151,7 @@ impl CentralStore {
         chosen: &SessionKey,
         fixed: Option<SessionId>,
         now: Timestamp,
-    ) -> Result<Option<SessionRow>, StoreError> {
+    ) -> Result<Option<SessionRow>> {
         let sql = "SELECT session FROM fire WHERE task = ?1 AND slot = ?2 AND state = 'fired'";
         let found: Option<Option<SessionId>> =
             self.one("read a fire", sql, [key.task.0, key.slot.0])?;
@@ -156,13 +165,13 @@ impl CentralStore {
     }
 
     /// The last slots of a task, the newest first.
-    pub fn task_history(&self, id: TaskId, limit: u32) -> Result<Vec<FireRow>, StoreError> {
+    pub fn task_history(&self, id: TaskId, limit: u32) -> Result<Vec<FireRow>> {
         let sql = format!("{FIRES} WHERE task = ?1 ORDER BY slot DESC LIMIT ?2");
         self.list("read the history of a task", &sql, params![id.0, limit])
     }
 
     /// What the runs of a task that are remembered cost together, as far as that is known.
-    pub fn task_cost(&self, id: TaskId) -> Result<Option<Cost>, StoreError> {
+    pub fn task_cost(&self, id: TaskId) -> Result<Option<Cost>> {
         // In this order: SQLite would begin with the costs of everything.
         let sql = "SELECT sum(e.detail ->> 'micros') FROM message m
                    CROSS JOIN event e ON e.kind = 'cost' AND e.scope = m.session AND e.item = m.seq
@@ -200,12 +209,7 @@ fn account(
 
 /// `false` when this slot has fired before. A skipped one may still fire: a clock that ran
 /// ahead may have done that. Slots skipped before it stay so.
-pub(super) fn insert(
-    tx: &Connection,
-    row: &TaskRow,
-    key: FireKey,
-    now: Timestamp,
-) -> rusqlite::Result<bool> {
+fn insert(tx: &Connection, row: &TaskRow, key: FireKey, now: Timestamp) -> rusqlite::Result<bool> {
     let before = state_of(tx, key)?;
     let sql = "INSERT INTO fire (task, slot, fired_at, state) VALUES (?1, ?2, ?3, 'fired')
                ON CONFLICT (task, slot) DO UPDATE

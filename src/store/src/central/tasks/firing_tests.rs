@@ -225,3 +225,29 @@ fn a_task_that_cannot_be_read_stops_no_other() {
     assert!(fixture.store.cancel_unreadable(bad, "by host", after(20)).unwrap());
     assert!(!fixture.store.unreadable_tasks().unwrap()[0].is_active);
 }
+
+#[test]
+fn one_request_makes_one_task() {
+    let mut fixture = fixture();
+    let first = fixture.store.add_task_once(&fixture.task, Some("s1.3"), now()).unwrap();
+    let again = fixture.store.add_task_once(&fixture.task, Some("s1.3"), after(5)).unwrap();
+    let other = fixture.store.add_task_once(&fixture.task, Some("s1.5"), now()).unwrap();
+    assert!(first == again && first != other);
+    assert_eq!(fixture.store.task_of_request("s1.3").unwrap().unwrap().id, first);
+    assert_eq!(fixture.store.task_of_request("s1.7").unwrap(), None);
+    assert_eq!(fixture.store.active_tasks(&fixture.task.agent).unwrap(), 2);
+}
+
+#[test]
+fn what_is_fired_by_hand_fires_once_and_leaves_the_rule_alone() {
+    let mut fixture = fixture();
+    let id = fixture.store.add_task(&fixture.task, now()).unwrap();
+    let before = fixture.store.task(id).unwrap();
+    let key = fixture.store.fire_now(id, Timestamp(now().0 + 7)).unwrap().unwrap();
+    assert_eq!(key.slot, now());
+    assert_eq!(fixture.store.fire_now(id, now()).unwrap(), Some(key));
+    assert_eq!(fixture.store.handovers().unwrap().len(), 1);
+    assert_eq!(fixture.store.task(id).unwrap(), before);
+    fixture.store.set_task_state(id, TaskState::Cancelled, "", now()).unwrap();
+    assert_eq!(fixture.store.fire_now(id, after(1)).unwrap(), None);
+}

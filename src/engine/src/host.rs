@@ -1,0 +1,163 @@
+//! What everything in one host shares: its directory, its clock, the services around it, and its actors,
+//! as far as services have to do with them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use channel::{Cause, DeliverError, Registration, SecretString};
+use domain::message::Address;
+use domain::outgoing::Caps;
+use domain::restart::RESTARTS_MAX;
+use domain::session::Limits;
+use domain::time::{Clock, Timestamp};
+use sandbox::Sandbox;
+use store::layout::Layout;
+use store::{CentralStore, Db, SessionRow};
+use tokio::sync::Notify;
+use vault::Egress;
+
+use crate::container_slots::ContainerSlots;
+use crate::stops::StopGate;
+
+/// Settings in the central database that more than one place reads.
+pub mod settings {
+    /// The tag of the image that this install built.
+    pub const IMAGE: &str = "image";
+    /// Names this install in labels of containers.
+    pub const INSTALL: &str = "install";
+    /// How long things are kept; see `domain::retention`.
+    pub const RETENTION: &str = "retention";
+    /// When the central database was last pruned, in milliseconds since 1970.
+    pub const PRUNED_AT: &str = "pruned_at";
+}
+
+/// The account of a channel that needs no credential.
+pub const LOCAL: &str = "local";
+
+/// Built once at start-up; cheap to clone as an `Arc`.
+#[derive(Debug)]
+pub struct Host {
+    pub layout: Layout,
+    pub clock: Arc<dyn Clock>,
+    pub started_at: Timestamp,
+    pub central: Db<CentralStore>,
+    /// Stands at every durable write of the sessions too.
+    pub gate: Arc<dyn store::Gate>,
+    pub sandbox: Arc<dyn Sandbox>,
+    pub egress: Arc<dyn Egress>,
+    pub registrations: Vec<&'static Registration>,
+    pub credentials: Arc<dyn Credentials>,
+    pub container_slots: ContainerSlots,
+    pub stops: StopGate,
+    pub policy: Policy,
+    /// Who owns the folders that a container writes; `None` leaves them to the host's own user.
+    pub container_user: Option<(u32, u32)>,
+    pub actors: Arc<dyn Actors>,
+    pub hints: Hints,
+}
+
+impl Host {
+    pub fn wake(&self, wake: Wake) {
+        self.actors.wake(wake);
+    }
+
+    /// Has the tasks looked at: one may be due, or was changed.
+    pub fn wake_tasks(&self) {
+        self.hints.tasks.notify_one();
+    }
+
+    /// Has open questions and dead letters looked at.
+    pub fn wake_approvals(&self) {
+        self.hints.approvals.notify_one();
+    }
+
+    pub fn registration(&self, channel: &str) -> Option<&'static Registration> {
+        self.registrations.iter().copied().find(|it| it.name == channel)
+    }
+
+    /// What a platform can do; plain text only where it is not linked in.
+    pub fn caps_of(&self, channel: &str) -> Caps {
+        self.registration(channel).map(|it| it.caps).unwrap_or_default()
+    }
+
+    pub fn caps(&self) -> BTreeMap<String, Caps> {
+        self.registrations.iter().map(|it| (it.name.to_owned(), it.caps)).collect()
+    }
+}
+
+/// For what is looked at beside all actors; of hints that come during a look, one counts.
+#[derive(Debug, Default)]
+pub struct Hints {
+    pub(crate) tasks: Notify,
+    pub(crate) approvals: Notify,
+}
+
+#[async_trait]
+pub trait Actors: fmt::Debug + Send + Sync {
+    fn wake(&self, wake: Wake);
+
+    /// Asks the platform of an account for the private chat with a handle; `None` when the account is not
+    /// connected, or takes too long.
+    async fn open_direct(
+        &self,
+        account: Address,
+        handle: String,
+    ) -> Option<Result<String, DeliverError>>;
+}
+
+/// A hint to look at what is stored. One that is lost costs time, at most until the next sweep.
+#[derive(Clone, Debug)]
+pub enum Wake {
+    /// Something of the session has changed; with the chat of what came in, for what shows that work goes
+    /// on.
+    Session(SessionRow, Option<Address>),
+    /// The turn of the session was ended from outside: its container is not what it was.
+    TurnEnded(SessionRow),
+    /// All sessions that may have something to do.
+    Sessions,
+    /// A part was added or is due, or a stop ended.
+    Outbox,
+    /// Something of any kind may be due now.
+    Everything,
+    /// Something will be due at this instant.
+    DueAt(Timestamp),
+}
+
+/// Opens the credentials of accounts; the vault.
+#[async_trait]
+pub trait Credentials: fmt::Debug + Send + Sync {
+    /// `None` when none is stored.
+    ///
+    /// # Errors
+    /// When one is stored and cannot be opened.
+    async fn of_account(&self, channel: &str, name: &str) -> Result<Option<SecretString>, Cause>;
+}
+
+/// Limits and periods.
+#[derive(Clone, Copy, Debug)]
+pub struct Policy {
+    pub session: Limits,
+    pub restarts_max: u32,
+    pub sweep_period: Duration,
+    /// The longest that a platform may take to accept one part.
+    pub deliver_max: Duration,
+    /// The largest file that is taken from a platform, and how long that may take.
+    pub file_bytes_max: u64,
+    pub fetch_max: Duration,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            session: Limits::default(),
+            restarts_max: RESTARTS_MAX,
+            sweep_period: Duration::from_secs(60),
+            deliver_max: Duration::from_secs(60),
+            file_bytes_max: 50 * 1024 * 1024,
+            fetch_max: Duration::from_secs(120),
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! What becomes of one message: an answer, a code, something for agents, or nothing. All of it is part of
+//! the commit that stores it.
+
+use channel::Verdict;
+use domain::admission::{Admission, AgentDecision, Decision};
+use domain::command::{self, Command};
+use domain::message::{Admitted, InboundKind, Incoming, refusal};
+use domain::people::Access;
+use domain::question::Typed;
+use domain::session_key::ChatId;
+use domain::task::FireKey;
+use domain::texts::{self, notices};
+use domain::time::Timestamp;
+use domain::trace::Rule;
+use store::{CentralStore, Put, SessionRow, StoreError};
+
+use super::admission_snapshot::{AdmissionSnapshot, Viewpoint};
+use super::orders::Order;
+use super::{Step, personal, tasks};
+use crate::approvals::{self, Answer};
+use crate::host::Host;
+
+pub(super) fn admit(
+    host: &Host,
+    central: &mut CentralStore,
+    message: &Incoming,
+    owner_only: bool,
+) -> Result<Step, StoreError> {
+    // By such an id a session knows that it has the slot of a task already.
+    if message.platform_id.starts_with(FireKey::PREFIX) {
+        let why = texts::access::reserved_id(FireKey::PREFIX);
+        return Ok(Step::new(Verdict::Refused(why)));
+    }
+    let view = Viewpoint::new(host, message, owner_only);
+    let now = view.now;
+    let snapshot = AdmissionSnapshot::read(central, message, view)?;
+    if snapshot.pairing_open && approvals::pair(central, message, now)? {
+        return Ok(Step::about_approvals(Verdict::Stored));
+    }
+    if snapshot.has_answered {
+        return Ok(Step::new(Verdict::Ignored));
+    }
+    match &snapshot.typed {
+        Typed::Message => {}
+        Typed::Unclear(hint) => {
+            approvals::ask_which(central, message, hint, now)?;
+            return Ok(Step::new(Verdict::Stored));
+        }
+        &Typed::Answer(id, index) => {
+            let (chat, by) = (&message.from, &message.body.sender);
+            let answer = Answer { id, index, chat, by, with: Some(message) };
+            if approvals::answer(host, central, &answer, now)? {
+                return Ok(Step::about_approvals(Verdict::Ignored));
+            }
+        }
+    }
+    let admission = snapshot.admission(message, now);
+    if message.files.is_empty()
+        && let Some(why) = refusal(&message.body.text)
+    {
+        if !is_engaged(&admission) {
+            return Ok(Step::new(Verdict::Ignored));
+        }
+        tell(host, central, message, &why)?;
+        return Ok(Step::new(Verdict::Refused(why)));
+    }
+    follow(host, central, message, &snapshot, admission, now)
+}
+
+fn follow(
+    host: &Host,
+    central: &mut CentralStore,
+    message: &Incoming,
+    snapshot: &AdmissionSnapshot,
+    admission: Admission,
+    now: Timestamp,
+) -> Result<Step, StoreError> {
+    if let Some(why) = admission.refuse {
+        return Ok(Step::new(Verdict::Refused(why)));
+    }
+    let mut step = Step { from: message.from.clone(), ..Step::new(Verdict::Ignored) };
+    let mut dropped = admission.dropped;
+    if let Some(ask) = &admission.ask {
+        step.asks = true;
+        let peer = snapshot.peer(message);
+        match approvals::request_access(central, message, peer, ask, &snapshot.agents, now)? {
+            Put::New(_) | Put::Joined(_) => step.verdict = Verdict::Stored,
+            // Counted with the refusal.
+            Put::Full => dropped = None,
+        }
+    }
+    if let Some(why) = dropped {
+        central.record_drop(&message.from, &message.body.sender, why.as_str(), now)?;
+    }
+    let mut is_full = false;
+    for decision in admission.decisions.iter().filter(|it| it.takes()) {
+        let (chat, row) = snapshot.put_session(central, message, decision, now)?;
+        let taker = Taker { message, snapshot, decision, chat, row, now };
+        is_full |= taker.take(host, central, &mut step)?;
+        if decision.decision != Decision::Accumulate {
+            step.verdict = Verdict::Stored;
+        }
+    }
+    if is_full {
+        // Where another session stored it, it is stored once, however often it comes.
+        step.verdict = Verdict::Refused(notices::queue_full());
+    }
+    Ok(step)
+}
+
+struct Taker<'a> {
+    message: &'a Incoming,
+    snapshot: &'a AdmissionSnapshot,
+    decision: &'a AgentDecision,
+    chat: ChatId,
+    row: SessionRow,
+    now: Timestamp,
+}
+
+impl Taker<'_> {
+    /// Stores the message, or does what it tells the host. Doing it again changes nothing. Returns whether
+    /// the session has no room for it any more.
+    fn take(
+        self,
+        host: &Host,
+        central: &mut CentralStore,
+        step: &mut Step,
+    ) -> Result<bool, StoreError> {
+        let is_context = self.decision.decision == Decision::Accumulate;
+        let command = command::parse(&self.message.body.text).filter(|_| !is_context);
+        let access = self.snapshot.access(&self.decision.agent);
+        let is_direct = !self.message.body.chat.is_group;
+        let (message, person, now) = (self.message, self.snapshot.person(), self.now);
+        let denied = command.and_then(|it| it.denied(access, is_direct));
+        let text = match (command, denied) {
+            (_, Some(why)) => why,
+            (Some(Command::Stop), _) => return Ok(step.order(self.row, Order::Stop)),
+            (Some(Command::Panic), _) => return Ok(step.order(self.row, Order::Panic)),
+            (Some(Command::Resume), _) => return Ok(step.order(self.row, Order::Resume(access))),
+            (Some(Command::Tasks), _) => {
+                tasks::execute(central, message, self.snapshot, (self.chat, &self.row), step, now)?
+            }
+            (Some(command @ Command::Timezone), _) => {
+                personal::set(central, message, person, command, personal::zone, now)?
+            }
+            (Some(command @ Command::Quiet), _) => {
+                personal::set(central, message, person, command, personal::quiet, now)?
+            }
+            (Some(Command::Status), _) => status(central, &self.row)?,
+            (Some(Command::Help), _) => texts::commands::help(access, is_direct),
+            (Some(Command::New | Command::Compact | Command::Context | Command::Cost), _) => {
+                return self.insert(host, central, InboundKind::Command, access, step);
+            }
+            (None, _) => {
+                let kind = if is_context { InboundKind::Context } else { InboundKind::Chat };
+                return self.insert(host, central, kind, access, step);
+            }
+        };
+        central.rows(self.row.id).answer_command(message, &text, now)?;
+        step.woken.push(self.row);
+        Ok(false)
+    }
+
+    fn insert(
+        self,
+        host: &Host,
+        central: &mut CentralStore,
+        kind: InboundKind,
+        access: Access,
+        step: &mut Step,
+    ) -> Result<bool, StoreError> {
+        let rule = rule(self.decision, access);
+        let admitted = [Admitted { message: self.message.clone(), kind, rule }];
+        let inserted = central.rows(self.row.id).insert(&admitted, self.now)?;
+        let is_full = 0 < inserted.refused;
+        if is_full {
+            tell(host, central, self.message, &notices::queue_full())?;
+        }
+        step.woken.push(self.row);
+        Ok(is_full)
+    }
+}
+
+/// What the decision was, for people who ask why.
+fn rule(decision: &AgentDecision, access: Access) -> Option<Rule> {
+    let word = match decision.decision {
+        Decision::Engage(by) => by.as_str(),
+        Decision::Accumulate => "context",
+        Decision::Ignore(_) => return None,
+    };
+    Some(Rule { word: word.to_owned(), detail: access.as_str().to_owned() })
+}
+
+fn status(central: &mut CentralStore, row: &SessionRow) -> Result<String, StoreError> {
+    let counts = central.rows(row.id).counts()?;
+    let container = if counts.has_container { "running" } else { "absent" };
+    let working = usize::from(counts.has_container && 0 < counts.waiting);
+    let messages = (working, counts.waiting - working);
+    Ok(notices::status(row.agent.as_str(), container, messages, counts.unsent))
+}
+
+/// Tells the sender of a message why it goes nowhere, by the host's outbox. Where a sender waits for the
+/// answer of the protocol, that is enough.
+pub(super) fn tell(
+    host: &Host,
+    central: &mut CentralStore,
+    message: &Incoming,
+    why: &str,
+) -> Result<(), StoreError> {
+    let caps = host.registration(&message.from.channel).map(|it| it.caps);
+    if caps.is_some_and(|it| !it.owner_only && !it.mute) {
+        central.add_refusal(message, why, host.clock.now())?;
+    }
+    Ok(())
+}
+
+/// Whom a message is for.
+pub(super) struct Whom {
+    pub(super) is_engaged: bool,
+    pub(super) is_context: bool,
+}
+
+/// The same as [`admit`] finds, and nothing is stored.
+pub(super) fn whom(
+    host: &Host,
+    central: &mut CentralStore,
+    message: &Incoming,
+    owner_only: bool,
+) -> Result<Whom, StoreError> {
+    let view = Viewpoint::new(host, message, owner_only);
+    let snapshot = AdmissionSnapshot::read(central, message, view)?;
+    let admission = snapshot.admission(message, view.now);
+    let is_context = admission.decisions.iter().any(AgentDecision::takes);
+    Ok(Whom { is_engaged: is_engaged(&admission), is_context })
+}
+
+fn is_engaged(admission: &Admission) -> bool {
+    admission.decisions.iter().any(|it| matches!(it.decision, Decision::Engage(_)))
+}
