@@ -154,10 +154,12 @@ impl SessionsState {
             return;
         }
         self.told.spawn(async move {
-            // What fails here is found by the next sweep.
-            let awake = host.central.read(|central| central.awake()).await.unwrap_or_default();
-            if let Some(row) = awake.into_iter().find(|it| it.id == id) {
-                let _ = myself.cast(SessionsMessage::To(row, Box::new(SessionMessage::Sweep)));
+            match host.central.read(move |central| central.awake_session(id)).await {
+                Ok(Some(row)) => {
+                    let _ = myself.cast(SessionsMessage::To(row, Box::new(SessionMessage::Sweep)));
+                }
+                Ok(None) => {}
+                Err(err) => warn!(session = %id, why = chain(&err), "left for the next sweep"),
             }
         });
     }

@@ -19,15 +19,3 @@ mod conformance {
 
     harness::conformance_tests!(make);
 }
-
-/// A server of before Bot API 10.1.
-mod conformance_without_rich_messages {
-    use harness::conformance::Double;
-    use harness::telegram::FakeTelegram;
-
-    async fn make() -> Box<dyn Double> {
-        Box::new(FakeTelegram::start_without_rich_messages().await)
-    }
-
-    harness::conformance_tests!(make);
-}

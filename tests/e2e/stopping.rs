@@ -27,11 +27,14 @@ async fn a_panic_ends_what_runs_holds_across_a_restart_and_is_taken_back() {
 
     rig.kill_host();
     rig.start_host().await;
-    let kept = rig.say("terminal", "are you there?");
+    let told = rig.ask("terminal", "are you there?").await;
+    assert!(told.contains("your message waits"), "{told}");
     sleep(Duration::from_secs(3)).await;
     assert_eq!(rig.engine().inspect(S1).await.unwrap(), Observed::Absent);
 
     assert!(rig.run(&["resume", "--all"]).status.success());
-    let answer = kept.answer().await;
-    assert!(answer.contains("are you there?"), "{answer}");
+    let out = rig.say("terminal", "and now?").output().await;
+    let shown = [out.stderr, out.stdout].map(|it| String::from_utf8_lossy(&it).into_owned());
+    let shown = shown.concat();
+    assert!(shown.contains("are you there?") && shown.contains("and now?"), "{shown}");
 }

@@ -72,18 +72,6 @@ impl FakeTelegram {
     /// # Panics
     /// When loopback has no free port.
     pub async fn start() -> Self {
-        Self::with(true).await
-    }
-
-    /// A server of before Bot API 10.1.
-    ///
-    /// # Panics
-    /// When loopback has no free port.
-    pub async fn start_without_rich_messages() -> Self {
-        Self::with(false).await
-    }
-
-    async fn with(rich: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0")
             .await
             .unwrap_or_else(|err| panic!("the fake Telegram found no port: {err}"));
@@ -91,7 +79,7 @@ impl FakeTelegram {
             .local_addr()
             .unwrap_or_else(|err| panic!("the fake Telegram has no address: {err}"));
         let state =
-            State { inner: Mutex::new(Inner::new(rich)), news: Notify::new(), cut: Notify::new() };
+            State { inner: Mutex::new(Inner::new()), news: Notify::new(), cut: Notify::new() };
         let state = Arc::new(state);
         let mut serving = JoinSet::new();
         serving.spawn(serve::accept(listener, Arc::clone(&state)));

@@ -10,8 +10,8 @@ const FILE_LINES_MAX: usize = 400;
 
 /// Production lines, comments counted, outside of `skills`, `tests` and the simulation, and in `skills`. They may only go
 /// down: a change that removes lines takes them off here too. The aim is 40,000 and 5,000.
-const CORE_LINES_MAX: usize = 54_517;
-const SKILL_LINES_MAX: usize = 5_870;
+const CORE_LINES_MAX: usize = 48_632;
+const SKILL_LINES_MAX: usize = 4_532;
 
 /// Which crates of ours each crate may depend on. Dependencies point one way.
 const MAY_USE: &[(&str, &[&str])] = &[
@@ -67,7 +67,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("rusqlite", &["store", "simulation"]),
     ("rusqlite_migration", &["store"]),
     ("bollard", &["sandbox"]),
-    ("reqwest", &["vault", "telegram", "discord"]),
+    ("reqwest", &["vault", "channel", "telegram", "discord"]),
     ("rmcp", &["agent-runner"]),
     ("jiff", &["schedule"]),
     ("cron", &["schedule"]),

@@ -22,6 +22,9 @@ const LAST_WORDS_BYTES: usize = 2 * 1024;
 /// How long what a program printed may take to arrive once it has exited. A process that it left
 /// behind could hold the pipe open for ever.
 pub(crate) const DRAIN: Duration = Duration::from_millis(200);
+/// What is read at least of what comes after the exit: more than a pipe holds, so that all that the
+/// program printed is in it. A process that it left behind could print for ever.
+const AFTER_EXIT_BYTES_MAX: usize = 4 << 20;
 /// How long a killed process may take to be gone.
 const REAP: Duration = Duration::from_secs(2);
 
@@ -40,12 +43,16 @@ pub(crate) struct Process {
     stderr: Option<ChildStderr>,
     last_words: BytesMut,
     exited_at: Option<Instant>,
+    /// How many bytes of lines are still read once it has exited.
+    left: usize,
 }
 
 #[derive(Debug)]
 pub(crate) enum Output {
     /// The last one may have no end.
     Line(Vec<u8>),
+    /// A line that is too long; it is dropped, and so is all that follows.
+    TooLong,
     Ended(Ending),
 }
 
@@ -84,6 +91,7 @@ impl Process {
             stderr: child.stderr.take(),
             last_words: BytesMut::new(),
             exited_at: None,
+            left: AFTER_EXIT_BYTES_MAX,
             child,
         })
     }
@@ -102,6 +110,12 @@ impl Process {
         loop {
             let is_whole = self.line.pop_if(|it| *it == b'\n').is_some();
             if is_whole || (self.stdout.is_none() && !self.line.is_empty()) {
+                if self.exited_at.is_some() {
+                    self.left = self.left.saturating_sub(self.line.len() + 1);
+                }
+                if self.left == 0 {
+                    self.stdout = None;
+                }
                 return Output::Line(std::mem::take(&mut self.line));
             }
             if self.stdout.is_none() {
@@ -111,9 +125,14 @@ impl Process {
                 self.stdin = None;
             }
             let drained_at = self.exited_at.unwrap_or_else(Instant::now) + DRAIN;
-            // What was read already is not let go of.
-            let has_more = self.stdout.as_ref().is_some_and(|it| !it.buffer().is_empty());
             tokio::select! {
+                // The exit is seen whatever is printed; then what can be read is read, whatever the time.
+                biased;
+                _ = self.child.wait(), if self.exited_at.is_none() => {
+                    self.exited_at = Some(Instant::now());
+                    // This line began before.
+                    self.left += self.line.len();
+                },
                 is_open = write(&mut self.stdin, &mut self.input) => if !is_open {
                     // That it is gone is noticed at its output.
                     self.stdin = None;
@@ -122,6 +141,10 @@ impl Process {
                     self.stdout = None;
                 } else if self.line_max < self.line.len() && !self.line.ends_with(b"\n") {
                     tracing::error!("a program printed an endless line");
+                    (self.stdout, self.line) = (None, vec![]);
+                    return Output::TooLong;
+                },
+                () = sleep_until(drained_at), if self.exited_at.is_some() => {
                     self.stdout = None;
                 },
                 is_open = read(&mut self.stderr, &mut self.last_words) => if is_open {
@@ -129,12 +152,6 @@ impl Process {
                 } else {
                     self.stderr = None;
                 },
-                _ = self.child.wait(), if self.exited_at.is_none() => {
-                    self.exited_at = Some(Instant::now());
-                }
-                () = sleep_until(drained_at), if self.exited_at.is_some() && !has_more => {
-                    self.stdout = None;
-                }
             }
         }
     }
@@ -155,7 +172,11 @@ impl Process {
         self.kill();
         // A process that holds the pipe open has nothing to say for this one.
         if self.stderr.is_some() {
-            let rest = async { while read(&mut self.stderr, &mut self.last_words).await {} };
+            let rest = async {
+                while read(&mut self.stderr, &mut self.last_words).await {
+                    self.cut_last_words();
+                }
+            };
             let _ = timeout(DRAIN, rest).await;
         }
         self.cut_last_words();
@@ -248,9 +269,20 @@ mod tests {
         let mut command = Command::new("sh");
         command.args(["-c", "echo 12345; echo 123456; sleep 60"]);
         let mut process = Process::start(command, 5, DRAIN).unwrap();
-        for expected in ["12345", "123456"] {
+        let Output::Line(line) = process.next().await else { panic!("no line") };
+        assert_eq!(&line[..], b"12345");
+        assert!(matches!(process.next().await, Output::TooLong));
+        assert!(matches!(process.next().await, Output::Ended(_)));
+    }
+
+    #[tokio::test]
+    async fn a_slow_reader_gets_all_that_was_printed_before_the_exit() {
+        // A pipe full, in lines of one read each.
+        let mut process = shell("for number in 1 2 3 4; do printf '%16383d\\n' $number; done");
+        for expected in ["1", "2", "3", "4"] {
             let Output::Line(line) = process.next().await else { panic!("no line") };
-            assert_eq!(String::from_utf8_lossy(&line), expected);
+            assert_eq!(line.trim_ascii(), expected.as_bytes());
+            tokio::time::sleep(DRAIN * 2).await;
         }
         assert!(matches!(process.next().await, Output::Ended(_)));
     }
@@ -261,6 +293,13 @@ mod tests {
         let Output::Line(_) = process.next().await else { panic!("no line") };
         let ended = timeout(Duration::from_secs(5), process.next()).await;
         assert!(matches!(ended, Ok(Output::Ended(_))), "{ended:?}");
+    }
+
+    #[tokio::test]
+    async fn a_child_that_prints_for_ever_does_not_hide_the_end() {
+        let mut process = shell("yes \"$(printf %09999d 0)\" & exit 0");
+        let to_the_end = async { while let Output::Line(_) = process.next().await {} };
+        timeout(Duration::from_secs(60), to_the_end).await.unwrap();
     }
 
     #[tokio::test]

@@ -21,6 +21,7 @@ use crate::process::{Output, Process};
 /// A script looks at something and says whether it matters; what takes longer is work for the agent.
 const TIME_MAX: Duration = Duration::from_secs(30);
 const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
+const TOO_MUCH: &str = "the script printed more than 1 MiB";
 /// How much of a reason is kept.
 const REASON_CHARS_MAX: usize = 200;
 
@@ -61,12 +62,13 @@ async fn run_to_its_end(
             Output::Line(line) => {
                 bytes += line.len() + 1;
                 if OUTPUT_BYTES_MAX < bytes {
-                    return Err("the script printed more than 1 MiB".to_owned());
+                    return Err(TOO_MUCH.to_owned());
                 }
                 if !line.trim_ascii().is_empty() {
                     last = line;
                 }
             }
+            Output::TooLong => return Err(TOO_MUCH.to_owned()),
             Output::Ended(ending) => break ending,
         }
     };
@@ -162,7 +164,9 @@ mod tests {
 
     #[tokio::test]
     async fn an_endless_output_ends_it() {
-        assert!(failed(ran("yes").await).contains("more than 1 MiB"));
+        for script in ["yes", "cat /dev/zero"] {
+            assert!(failed(ran(script).await).contains("more than 1 MiB"), "{script}");
+        }
     }
 
     /// The clock jumps to the end of the wait while the script sleeps.

@@ -5,11 +5,11 @@
 
 use std::time::Duration;
 
+use channel::http::{self, Answer, Failure};
 use channel::{ExposeSecret, SecretString};
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::multipart::Form;
-use reqwest::redirect::Policy;
-use reqwest::{Client, RequestBuilder, Response};
+use reqwest::{Client, RequestBuilder};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::time::{Instant, timeout};
@@ -17,8 +17,8 @@ use twilight_http_ratelimiting::{Endpoint, Permit, RateLimitHeaders, RateLimiter
 
 pub(crate) use twilight_http_ratelimiting::Method;
 
-use crate::refusal::{Failure, Refusal};
-use crate::wire::{Interaction, Refused};
+use crate::refusal;
+use crate::wire::Interaction;
 
 /// What stands before the version, unless an account says otherwise.
 pub(crate) const BASE: &str = "https://discord.com/api";
@@ -27,16 +27,11 @@ const VERSION: &str = "v10";
 /// The form that Discord asks for (<https://discord.com/developers/docs/reference#user-agent>).
 const USER_AGENT: &str = concat!("DiscordBot (nanoclaw, ", env!("CARGO_PKG_VERSION"), ")");
 
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// For files; shorter than the host waits.
 const UPLOAD_WITHIN: Duration = Duration::from_secs(50);
 /// A limit that is over sooner is waited for here.
 const PERMIT_WITHIN: Duration = Duration::from_secs(3);
-/// When Discord asks to wait and does not say how long.
-const WAIT_DEFAULT: Duration = Duration::from_secs(5);
-/// Characters of a reason of Discord's that are passed on.
-const REASON_CHARS_MAX: usize = 200;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Api {
@@ -57,21 +52,14 @@ pub(crate) enum Body {
 
 impl Api {
     /// # Errors
-    /// [`Failure::Unreachable`] when this machine cannot make connections at all, or the token has
-    /// characters that no token has.
+    /// When this machine cannot make connections at all, or the token has characters that no token
+    /// has.
     pub(crate) fn new(base: &str, token: &SecretString) -> Result<Self, Failure> {
-        let client = Client::builder()
-            .user_agent(USER_AGENT)
-            .connect_timeout(CONNECT_WITHIN)
-            .redirect(Policy::none());
-        let http = client.build().map_err(|err| Failure::Unreachable(err.into()))?;
+        let http = http::client().user_agent(USER_AGENT).build()?;
         let value = HeaderValue::from_str(&format!("Bot {}", token.expose_secret().trim()));
         // The error is replaced: it might show the value.
-        let mut authorization = value.map_err(|_| Refusal {
-            status: 401,
-            code: 0,
-            message: "the token has characters that no token has".into(),
-        })?;
+        let mut authorization =
+            value.map_err(|_| refusal::bad_token("the token has characters that no token has"))?;
         authorization.set_sensitive(true);
         let base = format!("{}/{VERSION}", base.trim_end_matches('/'));
         Ok(Self { http, base, authorization, limits: RateLimiter::default() })
@@ -87,12 +75,7 @@ impl Api {
         path: &str,
         body: Body,
     ) -> Result<T, Failure> {
-        let answer = self.send(method, path, body).await?;
-        // The error itself may quote what people wrote.
-        serde_json::from_slice(&answer).map_err(|err| {
-            let (line, column) = (err.line(), err.column());
-            Failure::Unknown(format!("its answer is malformed at {line}:{column}").into())
-        })
+        self.send(method, path, body).await?.json()
     }
 
     /// Asks for what has no answer.
@@ -108,11 +91,10 @@ impl Api {
         // Its token authorizes it, and no limit counts it.
         let request = self.http.post(url).timeout(ANSWER_WITHIN);
         let request = with_json(request, &serde_json::json!({ "type": 6 }));
-        let response = request.send().await.map_err(failed)?;
-        read(response).await.map(drop)
+        checked(http::send(request).await?).map(drop)
     }
 
-    async fn send(&self, method: Method, path: &str, body: Body) -> Result<Vec<u8>, Failure> {
+    async fn send(&self, method: Method, path: &str, body: Body) -> Result<Answer, Failure> {
         let permit = self.permit(method, path).await?;
         let verb = reqwest::Method::from_bytes(method.name().as_bytes());
         let verb = verb.map_err(|err| Failure::Unreachable(err.into()))?;
@@ -124,9 +106,9 @@ impl Api {
             Body::Json(value) => with_json(request.timeout(ANSWER_WITHIN), &value),
             Body::Form(form) => request.timeout(UPLOAD_WITHIN).multipart(form),
         };
-        let response = request.send().await.map_err(failed)?;
-        permit.complete(limits(response.headers()));
-        read(response).await
+        let answer = http::send(request).await?;
+        permit.complete(limits(&answer.headers));
+        checked(answer)
     }
 
     /// Dropping it instead of completing it cancels it.
@@ -141,35 +123,8 @@ fn with_json(request: RequestBuilder, value: &Value) -> RequestBuilder {
     request.header("content-type", "application/json").body(value.to_string())
 }
 
-async fn read(response: Response) -> Result<Vec<u8>, Failure> {
-    let status = response.status();
-    let wait = response.headers().get(RETRY_AFTER).and_then(|it| it.to_str().ok()?.parse().ok());
-    let body = response.bytes().await;
-    if status.is_success() {
-        return body.map(Into::into).map_err(failed);
-    }
-    let refused = body.ok().and_then(|it| serde_json::from_slice::<Refused>(&it).ok());
-    let said = refused.clone().unwrap_or_default();
-    let message = said.message.chars().take(REASON_CHARS_MAX).collect();
-    let refusal = Refusal { status: status.as_u16(), code: said.code, message };
-    Err(match status.as_u16() {
-        429 => {
-            let after =
-                said.retry_after.or(wait).and_then(|it| Duration::try_from_secs_f64(it).ok());
-            Failure::Throttled { after: after.unwrap_or(WAIT_DEFAULT) }
-        }
-        408 | 500.. => Failure::Unknown(refusal.into()),
-        // Something before Discord's API: a filter, a proxy.
-        403 if refused.is_none() => Failure::Unreachable(refusal.into()),
-        _ => Failure::Refused(refusal),
-    })
-}
-
-/// Why no answer came. The address is left out: it may hold the token of an interaction.
-fn failed(err: reqwest::Error) -> Failure {
-    let before_sending = err.is_connect() || err.is_builder();
-    let cause = err.without_url().into();
-    if before_sending { Failure::Unreachable(cause) } else { Failure::Unknown(cause) }
+fn checked(answer: Answer) -> Result<Answer, Failure> {
+    if answer.status.is_success() { Ok(answer) } else { Err(refusal::failure(&answer)) }
 }
 
 /// <https://discord.com/developers/docs/topics/rate-limits#header-format>

@@ -4,13 +4,13 @@
 use std::collections::VecDeque;
 
 use channel::ChannelError;
+use channel::http::Failure;
 use serde_json::Value;
 use tokio::time::sleep;
 use tracing::{debug, warn};
 
 use crate::api::Api;
 use crate::position::DIRECT;
-use crate::refusal::Failure;
 use crate::wire::{Id, Message};
 
 /// Messages of one page (<https://discord.com/developers/docs/resources/message#get-channel-messages>).
@@ -33,20 +33,13 @@ struct Behind {
     after: Id,
     loaded: usize,
     more: bool,
-    is_cut: bool,
     page: VecDeque<Message>,
 }
 
 impl CatchUp {
     pub(crate) fn new(group: Id, from: Id, channels: impl IntoIterator<Item = Id>) -> Self {
-        let behind = |channel| Behind {
-            channel,
-            after: from,
-            loaded: 0,
-            more: true,
-            is_cut: false,
-            page: VecDeque::new(),
-        };
+        let behind =
+            |channel| Behind { channel, after: from, loaded: 0, more: true, page: VecDeque::new() };
         Self { group, channels: channels.into_iter().map(behind).collect(), is_cut: false }
     }
 
@@ -55,8 +48,7 @@ impl CatchUp {
     pub(crate) async fn next(&mut self, api: &Api) -> Result<Option<Message>, ChannelError> {
         let server = Some(self.group).filter(|it| *it != DIRECT);
         while let Some(behind) = self.channels.iter_mut().find(|it| it.more && it.page.is_empty()) {
-            behind.load(api, server).await?;
-            self.is_cut |= behind.is_cut;
+            self.is_cut |= behind.load(api, server).await?;
         }
         self.channels.retain(|it| !it.page.is_empty());
         let oldest = |it: &&mut Behind| it.page.front().map(|message| message.id);
@@ -66,27 +58,29 @@ impl CatchUp {
 }
 
 impl Behind {
-    async fn load(&mut self, api: &Api, server: Option<Id>) -> Result<(), ChannelError> {
+    /// Returns whether more was written than is read.
+    async fn load(&mut self, api: &Api, server: Option<Id>) -> Result<bool, ChannelError> {
         let (channel, after) = (self.channel, self.after);
         let path = format!("channels/{channel}/messages?after={after}&limit={PAGE}");
         match api.get::<Vec<Value>>(&path).await {
-            Ok(page) => self.take(page, server),
+            Ok(page) => return Ok(self.take(page, server)),
             Err(Failure::Throttled { after }) => sleep(after).await,
-            Err(Failure::Refused(why)) if !why.is_bad_token() => {
+            Err(Failure::Refused(why)) => {
                 debug!(%channel, code = why.code, "the bot may not read what was written here");
                 self.more = false;
             }
             Err(failure) => return Err(failure.into()),
         }
-        Ok(())
+        Ok(false)
     }
 
-    fn take(&mut self, page: Vec<Value>, server: Option<Id>) {
+    fn take(&mut self, page: Vec<Value>, server: Option<Id>) -> bool {
         self.loaded += page.len();
         self.more = page.len() == PAGE;
-        if self.more && MESSAGES_MAX <= self.loaded {
+        let is_cut = self.more && MESSAGES_MAX <= self.loaded;
+        if is_cut {
             warn!(channel = %self.channel, "more was written here meanwhile than is read afterwards");
-            (self.more, self.is_cut) = (false, true);
+            self.more = false;
         }
         for value in page {
             let id = value["id"].as_str().and_then(Id::parse).unwrap_or_default();
@@ -99,6 +93,7 @@ impl Behind {
             }
         }
         self.page.make_contiguous().sort_by_key(|it| it.id);
+        is_cut
     }
 }
 
@@ -121,10 +116,11 @@ mod tests {
     #[test]
     fn a_page_is_turned_round_and_a_malformed_message_in_it_is_skipped() {
         let mut behind = behind();
-        behind.take(vec![message(13), json!({ "id": "12" }), message(11)], Some(Id(1)));
+        let page = vec![message(13), json!({ "id": "12" }), message(11)];
+        assert!(!behind.take(page, Some(Id(1))));
         let ids: Vec<_> = behind.page.iter().map(|it| (it.id, it.guild_id)).collect();
         assert_eq!(ids, [(Id(11), Some(Id(1))), (Id(13), Some(Id(1)))]);
-        assert!(!behind.more && !behind.is_cut);
+        assert!(!behind.more);
     }
 
     #[test]
@@ -132,9 +128,10 @@ mod tests {
         let mut behind = behind();
         for page in 1..=10 {
             assert!(behind.more);
-            behind.take((0..100).map(|at| message(page * 1_000 + at)).collect(), None);
+            let is_cut = behind.take((0..100).map(|at| message(page * 1_000 + at)).collect(), None);
+            assert_eq!(is_cut, page == 10);
             assert_eq!(behind.after, Id(page * 1_000 + 99));
         }
-        assert!(!behind.more && behind.is_cut);
+        assert!(!behind.more);
     }
 }

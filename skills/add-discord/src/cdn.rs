@@ -2,17 +2,15 @@
 
 use std::time::Duration;
 
+use channel::http::{self, Failure};
 use channel::{ChannelError, FetchError};
-use futures_util::StreamExt as _;
-use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode, Url};
-use tokio::io::{AsyncWrite, AsyncWriteExt as _};
+use tokio::io::AsyncWrite;
 
 /// Whatever a message says, nothing else is ever asked: an address elsewhere could be one inside
 /// the user's network.
 const HOSTS: [&str; 2] = ["cdn.discordapp.com", "media.discordapp.net"];
 
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// Between two pieces of a file.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 
@@ -27,11 +25,7 @@ impl Cdn {
     pub(crate) fn new(instead: Option<&str>) -> Result<Self, ChannelError> {
         let wrong = |_| ChannelError::Misconfigured("the cdn's address is not a URL".into());
         let instead = instead.map(Url::parse).transpose().map_err(wrong)?;
-        let client = Client::builder()
-            .connect_timeout(CONNECT_WITHIN)
-            .read_timeout(SILENCE_MAX)
-            .redirect(Policy::none());
-        let http = client.build().map_err(|err| ChannelError::Unreachable(err.into()))?;
+        let http = http::client().read_timeout(SILENCE_MAX).build().map_err(Failure::from)?;
         Ok(Self { http, instead })
     }
 
@@ -42,25 +36,9 @@ impl Cdn {
         into: &mut (dyn AsyncWrite + Send + Unpin),
     ) -> Result<(), FetchError> {
         let url = self.locate(source)?;
-        let unreachable = |err: reqwest::Error| FetchError::Unreachable(err.without_url().into());
-        let response = self.http.get(url).send().await.map_err(unreachable)?;
+        let response = self.http.get(url).send().await.map_err(Failure::from)?;
         check(response.status())?;
-        let too_large = FetchError::TooLarge { bytes_max };
-        if response.content_length().is_some_and(|it| bytes_max < it) {
-            return Err(too_large);
-        }
-        let mut left = bytes_max;
-        let mut pieces = response.bytes_stream();
-        while let Some(piece) = pieces.next().await {
-            let piece = piece.map_err(unreachable)?;
-            let size = u64::try_from(piece.len()).unwrap_or(u64::MAX);
-            left = match left.checked_sub(size) {
-                Some(left) => left,
-                None => return Err(too_large),
-            };
-            into.write_all(&piece).await.map_err(FetchError::Write)?;
-        }
-        into.flush().await.map_err(FetchError::Write)
+        http::download(response, bytes_max, into).await
     }
 
     fn locate(&self, source: &str) -> Result<Url, FetchError> {
@@ -72,13 +50,12 @@ impl Cdn {
         if !at_discord {
             return Err(elsewhere());
         }
-        if let Some(instead) = &self.instead {
-            let moved = url.set_scheme(instead.scheme()).is_ok()
+        let is_moved = self.instead.as_ref().is_none_or(|instead| {
+            url.set_scheme(instead.scheme()).is_ok()
                 && url.set_host(instead.host_str()).is_ok()
-                && url.set_port(instead.port()).is_ok();
-            return if moved { Ok(url) } else { Err(elsewhere()) };
-        }
-        Ok(url)
+                && url.set_port(instead.port()).is_ok()
+        });
+        if is_moved { Ok(url) } else { Err(elsewhere()) }
     }
 }
 

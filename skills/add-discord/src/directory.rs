@@ -4,73 +4,74 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::wire::{Channel, Guild, Id};
+use crate::wire::{Channel, Guild, Id, Role, RoleTags};
 
-/// Shared by both halves of the adapter.
 #[derive(Debug, Default)]
 pub(crate) struct Directory {
-    inner: Mutex<Inner>,
-}
-
-#[derive(Debug, Default)]
-struct Inner {
-    servers: HashMap<Id, Server>,
-    channels: HashMap<Id, CachedChannel>,
-    /// Chats with one person.
-    private: HashSet<Id>,
-    /// Those that this host opened; the source puts them into its position.
-    opened: Vec<Id>,
-}
-
-#[derive(Debug, Default)]
-struct Server {
-    name: String,
+    /// Names of servers.
+    pub(crate) servers: HashMap<Id, String>,
+    pub(crate) channels: HashMap<Id, Channel>,
     /// Roles that Discord made for this bot; people mention them instead of the bot.
-    own_roles: Vec<Id>,
-}
-
-#[derive(Debug)]
-struct CachedChannel {
-    server: Option<Id>,
-    name: String,
-    /// Set for threads.
-    parent: Option<Id>,
-}
-
-/// Where a message was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Whereabouts {
-    pub(crate) chat: Id,
-    pub(crate) thread: Option<Id>,
-    /// Empty where it is not known.
-    pub(crate) title: String,
+    pub(crate) own_roles: HashSet<Id>,
 }
 
 impl Directory {
-    pub(crate) fn learn_server(&self, guild: &Guild, bot: &str) {
-        let made_for_us = |bot_id: &Option<String>| bot_id.as_deref() == Some(bot);
-        let ours = guild
-            .roles
-            .iter()
-            .filter(|role| role.tags.as_ref().is_some_and(|tags| made_for_us(&tags.bot_id)));
-        let server = Server { name: guild.name.clone(), own_roles: ours.map(|it| it.id).collect() };
-        self.lock().servers.insert(guild.id, server);
+    pub(crate) fn learn_server(&mut self, guild: &Guild, bot: &str) {
+        let is_of_bot = |tags: &RoleTags| tags.bot_id.as_deref() == Some(bot);
+        let is_ours = |role: &&Role| role.tags.as_ref().is_some_and(is_of_bot);
+        self.own_roles.extend(guild.roles.iter().filter(is_ours).map(|it| it.id));
+        self.servers.insert(guild.id, guild.name.clone());
         for channel in guild.channels.iter().chain(&guild.threads) {
             self.learn(channel, Some(guild.id));
         }
     }
 
-    pub(crate) fn learn(&self, channel: &Channel, server: Option<Id>) {
-        let known = CachedChannel {
-            server: channel.guild_id.or(server),
-            name: channel.name.clone().unwrap_or_default(),
-            parent: channel.parent_id.filter(|_| channel.is_thread()),
-        };
-        self.lock().channels.insert(channel.id, known);
+    pub(crate) fn learn(&mut self, channel: &Channel, server: Option<Id>) {
+        let known = Channel { guild_id: channel.guild_id.or(server), ..channel.clone() };
+        self.channels.insert(channel.id, known);
     }
 
+    /// The chat that a channel is or belongs to, and the thread that it is.
+    pub(crate) fn find(&self, channel: Id) -> (Id, Option<Id>) {
+        let thread = self.channels.get(&channel).filter(|it| it.is_thread());
+        let parent = thread.and_then(|it| it.parent_id);
+        (parent.unwrap_or(channel), parent.map(|_| channel))
+    }
+
+    /// Empty where it is not known.
+    pub(crate) fn title(&self, chat: Id) -> String {
+        let Some(name) = self.channel_name(chat) else { return String::new() };
+        let server = self.channels.get(&chat).and_then(|it| self.servers.get(&it.guild_id?));
+        match server.filter(|it| !it.is_empty()) {
+            Some(server) => format!("#{name} ({server})"),
+            None => format!("#{name}"),
+        }
+    }
+
+    pub(crate) fn channel_name(&self, channel: Id) -> Option<&str> {
+        self.channels.get(&channel)?.name.as_deref().filter(|it| !it.is_empty())
+    }
+}
+
+/// Chats with one person, shared by both halves of the adapter.
+#[derive(Debug, Default)]
+pub(crate) struct PrivateChats(Mutex<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    known: HashSet<Id>,
+    /// Those that this host opened; the source puts them into its position.
+    opened: Vec<Id>,
+}
+
+impl PrivateChats {
+    pub(crate) fn learn(&self, chat: Id) {
+        self.lock().known.insert(chat);
+    }
+
+    /// This host opened it.
     pub(crate) fn opened(&self, chat: Id) {
-        self.learn_private(chat);
+        self.learn(chat);
         self.lock().opened.push(chat);
     }
 
@@ -78,55 +79,13 @@ impl Directory {
         std::mem::take(&mut self.lock().opened)
     }
 
-    pub(crate) fn knows(&self, channel: Id) -> bool {
-        self.lock().channels.contains_key(&channel)
-    }
-
-    pub(crate) fn knows_server(&self, server: Id) -> bool {
-        self.lock().servers.contains_key(&server)
-    }
-
-    pub(crate) fn learn_private(&self, chat: Id) {
-        self.lock().private.insert(chat);
-    }
-
     /// As far as is known: one that nothing was heard of since this host started may be, too.
-    pub(crate) fn is_private(&self, chat: Id) -> bool {
-        self.lock().private.contains(&chat)
-    }
-
-    pub(crate) fn find(&self, channel: Id) -> Whereabouts {
-        let inner = self.lock();
-        let known = inner.channels.get(&channel);
-        let thread = known.and_then(|it| it.parent).map(|_| channel);
-        let chat = known.and_then(|it| it.parent).unwrap_or(channel);
-        let home = inner.channels.get(&chat);
-        let title = home.map_or_else(String::new, |home| inner.title(home));
-        Whereabouts { chat, thread, title }
-    }
-
-    pub(crate) fn channel_name(&self, channel: Id) -> Option<String> {
-        let name = self.lock().channels.get(&channel).map(|it| it.name.clone());
-        name.filter(|it| !it.is_empty())
-    }
-
-    pub(crate) fn is_own_role(&self, role: Id) -> bool {
-        self.lock().servers.values().any(|it| it.own_roles.contains(&role))
+    pub(crate) fn contain(&self, chat: Id) -> bool {
+        self.lock().known.contains(&chat)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Inner {
-    fn title(&self, channel: &CachedChannel) -> String {
-        let server = channel.server.and_then(|it| self.servers.get(&it));
-        match server.filter(|it| !it.name.is_empty()) {
-            _ if channel.name.is_empty() => String::new(),
-            Some(server) => format!("#{} ({})", channel.name, server.name),
-            None => format!("#{}", channel.name),
-        }
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -142,13 +101,11 @@ mod tests {
                 "roles":[{"id":"4","tags":{"bot_id":"me"}},{"id":"5","tags":{"bot_id":"you"}},{"id":"1"}]}"#,
         )
         .unwrap();
-        let directory = Directory::default();
+        let mut directory = Directory::default();
         directory.learn_server(&guild, "me");
-        let title = "#general (Home)".to_owned();
-        let channel = Whereabouts { chat: Id(2), thread: None, title: title.clone() };
-        assert_eq!(directory.find(Id(2)), channel, "a category is no chat");
-        assert_eq!(directory.find(Id(3)), Whereabouts { chat: Id(2), thread: Some(Id(3)), title });
-        assert!(directory.knows(Id(3)) && directory.knows_server(Id(1)) && !directory.knows(Id(8)));
-        assert!(directory.is_own_role(Id(4)) && !directory.is_own_role(Id(5)));
+        assert_eq!(directory.find(Id(2)), (Id(2), None), "a category is no chat");
+        assert_eq!(directory.find(Id(3)), (Id(2), Some(Id(3))));
+        assert_eq!(directory.title(Id(2)), "#general (Home)");
+        assert_eq!(directory.own_roles, HashSet::from([Id(4)]));
     }
 }

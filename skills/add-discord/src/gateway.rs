@@ -46,9 +46,9 @@ const FAILURES_MAX: u32 = 3;
 /// New connections can be made of it; shows no token.
 #[derive(Debug)]
 pub(crate) struct Gateway {
-    config: Config,
-    api: Api,
-    pulse: Pulse,
+    pub(crate) config: Config,
+    pub(crate) api: Api,
+    pub(crate) pulse: Pulse,
 }
 
 /// What came over the gateway, with its number in the session.
@@ -93,10 +93,6 @@ impl Arrival {
 }
 
 impl Gateway {
-    pub(crate) fn new(config: Config, api: Api, pulse: Pulse) -> Self {
-        Self { config, api, pulse }
-    }
-
     /// Connects, and reads until what it returns is dropped.
     pub(crate) fn open(&self, old: Option<&position::Session>) -> (Receiver<Arrived>, JoinSet<()>) {
         let mut config = ConfigBuilder::from(self.config.clone());
@@ -130,8 +126,10 @@ async fn run(mut shard: Shard, api: Api, pulse: Pulse, into: Sender<Arrived>) {
                 code.and_then(closed)
             }
             Ok(Some(Err(err))) => failed(err, &mut failures),
-            Ok(None) => Some(unreachable("the gateway closed for good")),
-            Err(_) => Some(unreachable("the gateway is silent")),
+            Ok(None) => {
+                Some(ended(ChannelError::Unreachable("the gateway closed for good".into())))
+            }
+            Err(_) => Some(ended(ChannelError::Unreachable("the gateway is silent".into()))),
         };
         let Some(arrival) = arrival else { continue };
         if let Arrival::Press(press) = &arrival.what {
@@ -148,10 +146,6 @@ async fn run(mut shard: Shard, api: Api, pulse: Pulse, into: Sender<Arrived>) {
             return;
         }
     }
-}
-
-fn unreachable(why: &str) -> Arrived {
-    ended(ChannelError::Unreachable(why.into()))
 }
 
 fn ended(err: ChannelError) -> Arrived {

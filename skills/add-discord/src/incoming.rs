@@ -1,10 +1,13 @@
 //! What people wrote and pressed, in the words of no platform. Pure.
 
+use std::sync::LazyLock;
+
 use channel::Event;
 use domain::message::{
     Address, Attachment, Author, Body, ChatInfo, Click, FileKind, Incoming, Quote,
 };
 use domain::time::Timestamp;
+use regex::{Captures, Regex};
 
 use crate::NAME;
 use crate::directory::Directory;
@@ -52,7 +55,7 @@ impl Reader<'_> {
     /// `None` for what is not a button of ours.
     pub(crate) fn press(&self, press: &Interaction) -> Option<Event> {
         let who = press.member.as_ref().map(|it| &it.user).or(press.user.as_ref())?;
-        let data = press.data.as_ref().filter(|it| !it.custom_id.is_empty())?;
+        let data = press.data.as_ref()?["custom_id"].as_str().filter(|it| !it.is_empty())?;
         let (from, title) = self.place(press.channel_id);
         let is_group = press.guild_id.is_some();
         let title = if is_group { title } else { who.name().to_owned() };
@@ -61,20 +64,20 @@ impl Reader<'_> {
             chat: ChatInfo { title, is_group },
             platform_id: press.id.to_string(),
             sender: sender(who),
-            data: data.custom_id.clone(),
+            data: data.to_owned(),
         }))
     }
 
     /// An address, and what its chat is called.
     fn place(&self, channel: Id) -> (Address, String) {
-        let at = self.directory.find(channel);
+        let (chat, thread) = self.directory.find(channel);
         let address = Address {
             channel: NAME.into(),
             account: self.account.into(),
-            chat: at.chat.to_string(),
-            thread: at.thread.map(|it| it.to_string()),
+            chat: chat.to_string(),
+            thread: thread.map(|it| it.to_string()),
         };
-        (address, at.title)
+        (address, self.directory.title(chat))
     }
 
     /// Mentioned as a user or by the role that Discord made for it, or replied to. A mention of
@@ -82,7 +85,7 @@ impl Reader<'_> {
     fn is_meant(&self, message: &Message) -> bool {
         let replied = message.referenced_message.as_deref();
         message.mentions.iter().any(|it| it.id == self.bot)
-            || message.mention_roles.iter().any(|it| self.directory.is_own_role(*it))
+            || message.mention_roles.iter().any(|it| self.directory.own_roles.contains(it))
             || replied.is_some_and(|it| it.author.id == self.bot)
     }
 
@@ -92,7 +95,8 @@ impl Reader<'_> {
             let content = self.readable(&snapshot.message.content, &message.mentions);
             format!("[forwarded] {content}").trim_end().to_owned()
         });
-        let stickers = message.sticker_items.iter().map(|it| format!("[sticker: {}]", it.name));
+        let stickers = message.sticker_items.iter().filter_map(|it| it["name"].as_str());
+        let stickers = stickers.map(|it| format!("[sticker: {it}]"));
         let parts = std::iter::once(content).chain(forwarded).chain(stickers);
         parts.filter(|it| !it.is_empty()).collect::<Vec<_>>().join("\n")
     }
@@ -100,81 +104,42 @@ impl Reader<'_> {
     /// Names in place of ids; without the mentions of the bot that it begins with.
     fn readable(&self, content: &str, mentions: &[User]) -> String {
         let mut rest = content.trim();
-        while let Some((mark, after)) = mark(rest)
+        // The pattern never changes, and the tests read texts with it.
+        let Ok(marks) = &*MARKS else { return rest.to_owned() };
+        while let Some(mark) = marks.captures(rest)
+            && rest.starts_with(&mark[0])
             && self.is_bot(&mark)
         {
-            rest = after.trim_start();
+            rest = rest[mark[0].len()..].trim_start();
         }
-        let mut text = String::with_capacity(rest.len());
-        while let Some(at) = rest.find('<') {
-            text.push_str(&rest[..at]);
-            rest = &rest[at..];
-            match mark(rest).and_then(|(mark, after)| Some((self.name(&mark, mentions)?, after))) {
-                Some((name, after)) => {
-                    text.push_str(&name);
-                    rest = after;
-                }
-                None => {
-                    text.push('<');
-                    rest = &rest[1..];
-                }
-            }
-        }
-        text.push_str(rest);
-        text
+        let name =
+            |mark: &Captures<'_>| self.name(mark, mentions).unwrap_or_else(|| mark[0].to_owned());
+        marks.replace_all(rest, name).into_owned()
     }
 
-    fn is_bot(&self, mark: &Mark<'_>) -> bool {
-        match mark {
-            Mark::User(id) => *id == self.bot,
-            Mark::Role(id) => Id::parse(id).is_some_and(|it| self.directory.is_own_role(it)),
-            Mark::Channel(_) | Mark::Emoji(_) => false,
+    fn is_bot(&self, mark: &Captures<'_>) -> bool {
+        match &mark[1] {
+            "@" | "@!" => &mark[3] == self.bot,
+            "@&" => Id::parse(&mark[3]).is_some_and(|it| self.directory.own_roles.contains(&it)),
+            _ => false,
         }
     }
 
-    fn name(&self, mark: &Mark<'_>, mentions: &[User]) -> Option<String> {
-        match mark {
-            Mark::User(id) => {
-                let user = mentions.iter().find(|it| it.id == *id)?;
-                Some(format!("@{}", user.name()))
-            }
-            Mark::Channel(id) => {
-                let name = self.directory.channel_name(Id::parse(id)?)?;
-                Some(format!("#{name}"))
-            }
-            Mark::Emoji(name) => Some(format!(":{name}:")),
-            Mark::Role(_) => None,
+    fn name(&self, mark: &Captures<'_>, mentions: &[User]) -> Option<String> {
+        let id = &mark[3];
+        match &mark[1] {
+            "@" | "@!" => Some(format!("@{}", mentions.iter().find(|it| it.id == id)?.name())),
+            "#" => Some(format!("#{}", self.directory.channel_name(Id::parse(id)?)?)),
+            "@&" => None,
+            _ => Some(format!(":{}:", &mark[2])),
         }
     }
 }
 
-/// What stands between `<` and `>`
-/// (<https://discord.com/developers/docs/reference#message-formatting>).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mark<'a> {
-    User(&'a str),
-    Role(&'a str),
-    Channel(&'a str),
-    Emoji(&'a str),
-}
-
-/// The mark that a text begins with, and what follows it.
-fn mark(text: &str) -> Option<(Mark<'_>, &str)> {
-    let (inner, after) = text.strip_prefix('<')?.split_once('>')?;
-    let mark = if let Some(id) = inner.strip_prefix("@&") {
-        Mark::Role(id)
-    } else if let Some(id) = inner.strip_prefix("@!").or_else(|| inner.strip_prefix('@')) {
-        Mark::User(id)
-    } else if let Some(id) = inner.strip_prefix('#') {
-        Mark::Channel(id)
-    } else {
-        let (name, id) =
-            inner.strip_prefix("a:").or_else(|| inner.strip_prefix(':'))?.split_once(':')?;
-        Id::parse(id)?;
-        Mark::Emoji(name)
-    };
-    Some((mark, after))
-}
+/// Mentions and emoji (<https://discord.com/developers/docs/reference#message-formatting>): what it is,
+/// the name of an emoji, the id.
+static MARKS: LazyLock<Result<Regex, regex::Error>> =
+    LazyLock::new(|| Regex::new(r"<(@[!&]?|#|a?:([^:>]*):)([0-9]+)>"));
 
 fn sender(user: &User) -> Author {
     Author { id: user.id.clone(), name: user.name().into() }

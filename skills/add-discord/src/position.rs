@@ -1,43 +1,38 @@
 //! How far Discord was read, as the host stores it.
-//!
-//! One line, five fields between semicolons:
-//! `1;<newest>;<chat>,<chat>;<group>:<from>,..;<sequence>,<session>,<url>`
-//! - the format's number;
-//! - the newest message that was committed; ids order by time over all channels;
-//! - private chats, the latest last: Discord does not list them for a bot;
-//! - groups of channels that are not caught up yet, and from where. A group is a server, or 0 for
-//!   the private chats. Without them the newest id would hide what a server that was not there yet
-//!   has to tell;
-//! - the session of the gateway, the last event of it that was committed, and where to resume it:
-//!   for some minutes Discord replays what came after, presses of buttons too, which nothing else
-//!   brings back.
 
 use std::collections::BTreeMap;
 
 use reqwest::Url;
+use serde::{Deserialize, Serialize};
 
 use crate::wire::Id;
 
 /// The group of all private chats; no server has this id.
 pub(crate) const DIRECT: Id = Id(0);
 
-const FORMAT: &str = "1";
 /// Each costs a request when a session begins.
 const CHATS_MAX: usize = 100;
 /// Events of different servers may overtake each other, so catching up begins a little before the
 /// newest one. In the unit of ids, 2^22 per millisecond; the host knows again what it has already.
 const OVERLAP: u64 = 2_000 << 22;
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Position {
+    /// The newest message that was committed; ids order by time over all channels.
     pub(crate) newest: Id,
-    chats: Vec<Id>,
-    behind: BTreeMap<Id, Id>,
-    session: Option<Session>,
+    /// Private chats, the latest last: Discord does not list them for a bot.
+    pub(crate) chats: Vec<Id>,
+    /// Groups of channels that are not caught up yet, and from where. A group is a server or
+    /// [`DIRECT`]. Without them the newest id would hide what a server that was not there yet has to
+    /// tell.
+    pub(crate) behind: BTreeMap<Id, Id>,
+    /// For some minutes Discord replays what came after, presses of buttons too, which nothing else
+    /// brings back.
+    pub(crate) session: Option<Session>,
 }
 
-/// A session of the gateway.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A session of the gateway, and where to resume it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Session {
     pub(crate) id: String,
     pub(crate) url: String,
@@ -51,29 +46,13 @@ impl Position {
         if text.is_empty() {
             return Some(Self::default());
         }
-        let mut fields = text.split(';');
-        if fields.next() != Some(FORMAT) {
-            return None;
-        }
-        let newest = Id::parse(fields.next()?)?;
-        let chats = items(fields.next()?).map(Id::parse).collect::<Option<_>>()?;
-        let pair = |item: &str| {
-            let (group, from) = item.split_once(':')?;
-            Some((Id::parse(group)?, Id::parse(from)?))
-        };
-        let behind = items(fields.next()?).map(pair).collect::<Option<_>>()?;
-        let session = match fields.next()? {
-            "" => None,
-            text => Some(Session::parse(text)?),
-        };
-        fields.next().is_none().then_some(Self { newest, chats, behind, session })
+        let position: Self = serde_json::from_str(text).ok()?;
+        position.session.as_ref().is_none_or(|it| is_websocket(&it.url)).then_some(position)
     }
 
+    /// Ids and texts always serialise.
     pub(crate) fn to_text(&self) -> String {
-        let chats: Vec<_> = self.chats.iter().map(Id::to_string).collect();
-        let behind: Vec<_> = self.behind.iter().map(|(at, from)| format!("{at}:{from}")).collect();
-        let session = self.session.as_ref().map(Session::to_text).unwrap_or_default();
-        format!("{FORMAT};{};{};{};{session}", self.newest, chats.join(","), behind.join(","))
+        serde_json::to_string(self).unwrap_or_default()
     }
 
     /// Nothing was read yet, so nothing can have been missed.
@@ -95,17 +74,9 @@ impl Position {
         self.chats.drain(..over);
     }
 
-    pub(crate) fn chats(&self) -> &[Id] {
-        &self.chats
-    }
-
     /// The session to resume. What it replays does not help a group that was behind already.
     pub(crate) fn resumable(&self) -> Option<&Session> {
         self.session.as_ref().filter(|_| self.behind.is_empty())
-    }
-
-    pub(crate) fn forget_session(&mut self) {
-        self.session = None;
     }
 
     /// An event of the session was taken.
@@ -117,7 +88,7 @@ impl Position {
 
     /// A session begins that knows nothing of what was before; these are the servers in it.
     pub(crate) fn begin(&mut self, session: Session, servers: &[Id]) {
-        self.session = Some(session).filter(Session::is_writable);
+        self.session = Some(session).filter(|it| is_websocket(&it.url));
         self.behind.retain(|group, _| *group == DIRECT || servers.contains(group));
         if self.is_new() {
             return;
@@ -127,11 +98,6 @@ impl Position {
             // A group that was not caught up by the last session either stays where it is.
             self.behind.entry(*group).or_insert(from);
         }
-    }
-
-    /// Nothing is left to catch up.
-    pub(crate) fn is_abreast(&self) -> bool {
-        self.behind.is_empty()
     }
 
     /// From where a group must be caught up, if it must.
@@ -145,34 +111,11 @@ impl Position {
             *from = to.max(*from);
         }
     }
-
-    pub(crate) fn caught_up(&mut self, group: Id) {
-        self.behind.remove(&group);
-    }
 }
 
-impl Session {
-    fn parse(text: &str) -> Option<Self> {
-        let mut fields = text.splitn(3, ',');
-        let sequence = fields.next()?.parse().ok()?;
-        let session = Self { sequence, id: fields.next()?.into(), url: fields.next()?.into() };
-        Some(session).filter(Self::is_writable)
-    }
-
-    fn to_text(&self) -> String {
-        format!("{},{},{}", self.sequence, self.id, self.url)
-    }
-
-    /// Discord's have none of the marks that the text is made of.
-    fn is_writable(&self) -> bool {
-        let url = Url::parse(&self.url);
-        let websocket = url.is_ok_and(|it| it.scheme().starts_with("ws") && it.has_host());
-        websocket && !self.id.contains([',', ';']) && !self.url.contains([',', ';'])
-    }
-}
-
-fn items(list: &str) -> impl Iterator<Item = &str> {
-    list.split(',').filter(|it| !it.is_empty())
+/// An address that the websocket's library takes without complaint.
+pub(crate) fn is_websocket(url: &str) -> bool {
+    Url::parse(url).is_ok_and(|it| matches!(it.scheme(), "ws" | "wss") && it.has_host())
 }
 
 #[cfg(test)]
@@ -194,31 +137,19 @@ mod tests {
         position.saw_direct(Id(6));
         position.saw_direct(Id(5));
         position.begin(session(), &[Id(1), Id(2)]);
-        position.caught_up(DIRECT);
+        position.behind.remove(&DIRECT);
         position.passed(9);
         assert_eq!(Position::parse(&position.to_text()), Some(position.clone()));
-        let from = LATE.0 - OVERLAP;
-        assert_eq!(
-            position.to_text(),
-            format!("1;{LATE};6,5;1:{from},2:{from};9,s1,wss://gateway.example:443/x")
-        );
+        assert_eq!((position.newest, &position.chats[..]), (LATE, &[Id(6), Id(5)][..]));
+        assert_eq!(position.behind(Id(2)), Some(Id(LATE.0 - OVERLAP)));
         assert_eq!(Position::parse(""), Some(Position::default()));
     }
 
     #[test]
     fn foreign_text_is_not_taken_for_a_position() {
-        for text in [
-            "x",
-            "2;1;;;",
-            "1;1;;;;",
-            "1;1;a;;",
-            "1;1;;3;",
-            "1;;;;",
-            "1;1",
-            "1;1;;;x",
-            "1;1;;;1,s",
-            "1;1;;;1,s,http://x",
-        ] {
+        let begun = r#"{"newest":"1","chats":[],"behind":{},"session":"#;
+        let http = format!(r#"{begun}{{"id":"s","url":"http://x","sequence":1}}}}"#);
+        for text in ["x", "1", "{}", begun, &format!("{begun}1}}"), &http] {
             assert_eq!(Position::parse(text), None, "{text}");
         }
     }
@@ -229,7 +160,7 @@ mod tests {
         position.saw(LATE);
         position.begin(session(), &[Id(1), Id(2)]);
         let from = position.behind(Id(1)).unwrap();
-        position.caught_up(Id(2));
+        position.behind.remove(&Id(2));
         position.saw(Id(LATE.0 + (60_000 << 22)));
         position.begin(session(), &[Id(1), Id(2), Id(3)]);
         assert_eq!(position.behind(Id(1)), Some(from));
@@ -259,20 +190,20 @@ mod tests {
         position.saw(LATE);
         position.begin(session(), &[Id(1)]);
         assert_eq!(position.resumable(), None);
-        position.caught_up(DIRECT);
-        position.caught_up(Id(1));
+        position.behind.remove(&DIRECT);
+        position.behind.remove(&Id(1));
         assert_eq!(position.resumable().map(|it| it.sequence), Some(1));
-        position.forget_session();
+        position.session = None;
         assert_eq!(position.resumable(), None);
-        position.begin(Session { id: "a;b".into(), ..session() }, &[]);
-        assert_eq!(position.resumable(), None, "it could not be written");
+        position.begin(Session { url: "http://x".into(), ..session() }, &[]);
+        assert_eq!(position.resumable(), None, "it is no websocket");
     }
 
     #[test]
     fn only_the_latest_private_chats_are_kept() {
         let mut position = Position::default();
         (1..=150).for_each(|id| position.saw_direct(Id(id)));
-        assert_eq!(position.chats().len(), CHATS_MAX);
-        assert_eq!(position.chats().last(), Some(&Id(150)));
+        assert_eq!(position.chats.len(), CHATS_MAX);
+        assert_eq!(position.chats.last(), Some(&Id(150)));
     }
 }

@@ -2,35 +2,16 @@
 
 use std::time::Duration;
 
-use channel::{Cause, ChannelError, DeliverError};
+use channel::ChannelError;
+use channel::http::{Answer, Failure, Refusal};
+use reqwest::StatusCode;
+use reqwest::header::RETRY_AFTER;
+use serde::Deserialize;
 
-/// An answer that says no.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{} (discord: {}, {code})", self.advice(), self.message())]
-pub(crate) struct Refusal {
-    pub(crate) status: u16,
-    /// 0 where Discord gave none
-    /// (<https://discord.com/developers/docs/topics/opcodes-and-status-codes#json>).
-    pub(crate) code: u64,
-    pub(crate) message: String,
-}
-
-/// Why a request has no result, sorted by what is known of it.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Failure {
-    /// Certainly without effect.
-    #[error("discord asks to wait {} s", after.as_secs())]
-    Throttled { after: Duration },
-    /// Certainly without effect.
-    #[error("discord cannot be reached")]
-    Unreachable(#[source] Cause),
-    /// Nobody knows whether it took effect.
-    #[error("discord did not answer")]
-    Unknown(#[source] Cause),
-    /// Certainly without effect.
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-}
+/// When Discord asks to wait and does not say how long.
+const WAIT_DEFAULT: Duration = Duration::from_secs(5);
+/// Characters of a reason of Discord's that are passed on.
+const REASON_CHARS_MAX: usize = 200;
 
 const TOKEN: &str = "discord does not know the bot's token; make a new one in the developer portal \
     (your application > Bot > Reset Token) and store it with `nanoclaw channels add discord`";
@@ -39,64 +20,71 @@ const MAY_NOT: &str = "the bot may not do this here; give its role View Channel,
 const UNSEEN: &str = "the bot does not see this channel; give its role View Channel there, or invite \
     the bot to the server again";
 
-impl Refusal {
-    pub(crate) fn is_bad_token(&self) -> bool {
-        self.status == 401
-    }
+/// Why the API refused.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Refused {
+    /// <https://discord.com/developers/docs/topics/opcodes-and-status-codes#json>
+    code: u64,
+    message: String,
+    /// Seconds; with status 429 only.
+    retry_after: Option<f64>,
+}
 
-    /// Read Message History is missing, or the message that was replied to cannot be.
-    pub(crate) fn is_about_reference(&self) -> bool {
-        matches!(self.code, 160_002 | 50_035 | 50_021)
+/// What an answer means that is no success.
+pub(crate) fn failure(answer: &Answer) -> Failure {
+    let said = answer.json::<Refused>();
+    if answer.status == StatusCode::TOO_MANY_REQUESTS {
+        let header = answer.headers.get(RETRY_AFTER);
+        let header = header.and_then(|it| it.to_str().ok()?.parse().ok());
+        let secs = said.ok().and_then(|it| it.retry_after).or(header);
+        let after = secs.and_then(|it| Duration::try_from_secs_f64(it).ok());
+        return Failure::Throttled { after: after.unwrap_or(WAIT_DEFAULT) };
     }
-
-    fn message(&self) -> &str {
-        if self.message.is_empty() { "no reason given" } else { &self.message }
-    }
-
-    fn advice(&self) -> &'static str {
-        match (self.status, self.code) {
-            (401, _) => TOKEN,
-            (_, 10_003) => "this channel does not exist any more",
-            (_, 10_008) => "this message does not exist any more",
-            (_, 10_014) => "discord does not know this emoji; use another one",
-            (413, _) | (_, 40_005) => "the file is larger than discord takes; send a smaller one",
-            (_, 50_001) => UNSEEN,
-            (_, 50_005) => "only messages of the bot itself can be edited",
-            (_, 50_007) => {
-                "this person takes no private messages from the bot; share a server with it and \
-                 allow direct messages from its members"
-            }
-            (_, 50_013) => MAY_NOT,
-            (_, 50_083) => "this thread is archived; open it again",
-            (403, _) => MAY_NOT,
-            (404, _) => "this chat does not exist any more, or the bot does not see it",
-            _ => "discord does not take this",
-        }
+    match said {
+        Ok(said) => refused(answer.status.as_u16(), said.code, &said.message),
+        Err(foreign) => foreign,
     }
 }
 
-impl From<Failure> for DeliverError {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Throttled { after } => Self::Throttled { after },
-            Failure::Unreachable(cause) => Self::Unreachable(cause),
-            Failure::Unknown(cause) => Self::Unknown(cause),
-            // It waits until there is a token that works.
-            Failure::Refused(why) if why.is_bad_token() => Self::Unreachable(why.into()),
-            Failure::Refused(why) => Self::Refused(why.into()),
-        }
+pub(crate) fn bad_token(message: &str) -> Failure {
+    refused(401, 0, message)
+}
+
+fn refused(status: u16, code: u64, message: &str) -> Failure {
+    let message: String = message.chars().take(REASON_CHARS_MAX).collect();
+    let message: &str = if message.is_empty() { "no reason given" } else { &message };
+    let why = format!("{} (discord: {message}, {code})", advice(status, code));
+    match status {
+        401 => Failure::Unauthorized(why.into()),
+        408 | 500.. => Failure::Unknown(why.into()),
+        _ => Refusal { status, code, why, moved_to: None }.into(),
     }
 }
 
-impl From<Failure> for ChannelError {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Refused(why) if why.is_bad_token() => Self::Unauthorized(why.into()),
-            Failure::Unreachable(cause) | Failure::Unknown(cause) => Self::Unreachable(cause),
-            other @ (Failure::Throttled { .. } | Failure::Refused(_)) => {
-                Self::Unreachable(other.into())
-            }
+/// Read Message History is missing, or the message that was replied to cannot be.
+pub(crate) fn is_about_reference(refusal: &Refusal) -> bool {
+    matches!(refusal.code, 160_002 | 50_035 | 50_021)
+}
+
+fn advice(status: u16, code: u64) -> &'static str {
+    match (status, code) {
+        (401, _) => TOKEN,
+        (_, 10_003) => "this channel does not exist any more",
+        (_, 10_008) => "this message does not exist any more",
+        (_, 10_014) => "discord does not know this emoji; use another one",
+        (413, _) | (_, 40_005) => "the file is larger than discord takes; send a smaller one",
+        (_, 50_001) => UNSEEN,
+        (_, 50_005) => "only messages of the bot itself can be edited",
+        (_, 50_007) => {
+            "this person takes no private messages from the bot; share a server with it and \
+             allow direct messages from its members"
         }
+        (_, 50_013) => MAY_NOT,
+        (_, 50_083) => "this thread is archived; open it again",
+        (403, _) => MAY_NOT,
+        (404, _) => "this chat does not exist any more, or the bot does not see it",
+        _ => "discord does not take this",
     }
 }
 
@@ -127,32 +115,24 @@ pub(crate) fn closed(code: u16) -> Option<ChannelError> {
 mod tests {
     use super::*;
 
-    fn refusal(status: u16, code: u64) -> Refusal {
-        Refusal { status, code, message: "Nope".into() }
-    }
-
     #[test]
     fn a_refusal_says_what_to_do_and_what_discord_said() {
-        let text = refusal(403, 50_013).to_string();
+        let said = |status, code| refused(status, code, "Nope").to_string();
+        let text = said(403, 50_013);
         assert!(
             text.contains("Send Messages") && text.contains("(discord: Nope, 50013)"),
             "{text}"
         );
-        assert!(refusal(403, 50_007).to_string().contains("direct messages"));
-        assert!(refusal(413, 0).to_string().contains("smaller"));
-        assert!(refusal(400, 1).to_string().starts_with("discord does not take this"));
+        assert!(said(403, 50_007).contains("direct messages"));
+        assert!(said(413, 0).contains("smaller"));
+        assert!(said(400, 1).starts_with("discord does not take this"));
     }
 
     #[test]
     fn only_what_is_certain_is_given_up() {
-        let refused = DeliverError::from(Failure::Refused(refusal(404, 10_003)));
-        assert!(matches!(refused, DeliverError::Refused(_)));
-        let token = DeliverError::from(Failure::Refused(refusal(401, 0)));
-        assert!(matches!(token, DeliverError::Unreachable(_)));
-        let unknown = DeliverError::from(Failure::Unknown("reset".into()));
-        assert!(matches!(unknown, DeliverError::Unknown(_)));
-        let token = ChannelError::from(Failure::Refused(refusal(401, 0)));
-        assert!(matches!(token, ChannelError::Unauthorized(_)));
+        assert!(matches!(refused(404, 10_003, ""), Failure::Refused(_)));
+        assert!(matches!(refused(401, 0, ""), Failure::Unauthorized(_)));
+        assert!(matches!(refused(500, 0, ""), Failure::Unknown(_)));
     }
 
     #[test]

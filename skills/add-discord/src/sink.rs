@@ -3,63 +3,54 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use channel::{DeliverError, FetchError, Part, Sink};
+use channel::http::{self, Failure};
+use channel::{DeliverError, FetchError, Part, Sink, beginning};
 use domain::message::Address;
-use domain::outgoing::{Card, Content, FileOut};
-use reqwest::multipart::{Form, Part as FormPart};
+use domain::outgoing::{Button, Card, Content, FileOut, TextLimit};
+use reqwest::multipart::Form;
 use serde_json::{Value, json};
-use tokio::fs::File;
 use tokio::io::AsyncWrite;
 
 use crate::api::{Api, Body, Method};
 use crate::cdn::Cdn;
-use crate::directory::Directory;
-use crate::outgoing::{self, DISCORD_CHARS_MAX, Unfit};
-use crate::refusal::Failure;
-use crate::wire::{Channel, Emoji, Id, Message};
+use crate::directory::PrivateChats;
+use crate::outgoing::{self, DISCORD_CHARS_MAX};
+use crate::refusal::is_about_reference;
+use crate::wire::{Channel, Id, Message};
 
 #[derive(Debug)]
 pub(crate) struct DiscordSink {
     api: Api,
     cdn: Cdn,
-    directory: Arc<Directory>,
-}
-
-impl From<Unfit> for DeliverError {
-    fn from(why: Unfit) -> Self {
-        Self::Refused(why.into())
-    }
+    private: Arc<PrivateChats>,
 }
 
 impl DiscordSink {
-    pub(crate) fn new(api: Api, cdn: Cdn, directory: Arc<Directory>) -> Self {
-        Self { api, cdn, directory }
+    pub(crate) fn new(api: Api, cdn: Cdn, private: Arc<PrivateChats>) -> Self {
+        Self { api, cdn, private }
     }
 
     /// Makes a message. Where the one that it replies to is not to be had, it goes without.
     async fn create(
         &self,
         part: &Part,
-        text: &str,
-        components: Option<Value>,
+        buttons: &[Button],
         file: Option<&FileOut>,
-    ) -> Result<String, DeliverError> {
+    ) -> Result<String, Failure> {
         let channel = channel(&part.to)?;
-        let content = outgoing::shown(text, part.repeat)?;
+        let content = outgoing::shown(part.note(), part.content.text())?;
         // In a private chat it is clear what an answer is to.
-        let reply_to = Id::parse(&part.reply_to).filter(|_| !self.directory.is_private(channel));
+        let reply_to = Id::parse(&part.reply_to).filter(|_| !self.private.contain(channel));
         let mut body = outgoing::message(&part.key, &content, reply_to);
-        if let Some(components) = components {
-            body["components"] = components;
-        }
+        body["components"] = outgoing::components(buttons);
         match self.post(channel, &body, file).await {
-            Err(Failure::Refused(why)) if reply_to.is_some() && why.is_about_reference() => {
+            Err(Failure::Refused(why)) if reply_to.is_some() && is_about_reference(&why) => {
                 if let Some(body) = body.as_object_mut() {
                     body.remove("message_reference");
                 }
-                Ok(self.post(channel, &body, file).await?)
+                self.post(channel, &body, file).await
             }
-            other => Ok(other?),
+            made => made,
         }
     }
 
@@ -78,48 +69,43 @@ impl DiscordSink {
         Ok(made.id.to_string())
     }
 
-    async fn edit(&self, part: &Part, target: &str, card: &Card) -> Result<String, DeliverError> {
+    async fn edit(&self, part: &Part, target: &str, card: &Card) -> Result<(), Failure> {
         let path = message_path(&part.to, target)?;
         // To replace it once more shows nothing twice.
-        let mut body = outgoing::edit(&outgoing::shown(&card.text, false)?);
-        body["components"] = outgoing::components(card)?;
-        self.api.tell(Method::Patch, &path, Body::Json(body)).await?;
-        Ok(target.to_owned())
+        let mut body = outgoing::edit(&outgoing::shown("", &card.text)?);
+        body["components"] = outgoing::components(&card.buttons);
+        self.api.tell(Method::Patch, &path, Body::Json(body)).await
     }
 
-    async fn react(&self, part: &Part, target: &str, emoji: &str) -> Result<String, DeliverError> {
+    async fn react(&self, part: &Part, target: &str, emoji: &str) -> Result<(), Failure> {
         let message = message_path(&part.to, target)?;
         let path = |emoji: &str| format!("{message}/reactions/{}/@me", encode(emoji));
         if !emoji.is_empty() {
-            self.api.tell(Method::Put, &path(emoji), Body::Empty).await?;
-            return Ok(target.to_owned());
+            return self.api.tell(Method::Put, &path(emoji), Body::Empty).await;
         }
-        let found: Message = self.api.get(&message).await?;
-        for ours in found.reactions.iter().filter(|it| it.me) {
-            self.api.tell(Method::Delete, &path(&written(&ours.emoji)), Body::Empty).await?;
+        let found: Value = self.api.get(&message).await?;
+        let ours =
+            found["reactions"].as_array().into_iter().flatten().filter(|it| it["me"] == true);
+        let paths: Vec<String> = ours.map(|it| path(&written(&it["emoji"]))).collect();
+        for path in paths {
+            self.api.tell(Method::Delete, &path, Body::Empty).await?;
         }
-        Ok(target.to_owned())
+        Ok(())
     }
 }
 
 #[async_trait]
 impl Sink for DiscordSink {
     async fn deliver(&self, part: &Part) -> Result<String, DeliverError> {
-        match &part.content {
-            Content::Text(text) => self.create(part, text, None, None).await,
-            Content::File(file) => {
-                // One that is not there now will not be there later.
-                let found = tokio::fs::metadata(&file.path).await;
-                found.map_err(|err| DeliverError::Refused(err.into()))?;
-                self.create(part, &file.caption, None, Some(file)).await
-            }
-            Content::Card(card) => {
-                let components = outgoing::components(card)?;
-                self.create(part, &card.text, Some(components), None).await
-            }
-            Content::Edit { target, card } => self.edit(part, target, card).await,
-            Content::Reaction { target, emoji } => self.react(part, target, emoji).await,
-        }
+        let (target, done) = match &part.content {
+            Content::Text(_) => return Ok(self.create(part, &[], None).await?),
+            Content::File(file) => return Ok(self.create(part, &[], Some(file)).await?),
+            Content::Card(card) => return Ok(self.create(part, &card.buttons, None).await?),
+            Content::Edit { target, card } => (target, self.edit(part, target, card).await),
+            Content::Reaction { target, emoji } => (target, self.react(part, target, emoji).await),
+        };
+        done?;
+        Ok(target.clone())
     }
 
     /// It is shown for 10 seconds, or until a message follows.
@@ -147,52 +133,43 @@ impl Sink for DiscordSink {
     }
 
     async fn open_direct(&self, handle: &str) -> Result<String, DeliverError> {
-        let Some(person) = Id::parse(handle) else {
-            return Err(DeliverError::Refused("a person's id on discord is a number".into()));
-        };
+        let unknown = || Failure::refused("a person's id on discord is a number");
+        let person = Id::parse(handle).ok_or_else(unknown)?;
         let body = Body::Json(json!({ "recipient_id": person.to_string() }));
         let chat: Channel = self.api.call(Method::Post, "users/@me/channels", body).await?;
-        self.directory.opened(chat.id);
+        self.private.opened(chat.id);
         Ok(chat.id.to_string())
     }
 }
 
 /// The channel that stands for a chat or a thread in it.
-fn channel(to: &Address) -> Result<Id, DeliverError> {
+fn channel(to: &Address) -> Result<Id, Failure> {
     let id = to.thread.as_deref().unwrap_or(&to.chat);
-    Id::parse(id).ok_or_else(|| DeliverError::Refused("this is not a chat of discord".into()))
+    Id::parse(id).ok_or_else(|| Failure::refused("this is not a chat of discord"))
 }
 
-fn message_path(to: &Address, target: &str) -> Result<String, DeliverError> {
+fn message_path(to: &Address, target: &str) -> Result<String, Failure> {
     let channel = channel(to)?;
-    let unknown = || DeliverError::Refused("this is not a message of discord".into());
+    let unknown = || Failure::refused("this is not a message of discord");
     let message = Id::parse(target).ok_or_else(unknown)?;
     Ok(format!("channels/{channel}/messages/{message}"))
 }
 
 /// <https://discord.com/developers/docs/reference#uploading-files>
 async fn form(body: &Value, file: &FileOut) -> Result<Form, Failure> {
-    let gone = |err: std::io::Error| Failure::Unreachable(err.into());
-    let content = File::open(&file.path).await.map_err(gone)?;
-    let length = content.metadata().await.map_err(gone)?.len();
     let name: String = file.name.replace(char::is_control, "_");
     let mut body = body.clone();
     body["attachments"] = json!([{ "id": 0, "filename": name }]);
-    let part = FormPart::stream_with_length(content, length).file_name(name);
-    // A type that is none is left out; Discord looks at the name.
-    let mime = file.mime.parse::<reqwest::header::HeaderValue>();
-    let mut headers = reqwest::header::HeaderMap::new();
-    headers.extend(mime.ok().map(|it| (reqwest::header::CONTENT_TYPE, it)));
     // Names as browsers write them, not percent-encoded.
     let form = Form::new().percent_encode_noop().text("payload_json", body.to_string());
-    Ok(form.part("files[0]", part.headers(headers)))
+    Ok(form.part("files[0]", http::upload(file, name).await?))
 }
 
 /// How an emoji is named in a path
 /// (<https://discord.com/developers/docs/resources/message#create-reaction>).
-fn written(emoji: &Emoji) -> String {
-    let name = emoji.name.as_deref().unwrap_or_default();
-    emoji.id.map_or_else(|| name.to_owned(), |id| format!("{name}:{id}"))
+fn written(emoji: &Value) -> String {
+    let name = emoji["name"].as_str().unwrap_or_default();
+    emoji["id"].as_str().map_or_else(|| name.to_owned(), |id| format!("{name}:{id}"))
 }
 
 fn encode(emoji: &str) -> String {
@@ -205,11 +182,8 @@ fn encode(emoji: &str) -> String {
 
 /// As much of an unfinished text as fits.
 fn clipped(text: &str) -> String {
-    if text.chars().count() <= DISCORD_CHARS_MAX {
-        return text.to_owned();
-    }
-    let head = text.chars().take(DISCORD_CHARS_MAX - 1);
-    head.chain(['…']).collect()
+    let cut = beginning(text, TextLimit::chars(DISCORD_CHARS_MAX - 1));
+    if cut.len() < text.len() { format!("{cut}…") } else { text.to_owned() }
 }
 
 #[cfg(test)]
@@ -219,7 +193,7 @@ mod tests {
     #[test]
     fn emoji_are_written_as_a_path_takes_them() {
         assert_eq!(encode("👍"), "%F0%9F%91%8D");
-        let custom = Emoji { id: Some(Id(5)), name: Some("wave".into()) };
+        let custom = json!({ "id": "5", "name": "wave" });
         assert_eq!(encode(&written(&custom)), "wave%3A5");
         assert_eq!(encode("a/../b?c"), "a%2F%2E%2E%2Fb%3Fc");
     }
@@ -227,8 +201,8 @@ mod tests {
     #[test]
     fn nothing_but_numbers_gets_into_a_path() {
         let to = |chat: &str| Address { chat: chat.into(), ..Address::default() };
-        assert!(matches!(channel(&to("1/../2")), Err(DeliverError::Refused(_))));
-        assert!(matches!(message_path(&to("1"), "@me"), Err(DeliverError::Refused(_))));
+        assert!(matches!(channel(&to("1/../2")), Err(Failure::Refused(_))));
+        assert!(matches!(message_path(&to("1"), "@me"), Err(Failure::Refused(_))));
         assert_eq!(message_path(&to("1"), "2").unwrap(), "channels/1/messages/2");
     }
 

@@ -8,7 +8,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use channel::{Account, Batch, ChannelError, Cursor, Event, Gap, Source, Verdict};
+use channel::http::Failure;
+use channel::{Account, Batch, ChannelError, Cursor, Event, Gap, Source};
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinSet;
@@ -16,11 +17,10 @@ use tracing::{debug, warn};
 
 use crate::api::Api;
 use crate::catch_up::CatchUp;
-use crate::directory::Directory;
+use crate::directory::{Directory, PrivateChats};
 use crate::gateway::{Arrival, Arrived, Gateway};
 use crate::incoming::Reader;
 use crate::position::{DIRECT, Position, Session};
-use crate::refusal::Failure;
 use crate::wire::{Channel, Guild, Id, Message, Ready};
 
 /// Events of one batch, and so of one commit per session.
@@ -29,7 +29,8 @@ const BATCH_MAX: usize = 64;
 #[derive(Debug)]
 pub(crate) struct DiscordSource {
     api: Api,
-    directory: Arc<Directory>,
+    directory: Directory,
+    private: Arc<PrivateChats>,
     account: String,
     /// The bot's user id.
     bot: String,
@@ -65,13 +66,14 @@ impl DiscordSource {
     pub(crate) fn new(
         api: Api,
         gateway: Gateway,
-        directory: Arc<Directory>,
+        private: Arc<PrivateChats>,
         account: &Account,
         bot: String,
     ) -> Self {
         Self {
             api,
-            directory,
+            directory: Directory::default(),
+            private,
             account: account.name.clone(),
             bot,
             gateway,
@@ -102,7 +104,7 @@ impl DiscordSource {
 
     /// Every event that is ready, with the position behind them.
     fn batch(&mut self) -> Batch {
-        let opened = self.directory.take_opened();
+        let opened = self.private.take_opened();
         opened.into_iter().for_each(|chat| self.position.saw_direct(chat));
         let cursor = Cursor(self.position.to_text());
         let events = std::mem::take(&mut self.ready);
@@ -131,7 +133,7 @@ impl DiscordSource {
                 }
                 None => {
                     self.catching.pop_front();
-                    self.position.caught_up(group);
+                    self.position.behind.remove(&group);
                 }
             }
         }
@@ -141,7 +143,7 @@ impl DiscordSource {
     /// Once nothing is left to catch up, it is known what became of the gap. A server that is out of
     /// order holds that up: it may have something to tell.
     fn look_back(&mut self) {
-        if self.catching.is_empty() && self.position.is_abreast() {
+        if self.catching.is_empty() && self.position.behind.is_empty() {
             self.gap = self.missed.take().map_or(self.gap, |missed| {
                 Some(if missed.is_cut { Gap::Unknown } else { Gap::Backfilled(missed.found) })
             });
@@ -164,14 +166,14 @@ impl DiscordSource {
 
     /// Asks about a server and a channel that no event told of, as after a session was resumed:
     /// otherwise a thread would be taken for a chat.
-    async fn identify(&self, channel: Id, server: Id) -> Result<(), ChannelError> {
-        if !self.directory.knows_server(server)
+    async fn identify(&mut self, channel: Id, server: Id) -> Result<(), ChannelError> {
+        if !self.directory.servers.contains_key(&server)
             && let Some(guild) = self.look_up::<Guild>(&format!("guilds/{server}")).await?
         {
             self.directory.learn_server(&guild, &self.bot);
         }
         let mut next = Some(channel);
-        while let Some(channel) = next.filter(|it| !self.directory.knows(*it)) {
+        while let Some(channel) = next.filter(|it| !self.directory.channels.contains_key(it)) {
             let Some(found) = self.look_up::<Channel>(&format!("channels/{channel}")).await? else {
                 break;
             };
@@ -185,7 +187,7 @@ impl DiscordSource {
     async fn look_up<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, ChannelError> {
         match self.api.get(path).await {
             Ok(found) => Ok(Some(found)),
-            Err(Failure::Refused(why)) if !why.is_bad_token() => {
+            Err(Failure::Refused(why)) => {
                 debug!(path, code = why.code, "discord does not tell about this");
                 Ok(None)
             }
@@ -208,7 +210,7 @@ impl DiscordSource {
             }
             Arrival::Resumed => self.gap = Some(Gap::None),
             Arrival::SessionLost => {
-                self.position.forget_session();
+                self.position.session = None;
                 self.line = Some(self.gateway.open(None));
             }
             Arrival::Ended(err) => return Err(err),
@@ -234,7 +236,7 @@ impl DiscordSource {
             self.missed = Some(Missed::default());
         }
         if let Some(from) = self.position.behind(DIRECT) {
-            let chats = self.position.chats().to_vec();
+            let chats = self.position.chats.clone();
             self.catching.push_back(CatchUp::new(DIRECT, from, chats));
         }
     }
@@ -259,7 +261,7 @@ impl DiscordSource {
         self.position.saw(message.id);
         if message.guild_id.is_none() {
             self.position.saw_direct(message.channel_id);
-            self.directory.learn_private(message.channel_id);
+            self.private.learn(message.channel_id);
         }
     }
 
@@ -300,10 +302,5 @@ impl Source for DiscordSource {
 
     fn gap(&mut self) -> Option<Gap> {
         self.gap.take()
-    }
-
-    /// Discord needs no word of it.
-    async fn settle(&mut self, _verdicts: &[Verdict]) -> Result<(), ChannelError> {
-        Ok(())
     }
 }

@@ -6,12 +6,13 @@
 
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// A snowflake: 64 bits, the upper 42 of them milliseconds since 2015, so ids order by time over all
 /// channels (<https://discord.com/developers/docs/reference#snowflakes>). Text on the wire.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub(crate) struct Id(pub(crate) u64);
 
 impl Id {
@@ -35,6 +36,12 @@ impl TryFrom<String> for Id {
     }
 }
 
+impl From<Id> for String {
+    fn from(id: Id) -> Self {
+        id.to_string()
+    }
+}
+
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -46,7 +53,6 @@ pub(crate) struct User {
     /// Only ever compared and handed on.
     pub(crate) id: String,
     pub(crate) username: String,
-    #[serde(default)]
     pub(crate) global_name: Option<String>,
     #[serde(default)]
     pub(crate) bot: bool,
@@ -66,7 +72,6 @@ pub(crate) struct Message {
     pub(crate) id: Id,
     pub(crate) channel_id: Id,
     /// Missing in private chats, and wherever the API rather than the gateway gives the message.
-    #[serde(default)]
     pub(crate) guild_id: Option<Id>,
     pub(crate) author: User,
     #[serde(default)]
@@ -80,15 +85,11 @@ pub(crate) struct Message {
     #[serde(default)]
     pub(crate) attachments: Vec<Attachment>,
     #[serde(default)]
-    pub(crate) sticker_items: Vec<Sticker>,
-    #[serde(default)]
+    pub(crate) sticker_items: Vec<Value>,
     pub(crate) referenced_message: Option<Box<Message>>,
     #[serde(default)]
     pub(crate) message_snapshots: Vec<Snapshot>,
-    #[serde(default)]
     pub(crate) webhook_id: Option<Id>,
-    #[serde(default)]
-    pub(crate) reactions: Vec<Reaction>,
 }
 
 /// [`Message::kind`] of what a person wrote.
@@ -102,21 +103,12 @@ pub(crate) struct Attachment {
     #[serde(default)]
     pub(crate) filename: String,
     /// What it was called before that, without the extension.
-    #[serde(default)]
     pub(crate) title: Option<String>,
-    #[serde(default)]
     pub(crate) content_type: Option<String>,
-    #[serde(default)]
     pub(crate) size: Option<u64>,
     pub(crate) url: String,
     /// Set for voice messages only.
-    #[serde(default)]
     pub(crate) waveform: Option<String>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Sticker {
-    pub(crate) name: String,
 }
 
 /// A message that was forwarded.
@@ -134,33 +126,14 @@ pub(crate) struct Forwarded {
 }
 
 #[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Reaction {
-    #[serde(default)]
-    pub(crate) me: bool,
-    pub(crate) emoji: Emoji,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Emoji {
-    #[serde(default)]
-    pub(crate) id: Option<Id>,
-    #[serde(default)]
-    pub(crate) name: Option<String>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Channel {
     pub(crate) id: Id,
     #[serde(default, rename = "type")]
     pub(crate) kind: u64,
-    #[serde(default)]
     pub(crate) guild_id: Option<Id>,
-    #[serde(default)]
     pub(crate) name: Option<String>,
-    #[serde(default)]
     pub(crate) parent_id: Option<Id>,
     /// May have been deleted since.
-    #[serde(default)]
     pub(crate) last_message_id: Option<Id>,
 }
 
@@ -175,14 +148,12 @@ impl Channel {
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Role {
     pub(crate) id: Id,
-    #[serde(default)]
     pub(crate) tags: Option<RoleTags>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct RoleTags {
     /// The bot that this role was made for.
-    #[serde(default)]
     pub(crate) bot_id: Option<String>,
 }
 
@@ -202,15 +173,10 @@ pub(crate) struct Guild {
 
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Ready {
-    /// Every server of the bot; its [`Guild`] follows.
-    pub(crate) guilds: Vec<GuildId>,
+    /// Every server of the bot, with its id alone; the rest of it follows.
+    pub(crate) guilds: Vec<Guild>,
     pub(crate) session_id: String,
     pub(crate) resume_gateway_url: String,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct GuildId {
-    pub(crate) id: Id,
 }
 
 /// A press of a button, among others.
@@ -221,14 +187,10 @@ pub(crate) struct Interaction {
     pub(crate) kind: u64,
     /// Lets anybody answer in the bot's name for 15 minutes.
     pub(crate) token: Token,
-    #[serde(default)]
-    pub(crate) data: Option<InteractionData>,
-    #[serde(default)]
+    pub(crate) data: Option<Value>,
     pub(crate) guild_id: Option<Id>,
     pub(crate) channel_id: Id,
-    #[serde(default)]
     pub(crate) member: Option<Member>,
-    #[serde(default)]
     pub(crate) user: Option<User>,
 }
 
@@ -242,12 +204,6 @@ impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Token(..)")
     }
-}
-
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct InteractionData {
-    #[serde(default)]
-    pub(crate) custom_id: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -267,18 +223,6 @@ pub(crate) struct SessionStarts {
     pub(crate) remaining: u64,
     /// Milliseconds.
     pub(crate) reset_after: u64,
-}
-
-/// Why the API refused.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub(crate) struct Refused {
-    #[serde(default)]
-    pub(crate) code: u64,
-    #[serde(default)]
-    pub(crate) message: String,
-    /// Seconds; with status 429 only.
-    #[serde(default)]
-    pub(crate) retry_after: Option<f64>,
 }
 
 #[cfg(test)]

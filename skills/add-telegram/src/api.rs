@@ -6,24 +6,24 @@
 use std::fmt;
 use std::time::Duration;
 
-use channel::{ChannelError, ExposeSecret, Pulse, SecretString};
+use channel::http::{self, Failure};
+use channel::{ChannelError, ExposeSecret, FetchError, Pulse, SecretString};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::multipart::Form;
-use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, redirect};
+use reqwest::{Client, RequestBuilder, StatusCode, Url};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tokio::io::AsyncWrite;
 use tokio::time::sleep;
 
-use crate::error::{ApiError, PATIENCE, Refusal, wait_of};
+use crate::refusal::{Envelope, channel_error};
 
-const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// A method without a file answers within a second or two.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
 /// 50 MB over a slow line. The host sets a shorter limit of its own if it wants one.
 const UPLOAD_MAX: Duration = Duration::from_secs(600);
-/// Updates come in at most 4 MiB at once (`JsonUpdates` in the server's `Client.cpp`).
-const ANSWER_BYTES_MAX: usize = 16 << 20;
+/// What a server takes longer than this to allow is better retried by the host.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// One bot at one server.
 pub(crate) struct Api {
@@ -38,24 +38,6 @@ impl fmt::Debug for Api {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Api").field("base", &self.base).finish_non_exhaustive()
     }
-}
-
-#[derive(Deserialize)]
-struct Envelope {
-    ok: bool,
-    #[serde(default)]
-    result: Value,
-    error_code: Option<u16>,
-    #[serde(default)]
-    description: String,
-    #[serde(default)]
-    parameters: Parameters,
-}
-
-#[derive(Default, Deserialize)]
-struct Parameters {
-    retry_after: Option<u64>,
-    migrate_to_chat_id: Option<i64>,
 }
 
 impl Api {
@@ -79,40 +61,31 @@ impl Api {
             let why = format!("`{base}` is not the URL of a Bot API server");
             return Err(ChannelError::Misconfigured(why.into()));
         }
-        let http = Client::builder()
-            // A redirect would carry the token to somebody else.
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .connect_timeout(CONNECT_MAX)
-            .build()
-            .map_err(|err| ChannelError::Misconfigured(err.without_url().into()))?;
+        let http = http::client().build().map_err(Failure::from)?;
         Ok(Self { http, base: base.to_owned(), token: SecretString::from(token.to_owned()), pulse })
     }
 
-    /// Calls a method that has its effect at once.
+    /// Calls a method that has its effect at once. Parameters that are `null` are left out.
     pub(crate) async fn call<T: DeserializeOwned>(
         &self,
         method: &str,
-        parameters: &(impl Serialize + Sync),
-    ) -> Result<T, ApiError> {
+        parameters: Value,
+    ) -> Result<T, Failure> {
         self.call_within(ANSWER_MAX, method, parameters).await
     }
 
-    /// As [`Self::call`]; waits where the server asks for that. Only for what may be repeated.
+    /// As [`Self::call`] for the receiving half: waits where the server asks for that. Only for what
+    /// may be repeated.
     pub(crate) async fn call_patiently<T: DeserializeOwned>(
         &self,
         within: Duration,
         method: &str,
-        parameters: &(impl Serialize + Sync),
-    ) -> Result<T, ApiError> {
+        parameters: Value,
+    ) -> Result<T, ChannelError> {
         loop {
-            let err = match self.call_within(within, method, parameters).await {
-                Ok(result) => return Ok(result),
-                Err(err) => err,
-            };
-            match err.refusal().filter(|it| it.code == 429).map(wait_of) {
-                Some(wait) if wait <= PATIENCE => sleep(wait).await,
-                Some(_) | None => return Err(err),
+            match self.call_within(within, method, parameters.clone()).await {
+                Err(Failure::Throttled { after }) if after <= PATIENCE => sleep(after).await,
+                result => return result.map_err(channel_error),
             }
         }
     }
@@ -121,40 +94,51 @@ impl Api {
         &self,
         within: Duration,
         method: &str,
-        parameters: &(impl Serialize + Sync),
-    ) -> Result<T, ApiError> {
-        // Parameters are plain structs of ours, which always serialise.
-        let body = serde_json::to_vec(parameters).unwrap_or_default();
-        let request = self.http.post(self.url("bot", method));
-        let request = request.header(CONTENT_TYPE, "application/json").body(body).timeout(within);
-        self.result_of(request).await
+        mut parameters: Value,
+    ) -> Result<T, Failure> {
+        if let Some(fields) = parameters.as_object_mut() {
+            fields.retain(|_, value| !value.is_null());
+        }
+        let request = self.http.post(self.url("bot", method)).timeout(within);
+        let request = request.header(CONTENT_TYPE, "application/json");
+        self.result_of(request.body(parameters.to_string())).await
     }
 
     pub(crate) async fn upload<T: DeserializeOwned>(
         &self,
         method: &str,
         form: Form,
-    ) -> Result<T, ApiError> {
+    ) -> Result<T, Failure> {
         let request = self.http.post(self.url("bot", method)).multipart(form);
         self.result_of(request.timeout(UPLOAD_MAX)).await
     }
 
     /// The content of a file that `getFile` led to.
-    pub(crate) async fn download(&self, path: &str) -> Result<Response, ApiError> {
-        let request = self.http.get(self.url("file/bot", path));
-        let answer = request.timeout(UPLOAD_MAX).send().await.map_err(transport)?;
-        match answer.status() {
-            StatusCode::OK => Ok(answer),
-            status => Err(refusal_of(status, answer).await),
+    pub(crate) async fn download(
+        &self,
+        path: &str,
+        bytes_max: u64,
+        into: &mut (dyn AsyncWrite + Send + Unpin),
+    ) -> Result<(), FetchError> {
+        let request = self.http.get(self.url("file/bot", path)).timeout(UPLOAD_MAX);
+        let response = request.send().await.map_err(Failure::from)?;
+        if response.status() == StatusCode::OK {
+            return http::download(response, bytes_max, into).await;
         }
+        let answer = http::read(response).await?;
+        Err(answer.json::<Envelope>()?.failure(answer.status).into())
     }
 
-    async fn result_of<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ApiError> {
-        let result = result_of(request).await;
-        if let Ok(_) | Err(ApiError::Refusal(_)) = &result {
-            self.pulse.beat();
+    async fn result_of<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Failure> {
+        let answer = http::send(request).await?;
+        let envelope: Envelope = answer.json()?;
+        self.pulse.beat();
+        if !envelope.ok {
+            return Err(envelope.failure(answer.status));
         }
-        result
+        // The error itself may quote what people wrote.
+        let malformed = |_| http::foreign(answer.status, "its result is malformed");
+        serde_json::from_value(envelope.result).map_err(malformed)
     }
 
     fn url(&self, prefix: &str, rest: &str) -> String {
@@ -170,52 +154,6 @@ fn has_the_form_of_a_token(text: &str) -> bool {
         && id.chars().all(|it| it.is_ascii_digit())
         && !secret.is_empty()
         && secret.chars().all(of_secret)
-}
-
-fn transport(err: reqwest::Error) -> ApiError {
-    let err = err.without_url();
-    if err.is_connect() || err.is_builder() { ApiError::Connect(err) } else { ApiError::Lost(err) }
-}
-
-async fn result_of<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, ApiError> {
-    let answer = request.send().await.map_err(transport)?;
-    let status = answer.status();
-    let envelope = envelope_of(answer).await?.ok_or(ApiError::Strange { status })?;
-    if !envelope.ok {
-        return Err(envelope.refusal(status).into());
-    }
-    serde_json::from_value(envelope.result).map_err(|_| ApiError::Strange { status })
-}
-
-async fn refusal_of(status: StatusCode, answer: Response) -> ApiError {
-    match envelope_of(answer).await {
-        Ok(Some(envelope)) if !envelope.ok => envelope.refusal(status).into(),
-        Ok(_) => ApiError::Strange { status },
-        Err(err) => err,
-    }
-}
-
-impl Envelope {
-    fn refusal(self, status: StatusCode) -> Refusal {
-        Refusal {
-            code: self.error_code.unwrap_or(status.as_u16()),
-            description: self.description,
-            retry_after: self.parameters.retry_after,
-            migrate_to: self.parameters.migrate_to_chat_id,
-        }
-    }
-}
-
-/// `None` for what is not an answer of the Bot API.
-async fn envelope_of(mut answer: Response) -> Result<Option<Envelope>, ApiError> {
-    let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await.map_err(transport)? {
-        if ANSWER_BYTES_MAX < body.len() + chunk.len() {
-            return Ok(None);
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(serde_json::from_slice(&body).ok())
 }
 
 #[cfg(test)]
@@ -241,8 +179,8 @@ mod tests {
     async fn the_token_is_in_no_error() {
         // Nobody listens on port 1.
         let api = api("http://127.0.0.1:1", "4711:secret_part").unwrap();
-        let err = api.call::<Value>("getMe", &()).await.unwrap_err();
-        assert!(matches!(err, ApiError::Connect(_)));
+        let err = api.call::<Value>("getMe", Value::Null).await.unwrap_err();
+        assert!(matches!(err, Failure::Unreachable(_)));
         let told =
             [format!("{err:?} {err}"), format!("{api:?}"), format!("{:#?}", transported(&api))];
         for text in told {
@@ -250,8 +188,8 @@ mod tests {
         }
     }
 
-    fn transported(api: &Api) -> ApiError {
+    fn transported(api: &Api) -> Failure {
         let bad = api.http.post(api.url("bot", "getMe")).header("bad\nname", "x").build();
-        transport(bad.unwrap_err())
+        bad.unwrap_err().into()
     }
 }

@@ -1,62 +1,42 @@
 //! What a message carries beside its text.
 
 use domain::message::{Attachment, FileKind};
+use serde_json::Value;
 
-use crate::types::{File, Message, PhotoSize, Sticker};
+use crate::types::{File, Message};
 
 /// The files of a message. Their source is the `file_id`, which stays good for this bot
 /// (<https://core.telegram.org/bots/api#file>).
 pub(crate) fn files(message: &Message) -> Vec<Attachment> {
-    let photo = message.photo.iter().max_by_key(|it| (it.width, it.height)).map(picture);
-    let sticker = message.sticker.as_ref().map(sticker);
+    let photo = message.photo.iter().max_by_key(|it| (it.width, it.height));
+    // Animated ones are in Telegram's own format
+    // (<https://core.telegram.org/stickers#animation-requirements>).
+    let of_sticker = match &message.sticker {
+        Some(sticker) if sticker.is_animated => "application/x-tgsticker",
+        Some(sticker) if sticker.is_video => "video/webm",
+        Some(_) | None => "image/webp",
+    };
     // For older clients, an animation comes as a document too.
     let document = message.document.as_ref().filter(|_| message.animation.is_none());
-    let others = [
-        (&message.animation, FileKind::Video, "video/mp4"),
-        (&message.video, FileKind::Video, "video/mp4"),
-        (&message.video_note, FileKind::Video, "video/mp4"),
-        (&message.voice, FileKind::Voice, "audio/ogg"),
-        (&message.audio, FileKind::Audio, ""),
+    let files = [
+        (photo, FileKind::Image, "image/jpeg"),
+        (message.sticker.as_ref(), FileKind::Sticker, of_sticker),
+        (message.animation.as_ref(), FileKind::Video, "video/mp4"),
+        (message.video.as_ref(), FileKind::Video, "video/mp4"),
+        (message.video_note.as_ref(), FileKind::Video, "video/mp4"),
+        (message.voice.as_ref(), FileKind::Voice, "audio/ogg"),
+        (message.audio.as_ref(), FileKind::Audio, ""),
+        (document, FileKind::Document, ""),
     ];
-    let others =
-        others.into_iter().filter_map(|(clip, kind, mime)| Some(file(clip.as_ref()?, kind, mime)));
-    let document = document.map(|it| file(it, FileKind::Document, ""));
-    photo.into_iter().chain(sticker).chain(others).chain(document).collect()
+    files.into_iter().filter_map(|(file, kind, mime)| Some(attachment(file?, kind, mime))).collect()
 }
 
-fn picture(photo: &PhotoSize) -> Attachment {
-    Attachment {
-        kind: FileKind::Image,
-        name: String::new(),
-        // Telegram makes every photo one.
-        mime: "image/jpeg".into(),
-        bytes: photo.file_size,
-        source: photo.file_id.clone(),
-    }
-}
-
-/// Animated ones are in Telegram's own format
-/// (<https://core.telegram.org/stickers#animation-requirements>).
-fn sticker(sticker: &Sticker) -> Attachment {
-    let mime = match (sticker.is_animated, sticker.is_video) {
-        (true, _) => "application/x-tgsticker",
-        (false, true) => "video/webm",
-        (false, false) => "image/webp",
-    };
-    Attachment {
-        kind: FileKind::Sticker,
-        name: String::new(),
-        mime: mime.into(),
-        bytes: sticker.file_size,
-        source: sticker.file_id.clone(),
-    }
-}
-
-fn file(file: &File, kind: FileKind, otherwise: &str) -> Attachment {
+/// `mime` is for a file that does not name its type.
+fn attachment(file: &File, kind: FileKind, mime: &str) -> Attachment {
     Attachment {
         kind,
         name: file.file_name.clone().unwrap_or_default(),
-        mime: file.mime_type.clone().unwrap_or_else(|| otherwise.to_owned()),
+        mime: file.mime_type.clone().unwrap_or_else(|| mime.to_owned()),
         bytes: file.file_size,
         source: file.file_id.clone(),
     }
@@ -64,23 +44,26 @@ fn file(file: &File, kind: FileKind, otherwise: &str) -> Attachment {
 
 /// In words, what has neither text nor file.
 pub(crate) fn stand_in(message: &Message) -> Option<String> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let place = |at: &Value| format!("{}, {}", at["latitude"], at["longitude"]);
     // A venue has its location beside it.
     if let Some(venue) = &message.venue {
-        let (lat, lon) = (venue.location.latitude, venue.location.longitude);
-        return Some(format!("[place: {}, {} ({lat}, {lon})]", venue.title, venue.address));
+        let (title, address) = (text(&venue["title"]), text(&venue["address"]));
+        return Some(format!("[place: {title}, {address} ({})]", place(&venue["location"])));
     }
     if let Some(location) = &message.location {
-        return Some(format!("[location: {}, {}]", location.latitude, location.longitude));
+        return Some(format!("[location: {}]", place(location)));
     }
     if let Some(contact) = &message.contact {
-        let last = contact.last_name.as_ref().map(|it| format!(" {it}")).unwrap_or_default();
-        return Some(format!("[contact: {}{last}, {}]", contact.first_name, contact.phone_number));
+        let name = [&contact["first_name"], &contact["last_name"]].map(text).join(" ");
+        return Some(format!("[contact: {}, {}]", name.trim(), text(&contact["phone_number"])));
     }
     if let Some(poll) = &message.poll {
-        let options: Vec<&str> = poll.options.iter().map(|it| it.text.as_str()).collect();
-        return Some(format!("[poll: {} ({})]", poll.question, options.join(" / ")));
+        let options = poll["options"].as_array().into_iter().flatten();
+        let options: Vec<String> = options.map(|it| text(&it["text"])).collect();
+        return Some(format!("[poll: {} ({})]", text(&poll["question"]), options.join(" / ")));
     }
-    message.dice.as_ref().map(|it| format!("[dice {}: {}]", it.emoji, it.value))
+    message.dice.as_ref().map(|it| format!("[dice {}: {}]", text(&it["emoji"]), it["value"]))
 }
 
 #[cfg(test)]

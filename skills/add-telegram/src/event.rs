@@ -98,9 +98,9 @@ fn replied(message: &Message) -> Option<&Message> {
 
 fn quote(message: &Message) -> Option<Quote> {
     let replied = replied(message);
-    let chosen = message.quote.as_ref().map(|it| it.text.clone());
+    let chosen = message.quote.as_ref().and_then(|it| it["text"].as_str());
     let text = match (chosen, replied) {
-        (Some(text), _) => text,
+        (Some(text), _) => text.to_owned(),
         (None, Some(quoted)) => excerpt(quoted),
         (None, None) => return None,
     };
@@ -138,7 +138,8 @@ fn click(press: CallbackQuery, account: &str) -> Option<Event> {
 /// Somebody unblocked the bot, or added it to a chat again.
 fn reachable(change: &ChatMemberUpdated, account: &str) -> Option<Event> {
     let present = ["creator", "administrator", "member", "restricted"];
-    let here = present.contains(&change.new_chat_member.status.as_str());
+    let status = change.new_chat_member["status"].as_str();
+    let here = status.is_some_and(|it| present.contains(&it));
     (here && change.chat.kind != "channel")
         .then(|| Event::Reachable(ids::address(account, &change.chat, None)))
 }

@@ -10,32 +10,26 @@
 //! - [`channel::Address::thread`](domain::message::Address::thread) is a forum topic.
 
 mod api;
-mod buttons;
 mod content;
 mod entities;
-mod error;
 mod event;
-mod fetch;
 mod files;
 mod html;
 mod ids;
 mod methods;
-mod rich;
-mod send;
+mod refusal;
 mod sink;
 mod source;
-mod text;
 mod types;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use channel::{Account, Adapter, Caps, ChannelError, Connection, Registration};
+use channel::{Account, Adapter, Caps, ChannelError, Connection, REPEAT_NOTE, Registration};
 use domain::outgoing::{TextLimit, Unit};
 use tracing::debug;
 
 use crate::api::Api;
-use crate::error::channel_error;
 use crate::sink::TelegramSink;
 use crate::source::TelegramSource;
 
@@ -60,7 +54,7 @@ inventory::submit! {
             file_bytes_max: files::BYTES_MAX,
             alive_every: Some(methods::POLL_MAX),
             credential: Some("the bot's token from @BotFather"),
-            ..Caps::plain(TextLimit { max: text::ACCEPTED_MAX, unit: Unit::Utf16 })
+            ..Caps::plain(TextLimit { max: methods::TEXT_MAX - REPEAT_NOTE.len(), unit: Unit::Utf16 })
         },
         adapter: &Telegram,
     }
@@ -72,10 +66,10 @@ impl Adapter for Telegram {
         let token = account.require_credential(NAME)?;
         let base = account.urls.get("api").map_or(API, String::as_str);
         let api = Arc::new(Api::new(base, token, account.pulse.clone())?);
-        let me = api.get_me().await.map_err(channel_error)?;
+        let me = api.get_me().await?;
         debug!(bot = me.username, reads_all = me.can_read_all_group_messages, "the token is valid");
         // A webhook keeps polls away; updates that wait are kept.
-        api.delete_webhook().await.map_err(channel_error)?;
+        api.delete_webhook().await?;
         let before = source::gap(account.heard_until, account.pulse.now());
         let source = TelegramSource::new(Arc::clone(&api), me, account.name.clone(), before);
         Ok(Connection { source: Box::new(source), sink: Arc::new(TelegramSink::new(api)) })

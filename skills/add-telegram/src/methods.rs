@@ -3,211 +3,197 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
-use serde::de::IgnoredAny;
-use serde_json::Value;
+use channel::ChannelError;
+use channel::http::Failure;
+use domain::outgoing::Button;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::{Value, json};
 
 use crate::api::Api;
-use crate::buttons::Keyboard;
-use crate::error::ApiError;
+use crate::html;
 use crate::ids::Target;
+use crate::refusal::is_about_the_content;
 use crate::types::{Me, Sent, Stored};
 
 /// How long a poll waits when there is nothing to tell.
-const POLL: Duration = Duration::from_secs(30);
+pub(crate) const POLL: Duration = Duration::from_secs(30);
 /// How much longer than that the answer may take to arrive.
 const POLL_SLACK: Duration = Duration::from_secs(15);
 /// The longest time between two answers to polls.
 pub(crate) const POLL_MAX: Duration = POLL.saturating_add(POLL_SLACK);
-/// What is asked for; edited messages and channel posts are not.
-const UPDATES: [&str; 3] = ["message", "callback_query", "my_chat_member"];
-
-/// What a message shows.
-#[derive(Clone, Debug, Default, Serialize)]
-pub(crate) struct Body {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) text: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) parse_mode: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) rich_message: Option<RichMessage>,
-}
-
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct RichMessage {
-    pub(crate) html: String,
-}
-
-#[derive(Clone, Copy, Debug, Serialize)]
-pub(crate) struct Reply {
-    pub(crate) message_id: i64,
-    /// The message may be gone by now.
-    pub(crate) allow_sending_without_reply: bool,
-}
-
-impl Reply {
-    pub(crate) fn to(message_id: i64) -> Self {
-        Self { message_id, allow_sending_without_reply: true }
-    }
-}
-
-#[derive(Debug, Serialize)]
-struct Send<'a> {
-    chat_id: i64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message_thread_id: Option<i64>,
-    #[serde(flatten)]
-    body: &'a Body,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reply_parameters: Option<Reply>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reply_markup: Option<&'a Keyboard>,
-}
-
-#[derive(Debug, Serialize)]
-struct Edit<'a> {
-    chat_id: i64,
-    message_id: i64,
-    #[serde(flatten)]
-    body: &'a Body,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reply_markup: Option<&'a Keyboard>,
-}
-
-#[derive(Debug, Serialize)]
-struct GetUpdates {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    offset: Option<i64>,
-    limit: u8,
-    timeout: u64,
-    allowed_updates: [&'static str; 3],
-}
-
-/// An object, since servers take no other JSON.
-#[derive(Debug, Serialize)]
-struct Nothing {}
-
-#[derive(Debug, Serialize)]
-struct DeleteWebhook {
-    drop_pending_updates: bool,
-}
-
-#[derive(Debug, Serialize)]
-struct AnswerCallbackQuery<'a> {
-    callback_query_id: &'a str,
-}
-
-#[derive(Debug, Serialize)]
-struct SetReaction<'a> {
-    chat_id: i64,
-    message_id: i64,
-    reaction: &'a [Reaction<'a>],
-}
-
-#[derive(Debug, Serialize)]
-struct Reaction<'a> {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    emoji: &'a str,
-}
-
-#[derive(Debug, Serialize)]
-struct ChatAction {
-    chat_id: i64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message_thread_id: Option<i64>,
-    action: &'static str,
-}
-
-#[derive(Debug, Serialize)]
-struct GetFile<'a> {
-    file_id: &'a str,
-}
+/// <https://core.telegram.org/bots/api#sendmessage>, UTF-16 code units without the tags.
+pub(crate) const TEXT_MAX: usize = 4096;
+/// Labels up to this length share a row; a phone cuts longer ones.
+const SHORT_CHARS_MAX: usize = 20;
+const PER_ROW_MAX: usize = 3;
 
 impl Api {
-    pub(crate) async fn get_me(&self) -> Result<Me, ApiError> {
-        self.call_patiently(POLL_SLACK, "getMe", &Nothing {}).await
+    pub(crate) async fn get_me(&self) -> Result<Me, ChannelError> {
+        self.call_patiently(POLL_SLACK, "getMe", json!({})).await
     }
 
-    pub(crate) async fn delete_webhook(&self) -> Result<(), ApiError> {
-        let parameters = DeleteWebhook { drop_pending_updates: false };
-        let done = self.call_patiently::<IgnoredAny>(POLL_SLACK, "deleteWebhook", &parameters);
+    pub(crate) async fn delete_webhook(&self) -> Result<(), ChannelError> {
+        let parameters = json!({ "drop_pending_updates": false });
+        let done = self.call_patiently::<IgnoredAny>(POLL_SLACK, "deleteWebhook", parameters);
         done.await.map(drop)
     }
 
-    /// Waits for updates from `offset` on; the server forgets those before it. Each comes as it is,
-    /// so that one that cannot be read spoils no other.
-    pub(crate) async fn get_updates(&self, offset: Option<i64>) -> Result<Vec<Value>, ApiError> {
-        self.poll(offset, POLL).await
-    }
-
-    /// As [`Self::get_updates`], of what is there already.
-    pub(crate) async fn look(&self, offset: Option<i64>) -> Result<Vec<Value>, ApiError> {
-        self.poll(offset, Duration::ZERO).await
-    }
-
-    async fn poll(&self, offset: Option<i64>, wait: Duration) -> Result<Vec<Value>, ApiError> {
-        let timeout = wait.as_secs();
-        let parameters = GetUpdates { offset, limit: 100, timeout, allowed_updates: UPDATES };
-        self.call_patiently(wait + POLL_SLACK, "getUpdates", &parameters).await
+    /// Waits so long for updates from `offset` on; the server forgets those before it. Edited messages
+    /// and channel posts are not asked for. Each comes as it is, so that one that cannot be read spoils
+    /// no other.
+    pub(crate) async fn get_updates(
+        &self,
+        offset: Option<i64>,
+        wait: Duration,
+    ) -> Result<Vec<Value>, ChannelError> {
+        let parameters = json!({
+            "offset": offset,
+            "limit": 100,
+            "timeout": wait.as_secs(),
+            "allowed_updates": ["message", "callback_query", "my_chat_member"],
+        });
+        self.call_patiently(wait + POLL_SLACK, "getUpdates", parameters).await
     }
 
     /// Ends the spinner on a button.
-    pub(crate) async fn answer_callback_query(&self, id: &str) -> Result<(), ApiError> {
-        let parameters = AnswerCallbackQuery { callback_query_id: id };
-        self.call::<IgnoredAny>("answerCallbackQuery", &parameters).await.map(drop)
+    pub(crate) async fn answer_callback_query(&self, id: &str) -> Result<(), Failure> {
+        self.tell("answerCallbackQuery", json!({ "callback_query_id": id })).await
     }
 
+    /// Returns the message's number. `reply`: see [`reply_to`].
     pub(crate) async fn send(
         &self,
         to: Target,
-        body: &Body,
-        reply: Option<Reply>,
-        keyboard: Option<&Keyboard>,
-    ) -> Result<Sent, ApiError> {
-        let method = if body.rich_message.is_some() { "sendRichMessage" } else { "sendMessage" };
-        let parameters = Send {
-            chat_id: to.chat,
-            message_thread_id: to.thread,
-            body,
-            reply_parameters: reply,
-            reply_markup: keyboard,
-        };
-        self.call(method, &parameters).await
+        markdown: &str,
+        reply: &Value,
+        buttons: &[Button],
+    ) -> Result<i64, Failure> {
+        let parameters = json!({
+            "chat_id": to.chat,
+            "message_thread_id": to.thread,
+            "reply_parameters": reply,
+            "reply_markup": keyboard(buttons),
+        });
+        let sent: Sent = self.show("sendMessage", parameters, markdown).await?;
+        Ok(sent.message_id)
     }
 
+    /// Puts a text, and buttons or none, in the place of a message of ours.
     pub(crate) async fn edit(
         &self,
-        chat_id: i64,
-        message_id: i64,
-        body: &Body,
-        reply_markup: Option<&Keyboard>,
-    ) -> Result<(), ApiError> {
-        let parameters = Edit { chat_id, message_id, body, reply_markup };
-        self.call::<IgnoredAny>("editMessageText", &parameters).await.map(drop)
+        (chat, message): (i64, i64),
+        markdown: &str,
+        buttons: &[Button],
+    ) -> Result<(), Failure> {
+        let keyboard = keyboard(buttons);
+        let parameters =
+            json!({ "chat_id": chat, "message_id": message, "reply_markup": keyboard });
+        match self.show::<IgnoredAny>("editMessageText", parameters, markdown).await {
+            // It shows that already; perhaps an earlier attempt did it.
+            Err(Failure::Refused(no)) if no.why.contains("message is not modified") => Ok(()),
+            done => done.map(drop),
+        }
+    }
+
+    /// As [`Self::edit`] of half a text, which has half its formats and goes without any.
+    pub(crate) async fn draft(
+        &self,
+        (chat, message): (i64, i64),
+        text: &str,
+    ) -> Result<(), Failure> {
+        let parameters = json!({ "chat_id": chat, "message_id": message, "text": text });
+        self.tell("editMessageText", parameters).await
+    }
+
+    /// Shows a text with formats or, where Telegram takes those not, without: formatting never costs a
+    /// message.
+    async fn show<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        mut parameters: Value,
+        markdown: &str,
+    ) -> Result<T, Failure> {
+        if let Some(html) = html::within(markdown, TEXT_MAX) {
+            parameters["text"] = html.into();
+            parameters["parse_mode"] = html::PARSE_MODE.into();
+            match self.call(method, parameters.clone()).await {
+                Err(err) if is_about_the_content(&err) => parameters["parse_mode"] = Value::Null,
+                shown => return shown,
+            }
+        }
+        parameters["text"] = markdown.into();
+        self.call(method, parameters).await
     }
 
     /// An empty emoji takes the bot's reaction away.
     pub(crate) async fn set_reaction(
         &self,
-        chat_id: i64,
-        message_id: i64,
+        (chat, message): (i64, i64),
         emoji: &str,
-    ) -> Result<(), ApiError> {
-        let one = [Reaction { kind: "emoji", emoji }];
-        let reaction = if emoji.is_empty() { &one[..0] } else { &one[..] };
-        let parameters = SetReaction { chat_id, message_id, reaction };
-        self.call::<IgnoredAny>("setMessageReaction", &parameters).await.map(drop)
+    ) -> Result<(), Failure> {
+        let one = json!([{ "type": "emoji", "emoji": emoji }]);
+        let reaction = if emoji.is_empty() { json!([]) } else { one };
+        let parameters = json!({ "chat_id": chat, "message_id": message, "reaction": reaction });
+        self.tell("setMessageReaction", parameters).await
     }
 
     /// Shows "typing" for five seconds or until the next message.
-    pub(crate) async fn show_typing(&self, to: Target) -> Result<(), ApiError> {
+    pub(crate) async fn show_typing(&self, to: Target) -> Result<(), Failure> {
         let parameters =
-            ChatAction { chat_id: to.chat, message_thread_id: to.thread, action: "typing" };
-        self.call::<IgnoredAny>("sendChatAction", &parameters).await.map(drop)
+            json!({ "chat_id": to.chat, "message_thread_id": to.thread, "action": "typing" });
+        self.tell("sendChatAction", parameters).await
     }
 
-    pub(crate) async fn get_file(&self, file_id: &str) -> Result<Stored, ApiError> {
-        self.call("getFile", &GetFile { file_id }).await
+    pub(crate) async fn get_file(&self, file_id: &str) -> Result<Stored, Failure> {
+        self.call("getFile", json!({ "file_id": file_id })).await
+    }
+
+    async fn tell(&self, method: &str, parameters: Value) -> Result<(), Failure> {
+        self.call::<IgnoredAny>(method, parameters).await.map(drop)
+    }
+}
+
+/// A reference to a message that may be gone by now; `null` without a number.
+pub(crate) fn reply_to(number: Option<i64>) -> Value {
+    let reply = |it| json!({ "message_id": it, "allow_sending_without_reply": true });
+    number.map_or(Value::Null, reply)
+}
+
+/// Buttons below a message; `null` without any
+/// (<https://core.telegram.org/bots/api#inlinekeyboardmarkup>).
+fn keyboard(buttons: &[Button]) -> Value {
+    let mut rows: Vec<Vec<Value>> = Vec::new();
+    let mut is_open = false;
+    for button in buttons {
+        let key = json!({ "text": button.label, "callback_data": button.data });
+        let is_short = button.label.chars().count() <= SHORT_CHARS_MAX;
+        match rows.last_mut() {
+            Some(row) if is_open && is_short && row.len() < PER_ROW_MAX => row.push(key),
+            Some(_) | None => rows.push(vec![key]),
+        }
+        is_open = is_short;
+    }
+    if rows.is_empty() { Value::Null } else { json!({ "inline_keyboard": rows }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(labels: &[&str]) -> Vec<usize> {
+        let button = |it: &&str| Button { label: (*it).into(), data: "d".into() };
+        let buttons: Vec<Button> = labels.iter().map(button).collect();
+        let keyboard = keyboard(&buttons);
+        let rows = keyboard["inline_keyboard"].as_array().into_iter().flatten();
+        rows.map(|it| it.as_array().unwrap().len()).collect()
+    }
+
+    #[test]
+    fn short_buttons_share_a_row_and_long_ones_have_their_own() {
+        let long = "a label of more than twenty characters";
+        assert_eq!(rows(&[]), Vec::<usize>::new());
+        assert_eq!(rows(&["a", "b", "c", "d"]), [3, 1]);
+        assert_eq!(rows(&["a", long, "b", "c"]), [1, 1, 2]);
+        assert_eq!(rows(&[long, long]), [1, 1]);
     }
 }

@@ -3,53 +3,53 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use channel::{DeliverError, FetchError, Part, Sink};
+use channel::http::Failure;
+use channel::{DeliverError, FetchError, Part, Sink, beginning};
 use domain::message::Address;
-use domain::outgoing::{Card, Content, FileOut};
+use domain::outgoing::{Content, FileOut, TextLimit, Unit};
 use domain::plain::chain;
+use serde_json::Value;
 use tokio::io::AsyncWrite;
 use tokio::time::Instant;
 use tracing::debug;
 
 use crate::api::Api;
-use crate::buttons::keyboard;
-use crate::error::{deliver_error, wait_of};
-use crate::fetch::fetch;
-use crate::files::{Failed, is_too_long_for_a_caption, send_file};
+use crate::files::{fetch, is_too_long_for_a_caption, send_file};
 use crate::ids::{Target, number_in, of_message};
-use crate::methods::Reply;
-use crate::send::{Rich, edit, send};
-use crate::text::{beginning, marked, plain};
+use crate::methods::{TEXT_MAX, reply_to};
 
 #[derive(Debug)]
 pub(crate) struct TelegramSink {
     api: Arc<Api>,
-    rich: Rich,
     /// Until when Telegram wants no drafts.
     no_drafts_before: Mutex<Option<Instant>>,
 }
 
 impl TelegramSink {
     pub(crate) fn new(api: Arc<Api>) -> Self {
-        Self { api, rich: Rich::default(), no_drafts_before: Mutex::default() }
+        Self { api, no_drafts_before: Mutex::default() }
     }
 
     /// Sends a part to a chat that is perhaps not the part's own, because that has moved.
-    async fn attempt(&self, part: &Part, to: Target) -> Result<String, Failed> {
-        let reply = reply(part, to);
-        let marked = |text: &str| marked(text, part.repeat);
+    async fn attempt(&self, part: &Part, to: Target) -> Result<String, Failure> {
+        // Shown in groups alone: between two, it is clear what answers what.
+        let answered = number_in(&part.reply_to, to.chat).filter(|_| to.is_group());
+        let reply = reply_to(answered);
+        let text = format!("{}{}", part.note(), part.content.text());
         let number = match &part.content {
-            Content::Text(text) => {
-                send(&self.api, &self.rich, to, &marked(text), (reply, None)).await?
+            Content::Text(_) => self.api.send(to, &text, &reply, &[]).await?,
+            Content::Card(card) => self.api.send(to, &text, &reply, &card.buttons).await?,
+            Content::File(file) => self.file(file, to, &reply, &text).await?,
+            Content::Edit { target, card } => {
+                let message = own_message(target, to)?;
+                self.api.edit(message, &card.text, &card.buttons).await?;
+                return Ok(target.clone());
             }
-            Content::Card(card) => {
-                let keyboard = keyboard(&card.buttons);
-                let with = (reply, keyboard.as_ref());
-                send(&self.api, &self.rich, to, &marked(&card.text), with).await?
+            Content::Reaction { target, emoji } => {
+                let message = own_message(target, to)?;
+                self.api.set_reaction(message, &bare(emoji)).await?;
+                return Ok(target.clone());
             }
-            Content::File(file) => self.file(file, to, reply, &marked(&file.caption)).await?,
-            Content::Edit { target, card } => return self.edit(to, target, card).await,
-            Content::Reaction { target, emoji } => return self.react(to, target, emoji).await,
         };
         Ok(of_message(to.chat, number))
     }
@@ -58,41 +58,26 @@ impl TelegramSink {
         &self,
         file: &FileOut,
         to: Target,
-        reply: Option<Reply>,
+        reply: &Value,
         caption: &str,
-    ) -> Result<i64, Failed> {
+    ) -> Result<i64, Failure> {
         if !is_too_long_for_a_caption(caption) {
             return send_file(&self.api, to, file, caption.trim_end(), reply).await;
         }
         let number = send_file(&self.api, to, file, "", reply).await?;
-        match send(&self.api, &self.rich, to, caption, (None, None)).await {
-            Ok(_) => Ok(number),
-            Err(err) => match deliver_error(err) {
-                refused @ DeliverError::Refused(_) => Err(refused.into()),
-                // One half is there: the next attempt has to say that it repeats.
-                DeliverError::Throttled { .. } => Err(DeliverError::Unknown(
-                    "the file was sent, and then Telegram asked to wait with its text".into(),
-                )
-                .into()),
-                DeliverError::Unreachable(why) | DeliverError::Unknown(why) => {
-                    Err(DeliverError::Unknown(why).into())
-                }
-            },
-        }
-    }
-
-    async fn edit(&self, to: Target, target: &str, card: &Card) -> Result<String, Failed> {
-        let message = own_number(target, to)?;
-        let keyboard = keyboard(&card.buttons);
-        let place = (to.chat, message);
-        edit(&self.api, &self.rich, place, &card.text, keyboard.as_ref()).await?;
-        Ok(target.to_owned())
-    }
-
-    async fn react(&self, to: Target, target: &str, emoji: &str) -> Result<String, Failed> {
-        let message = own_number(target, to)?;
-        self.api.set_reaction(to.chat, message, &bare(emoji)).await?;
-        Ok(target.to_owned())
+        let Err(err) = self.api.send(to, caption, &Value::Null, &[]).await else {
+            return Ok(number);
+        };
+        Err(match err {
+            Failure::Refused(_) | Failure::Unreadable(_) => err,
+            // One half is there: the next attempt has to say that it repeats.
+            Failure::Throttled { .. } => Failure::Unknown(
+                "the file was sent, and then Telegram asked to wait with its text".into(),
+            ),
+            Failure::Unreachable(why) | Failure::Unauthorized(why) | Failure::Unknown(why) => {
+                Failure::Unknown(why)
+            }
+        })
     }
 
     fn drafts_are_welcome(&self) -> bool {
@@ -107,22 +92,14 @@ impl Sink for TelegramSink {
         let Some(to) = Target::of(&part.to) else {
             return Err(DeliverError::Refused("the chat's name is not one of Telegram's".into()));
         };
-        let failed = match self.attempt(part, to).await {
-            Ok(id) => return Ok(id),
-            Err(failed) => failed,
-        };
-        let moved = match &failed {
-            Failed::Api(err) => err.moved_to(),
-            Failed::Other(_) => None,
-        };
-        match moved {
+        let sent = self.attempt(part, to).await;
+        if let Err(Failure::Refused(no)) = &sent
+            && let Some(chat) = no.moved_to
+        {
             // The update that tells the host so is on its way.
-            Some(chat) => {
-                let to = Target { chat, thread: None };
-                self.attempt(part, to).await.map_err(Failed::into_deliver_error)
-            }
-            None => Err(failed.into_deliver_error()),
+            return Ok(self.attempt(part, Target { chat, thread: None }).await?);
         }
+        Ok(sent?)
     }
 
     async fn working(&self, chat: &Address) {
@@ -132,17 +109,16 @@ impl Sink for TelegramSink {
     }
 
     async fn draft(&self, chat: &Address, target: &str, text: &str) {
-        let place = Target::of(chat).and_then(|to| Some((to.chat, number_in(target, to.chat)?)));
-        let Some((chat, message)) = place else { return };
+        let Some(message) = Target::of(chat).and_then(|to| own_message(target, to).ok()) else {
+            return;
+        };
         if text.trim().is_empty() || !self.drafts_are_welcome() {
             return;
         }
-        // Half a text has half its formats, so it goes without any.
-        let Err(err) = self.api.edit(chat, message, &plain(beginning(text)), None).await else {
-            return;
-        };
-        if let Some(refusal) = err.refusal().filter(|it| it.code == 429) {
-            let until = Instant::now() + wait_of(refusal);
+        let text = beginning(text, TextLimit { max: TEXT_MAX, unit: Unit::Utf16 });
+        let Err(err) = self.api.draft(message, text).await else { return };
+        if let Failure::Throttled { after } = err {
+            let until = Instant::now() + after;
             *self.no_drafts_before.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
         }
         debug!(why = chain(&err), "a draft was not shown");
@@ -169,14 +145,10 @@ impl Sink for TelegramSink {
     }
 }
 
-/// Shown in groups alone: between two, it is clear what answers what.
-fn reply(part: &Part, to: Target) -> Option<Reply> {
-    to.is_group().then(|| number_in(&part.reply_to, to.chat)).flatten().map(Reply::to)
-}
-
-fn own_number(target: &str, to: Target) -> Result<i64, DeliverError> {
-    number_in(target, to.chat)
-        .ok_or_else(|| DeliverError::Refused("that message is not in this chat any more".into()))
+/// The chat and the number of a message of ours.
+fn own_message(target: &str, to: Target) -> Result<(i64, i64), Failure> {
+    let gone = || Failure::refused("that message is not in this chat any more");
+    Ok((to.chat, number_in(target, to.chat).ok_or_else(gone)?))
 }
 
 /// Telegram names its reactions without the signs for colour and for the coloured variant
@@ -223,6 +195,8 @@ mod tests {
         let log = Log::default();
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(tracing::Level::TRACE)
+            // Whose digits could be those of the token.
+            .without_time()
             .with_writer(log.clone())
             .finish();
         let _logging = tracing::subscriber::set_default(subscriber);

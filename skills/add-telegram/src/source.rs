@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use channel::{Batch, ChannelError, Cursor, Event, Gap, Source, Verdict};
+use channel::{Batch, ChannelError, Cursor, Event, Gap, Source};
 use domain::plain::chain;
 use domain::time::Timestamp;
 use serde::Deserialize;
@@ -14,8 +14,8 @@ use tokio::time::sleep;
 use tracing::{debug, warn};
 
 use crate::api::Api;
-use crate::error::channel_error;
 use crate::event::event;
+use crate::methods::POLL;
 use crate::types::{Me, Update};
 
 /// Short beside the half minute that a poll waits.
@@ -30,16 +30,10 @@ pub(crate) struct TelegramSource {
     account: String,
     /// Answers to button presses on their way.
     hints: JoinSet<()>,
-    before: Before,
-}
-
-/// The time before this connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Before {
+    /// What became of the time before this connection, until it is stated.
+    before: Option<Gap>,
     /// Nothing can be said before a poll was answered: another reader may be at it.
-    Unread(Gap),
-    Read(Gap),
-    Stated,
+    is_answered: bool,
 }
 
 /// What became of the time before a connection that is made now.
@@ -50,8 +44,9 @@ pub(crate) fn gap(heard_until: Option<Timestamp>, now: Timestamp) -> Option<Gap>
 impl TelegramSource {
     /// `before`: see [`gap`]; `None` where nothing was read before.
     pub(crate) fn new(api: Arc<Api>, me: Me, account: String, before: Option<Gap>) -> Self {
-        let before = before.map_or(Before::Read(Gap::None), Before::Unread);
-        Self { api, me, account, hints: JoinSet::new(), before }
+        let is_answered = before.is_none();
+        let before = Some(before.unwrap_or(Gap::None));
+        Self { api, me, account, hints: JoinSet::new(), before, is_answered }
     }
 
     /// Ends the spinner on a pressed button. Nothing follows from a failure: the press is stored
@@ -86,15 +81,15 @@ impl Source for TelegramSource {
     async fn receive(&mut self, after: &Cursor) -> Result<Batch, ChannelError> {
         // No number means that this account was never read: the server begins with the oldest.
         let offset = after.0.parse().ok();
-        if let Before::Unread(gap) = self.before {
-            let waiting = self.api.look(offset).await.map_err(channel_error)?;
-            self.before = Before::Read(gap);
+        if !self.is_answered {
+            let waiting = self.api.get_updates(offset, Duration::ZERO).await?;
+            self.is_answered = true;
             if waiting.is_empty() {
                 return Ok(Batch { events: Vec::new(), cursor: after.clone() });
             }
         }
         let updates = loop {
-            let updates = self.api.get_updates(offset).await.map_err(channel_error)?;
+            let updates = self.api.get_updates(offset, POLL).await?;
             if !updates.is_empty() {
                 break updates;
             }
@@ -113,14 +108,7 @@ impl Source for TelegramSource {
     }
 
     fn gap(&mut self) -> Option<Gap> {
-        let Before::Read(gap) = self.before else { return None };
-        self.before = Before::Stated;
-        Some(gap)
-    }
-
-    /// Telegram learns from the next poll what was stored.
-    async fn settle(&mut self, _verdicts: &[Verdict]) -> Result<(), ChannelError> {
-        Ok(())
+        if self.is_answered { self.before.take() } else { None }
     }
 }
 

@@ -2,6 +2,7 @@
 //! Field names and meanings: <https://core.telegram.org/bots/api#available-types>.
 
 use serde::Deserialize;
+use serde_json::Value;
 
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct Me {
@@ -66,7 +67,8 @@ pub(crate) struct Message {
     pub(crate) date: i64,
     pub(crate) chat: Chat,
     pub(crate) reply_to_message: Option<Box<Message>>,
-    pub(crate) quote: Option<TextQuote>,
+    /// The part of that message that was chosen.
+    pub(crate) quote: Option<Value>,
     pub(crate) text: Option<String>,
     #[serde(default)]
     pub(crate) entities: Vec<Entity>,
@@ -74,28 +76,23 @@ pub(crate) struct Message {
     #[serde(default)]
     pub(crate) caption_entities: Vec<Entity>,
     #[serde(default)]
-    pub(crate) photo: Vec<PhotoSize>,
+    pub(crate) photo: Vec<File>,
     pub(crate) document: Option<File>,
     pub(crate) animation: Option<File>,
     pub(crate) audio: Option<File>,
     pub(crate) voice: Option<File>,
     pub(crate) video: Option<File>,
     pub(crate) video_note: Option<File>,
-    pub(crate) sticker: Option<Sticker>,
-    pub(crate) location: Option<Location>,
-    pub(crate) venue: Option<Venue>,
-    pub(crate) contact: Option<Contact>,
-    pub(crate) poll: Option<Poll>,
-    pub(crate) dice: Option<Dice>,
+    pub(crate) sticker: Option<File>,
+    pub(crate) location: Option<Value>,
+    pub(crate) venue: Option<Value>,
+    pub(crate) contact: Option<Value>,
+    pub(crate) poll: Option<Value>,
+    pub(crate) dice: Option<Value>,
     pub(crate) migrate_to_chat_id: Option<i64>,
     pub(crate) migrate_from_chat_id: Option<i64>,
     /// A service message, which every message of a topic seems to reply to.
     pub(crate) forum_topic_created: Option<serde::de::IgnoredAny>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-pub(crate) struct TextQuote {
-    pub(crate) text: String,
 }
 
 /// Offsets and lengths count UTF-16 code units.
@@ -110,73 +107,21 @@ pub(crate) struct Entity {
     pub(crate) language: Option<String>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
-pub(crate) struct PhotoSize {
-    pub(crate) file_id: String,
-    #[serde(default)]
-    pub(crate) width: u32,
-    #[serde(default)]
-    pub(crate) height: u32,
-    pub(crate) file_size: Option<u64>,
-}
-
-/// Everything that is a file and no picture.
+/// Everything that is a file. Only pictures have a size, and only stickers may move.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct File {
     pub(crate) file_id: String,
     pub(crate) file_name: Option<String>,
     pub(crate) mime_type: Option<String>,
     pub(crate) file_size: Option<u64>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-pub(crate) struct Sticker {
-    pub(crate) file_id: String,
+    #[serde(default)]
+    pub(crate) width: u32,
+    #[serde(default)]
+    pub(crate) height: u32,
     #[serde(default)]
     pub(crate) is_animated: bool,
     #[serde(default)]
     pub(crate) is_video: bool,
-    pub(crate) file_size: Option<u64>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-pub(crate) struct Location {
-    pub(crate) latitude: f64,
-    pub(crate) longitude: f64,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-pub(crate) struct Venue {
-    pub(crate) location: Location,
-    pub(crate) title: String,
-    #[serde(default)]
-    pub(crate) address: String,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-pub(crate) struct Contact {
-    pub(crate) phone_number: String,
-    #[serde(default)]
-    pub(crate) first_name: String,
-    pub(crate) last_name: Option<String>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-pub(crate) struct Poll {
-    pub(crate) question: String,
-    #[serde(default)]
-    pub(crate) options: Vec<PollOption>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-pub(crate) struct PollOption {
-    pub(crate) text: String,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-pub(crate) struct Dice {
-    pub(crate) emoji: String,
-    pub(crate) value: u32,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -191,13 +136,8 @@ pub(crate) struct CallbackQuery {
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct ChatMemberUpdated {
     pub(crate) chat: Chat,
-    pub(crate) new_chat_member: ChatMember,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-pub(crate) struct ChatMember {
-    /// `creator`, `administrator`, `member`, `restricted`, `left` or `kicked`.
-    pub(crate) status: String,
+    /// Its `status` is `creator`, `administrator`, `member`, `restricted`, `left` or `kicked`.
+    pub(crate) new_chat_member: Value,
 }
 
 /// What a method that sends returns.

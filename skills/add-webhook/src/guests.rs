@@ -15,18 +15,7 @@ pub(crate) const CONNECTIONS_MAX: usize = 64;
 pub(crate) const GRACE: Duration = Duration::from_millis(250);
 
 /// Set once the connection has shown a right signature.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct IsKnown(Arc<AtomicBool>);
-
-impl IsKnown {
-    pub(crate) fn set(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
+pub(crate) type IsKnown = Arc<AtomicBool>;
 
 #[derive(Debug)]
 struct Guest {
@@ -47,7 +36,7 @@ impl Guests {
         if connections < CONNECTIONS_MAX {
             return true;
         }
-        self.0.retain(|it| !it.is_known.is_set() && !it.task.is_finished());
+        self.0.retain(|it| !it.is_known.load(Ordering::Relaxed) && !it.task.is_finished());
         let guests: Vec<(IpAddr, Duration)> =
             self.0.iter().map(|it| (it.peer, it.since.elapsed())).collect();
         let Some(at) = dropped(&guests) else { return false };

@@ -21,14 +21,13 @@ mod replays;
 mod request;
 mod serve;
 mod signature;
-mod sink;
-mod source;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use channel::{
-    Account, Adapter, Caps, ChannelError, Connection, ExposeSecret, Gap, Registration, SecretString,
+    Account, Adapter, Caps, ChannelError, Connection, DeliverError, ExposeSecret, Gap, Intake,
+    Part, Registration, Sink,
 };
 use domain::outgoing::TextLimit;
 use domain::time::{Clock, SystemClock};
@@ -36,8 +35,6 @@ use tokio::sync::mpsc;
 
 use crate::replays::Replays;
 use crate::serve::Hooks;
-use crate::sink::WebhookSink;
-use crate::source::WebhookSource;
 
 /// The channel's name.
 pub const NAME: &str = "webhook";
@@ -65,24 +62,30 @@ inventory::submit! {
 #[async_trait]
 impl Adapter for Webhook {
     async fn connect(&self, account: &Account) -> Result<Connection, ChannelError> {
-        let secret = secret(account)?;
+        let secret = account.require_credential(NAME)?.clone();
+        if secret.expose_secret().is_empty() {
+            // Anybody could sign with that.
+            let why = "the stored secret is empty; replace it with `nanoclaw channels add webhook`";
+            return Err(ChannelError::Unauthorized(why.into()));
+        }
         let listener = listen::open(account).await?;
         let (events, inbox) = mpsc::channel(EVENTS_AHEAD_MAX);
         let file = account.run_dir.join(format!("{NAME}-{}.seen", account.name));
         let replays = Replays::open(&file, SystemClock.now());
         let hooks = Hooks { account: account.name.clone(), secret, events, replays };
         let gap = if account.heard_until.is_some() { Gap::Unknown } else { Gap::None };
-        let source = WebhookSource::new(serve::accept(listener, Arc::new(hooks)), inbox, gap);
+        let source = Intake::new(serve::accept(listener, Arc::new(hooks)), inbox, gap);
         Ok(Connection { source: Box::new(source), sink: Arc::new(WebhookSink) })
     }
 }
 
-/// Anybody could sign with an empty one.
-fn secret(account: &Account) -> Result<SecretString, ChannelError> {
-    let secret = account.require_credential(NAME)?;
-    if secret.expose_secret().is_empty() {
-        let why = "the stored secret is empty; replace it with `nanoclaw channels add webhook`";
-        return Err(ChannelError::Unauthorized(why.into()));
+/// There is none.
+#[derive(Debug)]
+struct WebhookSink;
+
+#[async_trait]
+impl Sink for WebhookSink {
+    async fn deliver(&self, _part: &Part) -> Result<String, DeliverError> {
+        Err(DeliverError::Refused("a webhook takes no answers".into()))
     }
-    Ok(secret.clone())
 }

@@ -17,7 +17,14 @@ pub(crate) const USUAL: &str = "127.0.0.1:8787";
 /// When the address is none, or is not to be had.
 pub(crate) async fn open(account: &Account) -> Result<TcpListener, ChannelError> {
     let text = account.urls.get("listen").map_or(USUAL, String::as_str);
-    let address = parse(text).ok_or_else(|| malformed(text))?;
+    let malformed = || {
+        let why = format!(
+            "`{text}` is no address to listen on; write it as http://{USUAL}, in `nanoclaw channels \
+             add webhook --url listen=http://{USUAL}`"
+        );
+        ChannelError::Misconfigured(why.into())
+    };
+    let address = parse(text).ok_or_else(malformed)?;
     let listener = TcpListener::bind(address).await.map_err(|err| refused(address, &err))?;
     let bound = listener.local_addr().map_err(|err| ChannelError::Unreachable(err.into()))?;
     let note = account.run_dir.join(format!("{}-{}.addr", crate::NAME, account.name));
@@ -40,14 +47,6 @@ fn parse(text: &str) -> Option<SocketAddr> {
         Some(port) => port.parse().ok().map(|port: u16| SocketAddr::from(([127, 0, 0, 1], port))),
         None => text.parse().ok(),
     }
-}
-
-fn malformed(text: &str) -> ChannelError {
-    let why = format!(
-        "`{text}` is no address to listen on; write it as http://{USUAL}, in `nanoclaw channels \
-         add webhook --url listen=http://{USUAL}`"
-    );
-    ChannelError::Misconfigured(why.into())
 }
 
 /// An address that another program has may be free again soon; the others stay as they are.

@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 use tracing::warn;
 
-use crate::signature::unhex;
+use crate::signature::{hex, unhex};
 
 /// How long a body is remembered.
 const WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
@@ -35,15 +35,13 @@ type Hash = [u8; 32];
 #[derive(Debug, Default)]
 pub(crate) struct Replays {
     seen: Mutex<Seen>,
-    /// `None` remembers nothing across restarts.
-    file: Option<PathBuf>,
+    file: PathBuf,
 }
 
 #[derive(Debug, Default)]
 struct Seen {
-    /// What each body was taken as.
-    bodies: HashMap<Hash, Hash>,
-    order: VecDeque<(Timestamp, Hash)>,
+    /// The latest last.
+    bodies: VecDeque<Body>,
     /// When each hook's burst is free again as a whole.
     free_at: HashMap<String, Instant>,
 }
@@ -53,6 +51,7 @@ struct Seen {
 pub(crate) struct Body {
     at: Timestamp,
     hash: Hash,
+    /// The hash of its hook, event and id.
     taken_as: Hash,
     is_new: bool,
 }
@@ -60,15 +59,13 @@ pub(crate) struct Body {
 impl Replays {
     /// With what the file tells of the time before; it is rewritten without what is old.
     pub(crate) fn open(file: &Path, now: Timestamp) -> Self {
-        let replays = Self { file: Some(file.into()), ..Self::default() };
+        let replays = Self { file: file.into(), ..Self::default() };
         let text = fs::read_to_string(file).unwrap_or_default();
         let mut seen = replays.lock();
         let mut kept = String::new();
-        for (at, hash, taken_as) in text.lines().filter_map(parse) {
-            if now.since(at) < WINDOW && seen.bodies.insert(hash, taken_as).is_none() {
-                seen.order.push_back((at, hash));
-                kept += &line(at, &hash, &taken_as);
-            }
+        for body in text.lines().filter_map(Body::parse).filter(|it| now.since(it.at) < WINDOW) {
+            kept += &body.line();
+            seen.bodies.push_back(body);
         }
         drop(seen);
         replays.warn(fs::write(file, kept));
@@ -79,15 +76,14 @@ impl Replays {
     pub(crate) fn keep(&self, body: Body) {
         let mut seen = self.lock();
         // The first of two that came at once may have failed and been forgotten.
-        let is_unknown = seen.bodies.insert(body.hash, body.taken_as).is_none();
+        let is_unknown = seen.find(&body.hash).is_none();
         if is_unknown {
-            seen.order.push_back((body.at, body.hash));
+            seen.bodies.push_back(body);
         }
         drop(seen);
-        if let Some(file) = self.file.as_ref().filter(|_| body.is_new || is_unknown) {
-            let text = line(body.at, &body.hash, &body.taken_as);
-            let file = OpenOptions::new().create(true).append(true).open(file);
-            self.warn(file.and_then(|mut it| it.write_all(text.as_bytes())));
+        if body.is_new || is_unknown {
+            let file = OpenOptions::new().create(true).append(true).open(&self.file);
+            self.warn(file.and_then(|mut it| it.write_all(body.line().as_bytes())));
         }
     }
 
@@ -100,18 +96,15 @@ impl Replays {
     /// Notes a body, which came as `parts`: hook, event and id. `None` when it was taken as another
     /// event.
     pub(crate) fn note(&self, body: &[u8], parts: [&str; 3], now: Timestamp) -> Option<Body> {
+        let taken_as = digest(&parts.map(str::as_bytes));
+        let body = Body { at: now, hash: digest(&[body]), taken_as, is_new: true };
         let mut seen = self.lock();
         seen.forget_old(now);
-        let at = now;
-        let (hash, taken_as) = (digest(&[body]), digest(&parts.map(str::as_bytes)));
-        match seen.bodies.get(&hash) {
-            Some(before) => {
-                (*before == taken_as).then_some(Body { at, hash, taken_as, is_new: false })
-            }
+        match seen.find(&body.hash) {
+            Some(before) => (before.taken_as == taken_as).then_some(Body { is_new: false, ..body }),
             None => {
-                seen.bodies.insert(hash, taken_as);
-                seen.order.push_back((now, hash));
-                Some(Body { at, hash, taken_as, is_new: true })
+                seen.bodies.push_back(body);
+                Some(body)
             }
         }
     }
@@ -119,9 +112,7 @@ impl Replays {
     /// It was not taken after all, so that it may come as another event.
     pub(crate) fn forget(&self, body: Body) {
         if body.is_new {
-            let mut seen = self.lock();
-            seen.bodies.remove(&body.hash);
-            seen.order.retain(|it| it.1 != body.hash);
+            self.lock().bodies.retain(|it| it.hash != body.hash);
         }
     }
 
@@ -150,27 +141,30 @@ impl Replays {
 }
 
 impl Seen {
+    fn find(&self, hash: &Hash) -> Option<Body> {
+        self.bodies.iter().rev().find(|it| it.hash == *hash).copied()
+    }
+
     fn forget_old(&mut self, now: Timestamp) {
-        while let Some((at, hash)) = self.order.front().copied() {
-            if now.since(at) < WINDOW && self.order.len() < BODIES_MAX {
-                break;
-            }
-            self.order.pop_front();
-            self.bodies.remove(&hash);
+        while let Some(oldest) = self.bodies.front()
+            && (WINDOW <= now.since(oldest.at) || BODIES_MAX <= self.bodies.len())
+        {
+            self.bodies.pop_front();
         }
     }
 }
 
-fn line(at: Timestamp, hash: &Hash, taken_as: &Hash) -> String {
-    let hex = |it: &Hash| -> String { it.iter().map(|byte| format!("{byte:02x}")).collect() };
-    format!("{} {} {}\n", at.0, hex(hash), hex(taken_as))
-}
+impl Body {
+    fn line(&self) -> String {
+        format!("{} {} {}\n", self.at.0, hex(&self.hash), hex(&self.taken_as))
+    }
 
-fn parse(line: &str) -> Option<(Timestamp, Hash, Hash)> {
-    let mut words = line.split(' ');
-    let at = Timestamp(words.next()?.parse().ok()?);
-    let mut hash = || -> Option<Hash> { unhex(words.next()?.as_bytes())?.try_into().ok() };
-    Some((at, hash()?, hash()?))
+    fn parse(line: &str) -> Option<Self> {
+        let mut words = line.split(' ');
+        let at = Timestamp(words.next()?.parse().ok()?);
+        let mut hash = || -> Option<Hash> { unhex(words.next()?.as_bytes())?.try_into().ok() };
+        Some(Self { at, hash: hash()?, taken_as: hash()?, is_new: false })
+    }
 }
 
 fn digest(parts: &[&[u8]]) -> Hash {
@@ -209,7 +203,7 @@ mod tests {
             replays.note(&n.to_be_bytes(), ["house", "", "d"], NOW).unwrap();
         }
         let seen = replays.lock();
-        assert!(seen.order.len() <= BODIES_MAX && seen.bodies.len() == seen.order.len());
+        assert_eq!(seen.bodies.len(), BODIES_MAX);
     }
 
     #[test]

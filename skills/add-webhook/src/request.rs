@@ -6,7 +6,7 @@ use channel::SecretString;
 use domain::message::{Address, Author, Body, ChatInfo, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderMap};
 use hyper::http::request::Parts;
-use hyper::{Method, Uri};
+use hyper::{Method, StatusCode, Uri};
 use sha2::{Digest, Sha256};
 
 use crate::describe::describe;
@@ -27,12 +27,20 @@ const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// # Errors
 /// When it is another path or another method.
 pub(crate) fn hook<'a>(method: &Method, uri: &'a Uri) -> Result<&'a str, Refusal> {
-    let name = uri.path().strip_prefix("/hook/").ok_or(Refusal::NotFound)?;
+    let nothing = || {
+        let why =
+            "there is nothing here; post to /hook/NAME, with a NAME of 1 to 64 of a-z 0-9 - _";
+        Refusal::new(StatusCode::NOT_FOUND, why)
+    };
+    let name = uri.path().strip_prefix("/hook/").ok_or_else(nothing)?;
     let plain = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit() || b"-_".contains(&it);
     if !(1..=HOOK_CHARS_MAX).contains(&name.len()) || !name.bytes().all(plain) {
-        return Err(Refusal::NotFound);
+        return Err(nothing());
     }
-    if method == Method::POST { Ok(name) } else { Err(Refusal::Method) }
+    if method == Method::POST {
+        return Ok(name);
+    }
+    Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "only POST is taken here"))
 }
 
 /// The message, if the secret signed it.
@@ -47,13 +55,17 @@ pub(crate) fn message(
     body: &[u8],
 ) -> Result<Incoming, Refusal> {
     let hook = hook(&head.method, &head.uri)?;
-    let signed = head.headers.get(signature::HEADER).ok_or(Refusal::Unsigned)?;
+    let unauthorized = |why: &str| Refusal::new(StatusCode::UNAUTHORIZED, why);
+    let unsigned = "the header X-Hub-Signature-256 is missing; give the sender the secret";
+    let signed = head.headers.get(signature::HEADER).ok_or_else(|| unauthorized(unsigned))?;
     if !signature::is_right(secret, body, signed.as_bytes()) {
-        return Err(Refusal::WrongSignature);
+        let why = "the signature is wrong; give the sender the same secret as this host";
+        return Err(unauthorized(why));
     }
     let event = event(&head.headers);
     if event.is_some() && is_form(&head.headers) {
-        return Err(Refusal::Form);
+        let why = "set the content type of the webhook to application/json";
+        return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, why));
     }
     let text = describe(hook, event.as_deref(), body)?;
     Ok(Incoming {
@@ -89,12 +101,13 @@ fn is_form(headers: &HeaderMap) -> bool {
 /// event.
 fn id(headers: &HeaderMap, body: &[u8]) -> Result<String, Refusal> {
     let Some(named) = headers.get(DELIVERY).or_else(|| headers.get(IDEMPOTENCY_KEY)) else {
-        let hash = Sha256::digest(body);
-        return Ok(hash.iter().map(|byte| format!("{byte:02x}")).collect());
+        return Ok(signature::hex(&Sha256::digest(body)));
     };
     let text = named.as_bytes();
     let fits = (1..=ID_CHARS_MAX).contains(&text.len()) && text.iter().all(u8::is_ascii_graphic);
-    fits.then(|| String::from_utf8_lossy(text).into_owned()).ok_or(Refusal::BadId)
+    let unfit = "the id of the delivery must be 1 to 128 visible ASCII characters";
+    let id = fits.then(|| String::from_utf8_lossy(text).into_owned());
+    id.ok_or_else(|| Refusal::new(StatusCode::BAD_REQUEST, unfit))
 }
 
 #[cfg(test)]

@@ -10,15 +10,17 @@
 use std::convert::Infallible;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use channel::{SecretString, Verdict};
+use channel::{Event, SecretString, Verdict};
 use domain::message::Incoming;
 use domain::plain::chain;
 use domain::time::{Clock, SystemClock};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Body;
+use hyper::header::{ALLOW, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
@@ -35,7 +37,7 @@ use crate::refusal::{Refusal, text};
 use crate::replays::Replays;
 use crate::request;
 
-pub(crate) const BODY_BYTES_MAX: usize = 1024 * 1024;
+const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// What is read of a body that is too large, so that its sender gets to read why it was refused.
 /// GitHub sends no larger one
 /// (<https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap>).
@@ -45,12 +47,12 @@ const HEAD_WITHIN: Duration = Duration::from_secs(5);
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 const BODY_WITHIN: Duration = Duration::from_secs(20);
 /// How long the host may take to commit.
-pub(crate) const COMMIT_WITHIN: Duration = Duration::from_secs(30);
+const COMMIT_WITHIN: Duration = Duration::from_secs(30);
 /// All of the above, and the answer.
 const CONNECTION_WITHIN: Duration = Duration::from_secs(75);
 
 /// An event, and whom to tell what became of it.
-pub(crate) type Asked = (Incoming, oneshot::Sender<Verdict>);
+pub(crate) type Asked = (Event, oneshot::Sender<Verdict>);
 
 #[derive(Debug)]
 pub(crate) struct Hooks {
@@ -63,6 +65,8 @@ pub(crate) struct Hooks {
 /// Serves until dropped, and its connections with it; returns when nothing can be accepted.
 pub(crate) async fn accept(listener: TcpListener, hooks: Arc<Hooks>) -> io::Error {
     let (mut connections, mut guests) = (JoinSet::new(), Guests::default());
+    // A sender that hung up before it was accepted is no concern of the others.
+    let hung_up = [ErrorKind::ConnectionAborted, ErrorKind::ConnectionReset];
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
@@ -75,15 +79,10 @@ pub(crate) async fn accept(listener: TcpListener, hooks: Arc<Hooks>) -> io::Erro
                 let task = connections.spawn(serve(stream, Arc::clone(&hooks), is_known.clone()));
                 guests.add(peer.ip(), is_known, task);
             }
-            Err(err) if is_of_one_sender(&err) => {}
+            Err(err) if hung_up.contains(&err.kind()) => {}
             Err(err) => return err,
         }
     }
-}
-
-/// A sender that hung up before it was accepted is no concern of the others.
-fn is_of_one_sender(err: &io::Error) -> bool {
-    matches!(err.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset)
 }
 
 async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, hooks: Arc<Hooks>, is_known: IsKnown) {
@@ -112,7 +111,11 @@ async fn answer<B: Body + Unpin>(
         Ok(()) => text(StatusCode::ACCEPTED, "taken"),
         Err(refusal) => {
             info!(account = hooks.account, why = %refusal, "an event was not taken");
-            refusal.answer()
+            let mut answer = refusal.answer();
+            if refusal.status == StatusCode::METHOD_NOT_ALLOWED {
+                answer.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+            }
+            answer
         }
     })
 }
@@ -120,18 +123,25 @@ async fn answer<B: Body + Unpin>(
 /// Returns after the commit.
 async fn take<B: Body + Unpin>(hooks: &Hooks, request: Request<B>) -> Result<(), Refusal> {
     let (head, body) = request.into_parts();
-    let body = timeout(BODY_WITHIN, read(body)).await.map_err(|_late| Refusal::Slow)?;
-    let body = body?;
+    let slow = || Refusal::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time");
+    let body = timeout(BODY_WITHIN, read(body)).await.map_err(|_late| slow())??;
     let message = request::message(&hooks.account, &hooks.secret, &head, &body)?;
     if let Some(is_known) = head.extensions.get::<IsKnown>() {
-        is_known.set();
+        is_known.store(true, Ordering::Relaxed);
     }
     let event = request::event(&head.headers).unwrap_or_default();
     let parts = [message.from.chat.as_str(), event.as_ref(), message.platform_id.as_str()];
-    let noted = hooks.replays.note(&body, parts, SystemClock.now()).ok_or(Refusal::Replayed)?;
+    let replayed = || {
+        let why = "this body was taken before under another hook, event or id; a sender that repeats \
+                   itself puts a time or number into the body";
+        Refusal::new(StatusCode::CONFLICT, why)
+    };
+    let noted = hooks.replays.note(&body, parts, SystemClock.now()).ok_or_else(replayed)?;
     if let Err(after) = hooks.replays.pace(parts[0], &noted) {
         hooks.replays.forget(noted);
-        return Err(Refusal::TooMany { after });
+        let secs = after.as_secs().max(1);
+        let why = format!("this hook brings too many events; send it again in {secs} s");
+        return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, why).after(after));
     }
     let taken = hand_over(hooks, message).await;
     match &taken {
@@ -145,20 +155,25 @@ async fn hand_over(hooks: &Hooks, message: Incoming) -> Result<(), Refusal> {
     let (verdict, told) = oneshot::channel();
     let handed_over = async {
         // Fails, like the other one, when the channel is being closed.
-        hooks.events.send((message, verdict)).await.ok()?;
+        hooks.events.send((Event::Message(message), verdict)).await.ok()?;
         told.await.ok()
     };
     match timeout(COMMIT_WITHIN, handed_over).await {
         Ok(Some(Verdict::Stored | Verdict::Ignored)) => Ok(()),
-        Ok(Some(Verdict::Refused(why))) => Err(Refusal::Refused(why)),
-        Ok(None) | Err(_) => Err(Refusal::NotStored),
+        Ok(Some(Verdict::Refused(why))) => Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, why)),
+        Ok(None) | Err(_) => {
+            let why = "it was not stored in time; send it again later";
+            Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why).after(COMMIT_WITHIN))
+        }
     }
 }
 
 async fn read<B: Body + Unpin>(mut body: B) -> Result<Vec<u8>, Refusal> {
     let (mut kept, mut length) = (Vec::new(), 0);
     while let Some(frame) = body.frame().await {
-        let Ok(mut data) = frame.map_err(|_gone| Refusal::Broken)?.into_data() else { continue };
+        let frame =
+            frame.map_err(|_gone| Refusal::new(StatusCode::BAD_REQUEST, "the body broke off"))?;
+        let Ok(mut data) = frame.into_data() else { continue };
         length += data.remaining();
         if READ_BYTES_MAX < length {
             break;
@@ -167,7 +182,11 @@ async fn read<B: Body + Unpin>(mut body: B) -> Result<Vec<u8>, Refusal> {
             kept.extend_from_slice(&data.copy_to_bytes(data.remaining()));
         }
     }
-    if length <= BODY_BYTES_MAX { Ok(kept) } else { Err(Refusal::TooLarge) }
+    if length <= BODY_BYTES_MAX {
+        return Ok(kept);
+    }
+    let why = format!("the body is larger than {} KiB", BODY_BYTES_MAX / 1024);
+    Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, why))
 }
 
 #[cfg(test)]

@@ -19,6 +19,10 @@ pub(crate) fn is_right(secret: &SecretString, body: &[u8], signature: &[u8]) -> 
     mac.verify_slice(&tag).is_ok()
 }
 
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 pub(crate) fn unhex(text: &[u8]) -> Option<Vec<u8>> {
     let digit = |it: u8| char::from(it).to_digit(16).and_then(|it| u8::try_from(it).ok());
     let byte = |pair: &[u8]| match *pair {

@@ -16,10 +16,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use domain::outgoing::TextLimit;
 use tokio::net::UnixListener;
+use tokio::sync::mpsc;
 
 use self::client::Clients;
-use self::source::CliSource;
-use crate::{Account, Adapter, Caps, ChannelError, Connection, Registration};
+use self::source::{EVENTS_AHEAD_MAX, accept};
+use crate::{Account, Adapter, Caps, ChannelError, Connection, Gap, Intake, Registration};
 
 /// The channel's name.
 pub const NAME: &str = "cli";
@@ -52,7 +53,10 @@ impl Adapter for Cli {
         let listener =
             bind().map_err(|err: std::io::Error| ChannelError::Unreachable(err.into()))?;
         let clients = Arc::new(Clients::new(account.name.clone()));
-        let source = CliSource::new(listener, Arc::clone(&clients));
+        let (events, inbox) = mpsc::channel(EVENTS_AHEAD_MAX);
+        let server = accept(listener, Arc::clone(&clients), events);
+        // A terminal sends again what it was not told to be stored.
+        let source = Intake::new(server, inbox, Gap::None);
         Ok(Connection { source: Box::new(source), sink: clients })
     }
 }

@@ -11,7 +11,10 @@
 //! became of the time before it ([`Source::gap`]).
 
 pub mod cli;
+pub mod http;
+mod intake;
 mod registry;
+pub mod tables;
 
 use std::fmt;
 use std::time::Duration;
@@ -20,9 +23,10 @@ use async_trait::async_trait;
 pub use domain::continuity::Gap;
 use domain::message::{Address, Click, Incoming};
 pub use domain::outgoing::Caps;
-use domain::outgoing::Content;
+use domain::outgoing::{Content, TextLimit};
 use tokio::io::AsyncWrite;
 
+pub use crate::intake::{Intake, Waiter};
 pub use crate::registry::{
     Account, Adapter, Connection, ExposeSecret, Pulse, Registration, SecretString, Sign,
     registration, registrations,
@@ -84,6 +88,27 @@ pub struct Part {
     pub repeat: bool,
 }
 
+/// Before a text that was perhaps shown already; a limit leaves room for it.
+/// A paragraph of its own where the text is shown as Markdown.
+pub const REPEAT_NOTE: &str = "(possibly a repeat)\n\n";
+
+impl Part {
+    /// What goes before its text.
+    pub fn note(&self) -> &'static str {
+        if self.repeat { REPEAT_NOTE } else { "" }
+    }
+}
+
+/// The beginning of a text, no longer than the limit.
+pub fn beginning(text: &str, limit: TextLimit) -> &str {
+    let mut length = 0;
+    let over = text.char_indices().find(|(_, c)| {
+        length += limit.unit.of(*c);
+        limit.max < length
+    });
+    over.map_or(text, |(at, _)| &text[..at])
+}
+
 /// The receiving half.
 #[async_trait]
 pub trait Source: fmt::Debug + Send + Sync {
@@ -99,7 +124,9 @@ pub trait Source: fmt::Debug + Send + Sync {
     /// Tells what became of each event of the last batch, in order, after the commit. It is for a
     /// sender that waits for an answer of the protocol. People are told by the host: a source sends
     /// no texts.
-    async fn settle(&mut self, verdicts: &[Verdict]) -> Result<(), ChannelError>;
+    async fn settle(&mut self, _verdicts: &[Verdict]) -> Result<(), ChannelError> {
+        Ok(())
+    }
 }
 
 /// The sending half.
@@ -109,7 +136,7 @@ pub trait Sink: fmt::Debug + Send + Sync {
     async fn deliver(&self, part: &Part) -> Result<String, DeliverError>;
 
     /// Shows that an answer is being worked on. A hint that may fail unseen.
-    async fn working(&self, chat: &Address);
+    async fn working(&self, _chat: &Address) {}
 
     /// Shows more of an answer that is being written, in place of the message `target` of ours. A
     /// hint that may fail unseen; the host spaces them out.
@@ -179,3 +206,17 @@ pub enum DeliverError {
 }
 
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+#[cfg(test)]
+mod tests {
+    use domain::outgoing::Unit;
+
+    use super::*;
+
+    #[test]
+    fn a_text_is_cut_between_characters() {
+        let limit = TextLimit { max: 4, unit: Unit::Utf16 };
+        assert_eq!(beginning("abcd", limit), "abcd");
+        assert_eq!(beginning("x😀😀", limit), "x😀");
+    }
+}

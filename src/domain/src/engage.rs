@@ -11,6 +11,7 @@
 #[cfg(test)]
 mod tests;
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use regex::{Regex, RegexBuilder};
@@ -79,9 +80,7 @@ crate::words!(By);
 /// chat and for a conversation that is sticky.
 pub fn engages(view: &AdmissionView<'_>, wiring: &WiringView<'_>) -> Option<By> {
     match wiring.engage {
-        Engage::Pattern(pattern) => {
-            compile(pattern).is_ok_and(|it| it.is_match(view.text)).then_some(By::Pattern)
-        }
+        Engage::Pattern(pattern) => is_found(pattern, view.text).then_some(By::Pattern),
         Engage::Mention => called(view, wiring),
         Engage::MentionSticky => {
             called(view, wiring).or_else(|| sticks(view, wiring).then_some(By::Sticky))
@@ -121,10 +120,31 @@ const COMPILED_BYTES_MAX: usize = 1024 * 1024;
 const CACHE_BYTES_MAX: usize = 2 * 1024 * 1024;
 const NEST_MAX: u32 = 50;
 
+/// How many compiled patterns are kept; a host has a handful of wirings with one.
+const RECENT_MAX: usize = 32;
+/// Those that were used last, the newest at the end. To compile one takes longer than all the rest of
+/// what is decided about a message.
+static RECENT: Mutex<Vec<(String, Arc<Regex>)>> = Mutex::new(Vec::new());
+
 /// Checks a pattern before it is stored: a regular expression as
 /// <https://docs.rs/regex/latest/regex/#syntax> has it, and not too large.
 pub fn check_pattern(text: &str) -> Result<(), BadText> {
     compile(text).map(drop)
+}
+
+/// Whether a pattern is found anywhere in a text.
+fn is_found(pattern: &str, text: &str) -> bool {
+    let recent = || RECENT.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = recent().iter().find(|it| it.0 == pattern).map(|it| Arc::clone(&it.1));
+    let Some(regex) = known.or_else(|| compile(pattern).ok().map(Arc::new)) else { return false };
+    let mut recent = recent();
+    recent.retain(|it| it.0 != pattern);
+    if RECENT_MAX <= recent.len() {
+        recent.remove(0);
+    }
+    recent.push((pattern.to_owned(), Arc::clone(&regex)));
+    drop(recent);
+    regex.is_match(text)
 }
 
 fn compile(text: &str) -> Result<Regex, BadText> {

@@ -43,7 +43,8 @@ impl Default for Retention {
 /// Reads `30d`, `52w` or `2y`; a year has 365 days.
 pub fn parse_age(text: &str) -> Result<Duration, BadText> {
     let wrong = || BadText(format!("`{text}` is no age; write it as 365d, 52w or 2y"));
-    parse_span(text.trim()).ok_or_else(wrong)
+    let text_of_days = Some(text.trim()).filter(|it| it.ends_with(['d', 'w', 'y']));
+    text_of_days.and_then(parse_span).ok_or_else(wrong)
 }
 
 impl Retention {
@@ -111,7 +112,7 @@ mod tests {
         for (text, days) in [("30d", 30), ("52w", 364), (" 2y ", 730), ("1d", 1)] {
             assert_eq!(parse_age(text), Ok(DAY * days), "{text}");
         }
-        for bad in ["", "d", "30", "-1d", "1.5y", "é", "99999999999d"] {
+        for bad in ["", "d", "30", "30h", "-1d", "1.5y", "é", "99999999999d"] {
             assert!(parse_age(bad).is_err(), "{bad}");
         }
         assert_eq!(

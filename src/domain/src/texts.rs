@@ -19,7 +19,7 @@ pub mod waits;
 pub mod why;
 
 /// `1 message`, `2 messages`.
-fn count(n: usize, noun: &str) -> String {
+pub fn count(n: usize, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }
 

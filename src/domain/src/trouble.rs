@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "kebab-case")]
 pub enum Trouble {
     NoImage,
+    /// The image that was named is not there.
+    ImageMissing {
+        image: String,
+    },
     NoAgent,
     NoStart,
     NoFolder,

@@ -11,7 +11,7 @@ use tokio::net::UnixStream;
 use tokio::time::timeout;
 
 use crate::error::{Hint, fail};
-use crate::{home, term};
+use crate::{home, lock, term};
 
 /// A host answers within milliseconds unless it is stuck.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
@@ -26,7 +26,8 @@ pub(crate) fn no_host(layout: &Layout) -> anyhow::Error {
     fail(format!("no host runs on {home}"), "start it with `nanoclaw start`")
 }
 
-/// Asks, and waits for the answer; `None` when no host runs. What the host could not do is an error.
+/// Asks, and waits for the answer; `None` when no host runs, or it just ended: its socket outlives its lock.
+/// What the host could not do is an error.
 pub(crate) async fn ask(layout: &Layout, request: &Request) -> anyhow::Result<Option<Response>> {
     let asked = timeout(ANSWER_MAX, exchange(layout, request)).await;
     let answer = asked.unwrap_or_else(|_| Err(anyhow::anyhow!("the host does not answer")));
@@ -45,11 +46,20 @@ async fn exchange(layout: &Layout, request: &Request) -> anyhow::Result<Option<R
     };
     let mut line = serde_json::to_vec(request)?;
     line.push(b'\n');
-    stream.write_all(&line).await.context(HUNG_UP)?;
     let mut answer = String::new();
-    if BufReader::new(stream).read_line(&mut answer).await.context(HUNG_UP)? == 0 {
-        return Err(anyhow::anyhow!(HUNG_UP));
-    }
+    let talk = async {
+        stream.write_all(&line).await?;
+        BufReader::new(stream).read_line(&mut answer).await
+    };
+    match talk.await {
+        Ok(0) | Err(_) if lock::holder(layout).is_none() => return Ok(None),
+        Ok(0) => return Err(anyhow::anyhow!(HUNG_UP)),
+        // It was gone before it had read all.
+        Err(err) if matches!(err.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => {
+            return Err(anyhow::anyhow!(HUNG_UP));
+        }
+        talked => talked.context(HUNG_UP)?,
+    };
     serde_json::from_str(&answer).context("the host answers in another version's words").map(Some)
 }
 
@@ -72,5 +82,26 @@ pub(crate) fn unexpected() -> anyhow::Error {
 pub(crate) async fn reload(layout: &Layout) {
     if let Err(err) = ask(layout, &Request::Reload).await {
         term::note(&format!("warning: the running host did not take it over: {err:#}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::UnixListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_host_that_hangs_up_and_has_no_lock_does_not_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::new(folder.path());
+        let lock = lock::take(&layout).unwrap();
+        let socket = UnixListener::bind(layout.admin_socket()).unwrap();
+        let hang_up = async || drop(socket.accept().await.unwrap());
+        let (asked, ()) = tokio::join!(status(&layout), hang_up());
+        assert_eq!(asked.unwrap_err().root_cause().to_string(), HUNG_UP);
+        drop(lock);
+        let (asked, ()) = tokio::join!(status(&layout), hang_up());
+        assert!(asked.unwrap().is_none());
     }
 }

@@ -50,8 +50,8 @@ All data lies in one directory: ~/.nanoclaw, or what NANOCLAW_HOME or --home say
 #[derive(Debug, Parser)]
 #[command(name = "nanoclaw", version, after_help = EXAMPLES, disable_help_subcommand = true)]
 pub(crate) struct Args {
-    /// The data directory [default: ~/.nanoclaw]
-    #[arg(long, global = true, env = "NANOCLAW_HOME", value_name = "DIR", hide_env_values = true)]
+    /// The data directory [default: what NANOCLAW_HOME says, or ~/.nanoclaw]
+    #[arg(long, global = true, value_name = "DIR")]
     pub(crate) home: Option<PathBuf>,
     /// Print the result as JSON
     #[arg(long, global = true)]

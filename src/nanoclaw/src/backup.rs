@@ -45,8 +45,9 @@ const MAC: &str = "manifest.mac";
 
 /// What the last member and the end of the tar take: the bytes that no digest covers.
 const MAC_BYTES: u64 = 4 * 512;
-/// Longer than any path of a system that this runs on.
-const PATH_BYTES_MAX: u64 = 4_096;
+/// Paths in a backup are shorter. Whatever folder it is restored into, Linux and macOS still take them.
+const PATH_BYTES_MAX: usize = 2_048;
+const PATH_TOO_LONG: &str = "its path is too long";
 
 /// The first member.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +67,18 @@ struct Manifest {
     /// The first of them.
     left_out: Vec<LeftOut>,
     left_out_count: usize,
+}
+
+/// Of these the manifest tells the names; of more their number.
+const LEFT_OUT_NAMED_MAX: usize = 1_000;
+
+impl Manifest {
+    fn leave_out(&mut self, path: &str, why: &str) {
+        self.left_out_count += 1;
+        if self.left_out.len() < LEFT_OUT_NAMED_MAX {
+            self.left_out.push(LeftOut { path: path.to_owned(), why: why.to_owned() });
+        }
+    }
 }
 
 /// What is not in the backup, and why.

@@ -100,8 +100,9 @@ impl ChatClient {
         let id = format!("t{}", crate::install::random_hex(12)?);
         let agent = self.agent.as_ref().map(ToString::to_string);
         let message = FromClient::Message { id: id.clone(), text, agent };
+        // First, since this may be dropped while the host does not read.
+        self.unsent.push((id.clone(), message.clone()));
         self.tell(&message).await;
-        self.unsent.push((id.clone(), message));
         Ok(id)
     }
 
@@ -183,18 +184,29 @@ impl Wire {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
     use tokio::net::UnixListener;
 
     use super::*;
 
     #[tokio::test]
+    async fn a_message_that_a_busy_host_does_not_read_is_not_taken_for_stored() {
+        let mut client = ChatClient::new(&Layout::new("/none"), None, None);
+        let (near, _host) = UnixStream::pair().unwrap();
+        let (reading, out) = near.into_split();
+        client.wire = Some(Wire { lines: BufReader::new(reading).lines(), out });
+        assert!(client.send("x".repeat(8 << 20)).now_or_never().is_none());
+        assert_eq!(client.unsent.len(), 1);
+    }
+
+    #[tokio::test]
     async fn a_host_that_is_starting_is_waited_for() {
         let dir = tempfile::tempdir().unwrap();
         let layout = Layout::new(dir.path());
+        drop(home::make(&layout).unwrap());
         let mut client = ChatClient::new(&layout, None, None);
         let lock = lock::take(&layout).unwrap();
         let socket = layout.cli_socket();
-        std::fs::create_dir_all(socket.parent().unwrap()).unwrap();
         let (opened, listener) = tokio::join!(client.reach(), async {
             sleep(Duration::from_millis(100)).await;
             UnixListener::bind(&socket).unwrap()

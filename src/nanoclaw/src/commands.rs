@@ -32,7 +32,7 @@ pub(crate) use self::process::{Started, start};
 pub(crate) use self::vault::add_model_credential;
 use crate::args::{self, Args, Command};
 use crate::error::fail;
-use crate::{home, install, setup, term};
+use crate::{admin, home, install, setup, term};
 
 /// What a command came to.
 #[derive(Debug)]
@@ -40,11 +40,13 @@ pub(crate) struct Report {
     output: Output,
     /// The program exits with 1, though it has a result.
     has_failed: bool,
+    /// A running host is told of it once it is printed: one that hangs delays no result.
+    reloads: bool,
 }
 
 impl From<Output> for Report {
     fn from(output: Output) -> Self {
-        Self { output, has_failed: false }
+        Self { output, has_failed: false, reloads: false }
     }
 }
 
@@ -55,7 +57,7 @@ pub(crate) async fn perform(args: Args, layout: &Layout) -> anyhow::Result<ExitC
         return print(overview::perform(layout).await?.into(), json);
     };
     if dry_run && !matches!(&command, Command::Operation(_)) {
-        return Err(fail("this command cannot be tried without doing it", "leave out --dry-run"));
+        return Err(untried());
     }
     let report: Report = match command {
         Command::Setup(_)
@@ -102,10 +104,15 @@ pub(crate) async fn perform(args: Args, layout: &Layout) -> anyhow::Result<ExitC
         Command::Image(command) => image::perform(command, layout).await?.into(),
         Command::Uninstall => process::uninstall(layout).await?.into(),
     };
-    print(report, json)
+    let reloads = report.reloads;
+    let code = print(report, json)?;
+    if reloads {
+        admin::reload(layout).await;
+    }
+    Ok(code)
 }
 
-fn print(Report { output, has_failed }: Report, as_json: bool) -> anyhow::Result<ExitCode> {
+fn print(Report { output, has_failed, .. }: Report, as_json: bool) -> anyhow::Result<ExitCode> {
     if as_json {
         term::json(&output.json)?;
     } else {
@@ -115,6 +122,10 @@ fn print(Report { output, has_failed }: Report, as_json: bool) -> anyhow::Result
         }
     }
     Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn untried() -> anyhow::Error {
+    fail("this command cannot be tried without doing it", "leave out --dry-run")
 }
 
 /// A result that is nothing but a text.

@@ -16,7 +16,8 @@ const SOCKET_PATH_MAX: usize = 103;
 pub(crate) fn find(asked: Option<PathBuf>) -> anyhow::Result<Layout> {
     let is_set = |it: &PathBuf| !it.as_os_str().is_empty();
     let usual = || std::env::home_dir().filter(is_set).map(|it| it.join(".nanoclaw"));
-    let home = asked.filter(is_set).or_else(usual);
+    let named = || std::env::var_os("NANOCLAW_HOME").map(PathBuf::from).filter(is_set);
+    let home = asked.or_else(named).or_else(usual);
     let home = home.ok_or_else(|| fail("there is no home directory", "say `--home DIR`"))?;
     let home = std::path::absolute(&home)
         .with_context(|| format!("{} is no path for a data directory", home.display()))

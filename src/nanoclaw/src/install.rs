@@ -54,10 +54,11 @@ fn zone(text: Option<&str>) -> Option<Zone> {
     Zone::parse(text.rsplit_once("zoneinfo/").map_or(text, |it| it.1)).ok()
 }
 
-/// Gives the install another name, so that it and the one that it was copied from leave each other's
-/// containers alone.
-pub(crate) fn rename(central: &CentralStore) -> anyhow::Result<()> {
-    Ok(central.set_setting(INSTALL, &random_hex(4)?)?)
+/// Gives the install this name or a fresh one, so that it and the one that it was copied from leave each
+/// other's containers alone.
+pub(crate) fn rename(central: &CentralStore, name: Option<String>) -> anyhow::Result<()> {
+    let name = name.map_or_else(|| random_hex(4), Ok)?;
+    Ok(central.set_setting(INSTALL, &name)?)
 }
 
 /// The name of this install if it has one.

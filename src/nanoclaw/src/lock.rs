@@ -1,14 +1,15 @@
-//! The lock that keeps a data directory to one host. The kernel lets go of it when the host ends,
+//! The locks that keep a data directory to one host, and to one keeper of it. The kernel lets go of it when the host ends,
 //! however it ends; the file's content is only for people.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use rustix::process::Pid;
 use store::layout::Layout;
 
-use crate::error::{Hint, fail};
+use crate::error::Hint;
 
 /// Who holds the lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,40 +31,54 @@ impl Holder {
 /// When another host holds it; its pid is in the message.
 pub(crate) fn take(layout: &Layout) -> anyhow::Result<File> {
     crate::home::create(layout)?;
-    let path = layout.lock();
-    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+    hold(&layout.lock())?
+        .with_context(|| {
+            let (home, holder) =
+                (layout.home().display(), Holder { pid: read_pid(&layout.lock()) });
+            format!("a host runs on {home} already ({})", holder.named())
+        })
+        .hint("talk to it with `nanoclaw chat`, or stop it with `nanoclaw stop`")
+}
+
+/// The lock of what starts the host again when it dies; it has one too while no host runs.
+pub(crate) fn keeper(layout: &Layout) -> PathBuf {
+    layout.home().join("keeper.lock")
+}
+
+/// Takes a lock; `None` when another process has it.
+pub(crate) fn hold(path: &Path) -> anyhow::Result<Option<File>> {
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
     let file = file.with_context(|| format!("could not open {}", path.display()))?;
     match file.try_lock() {
         Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let (home, holder) = (layout.home().display(), Holder { pid: read_pid(layout) });
-            return Err(fail(
-                format!("a host runs on {home} already ({})", holder.named()),
-                "talk to it with `nanoclaw chat`, or stop it with `nanoclaw stop`",
-            ));
-        }
+        Err(TryLockError::WouldBlock) => return Ok(None),
         Err(TryLockError::Error(err)) => {
             return Err(err)
                 .with_context(|| format!("could not lock {}", path.display()))
                 .hint("put the data directory on a local disk");
         }
     }
-    fs::write(&path, format!("{}\n", std::process::id()))
+    fs::write(path, format!("{}\n", std::process::id()))
         .with_context(|| format!("could not write {}", path.display()))?;
-    Ok(file)
+    Ok(Some(file))
 }
 
 /// The host that runs on this data directory, if one does.
 pub(crate) fn holder(layout: &Layout) -> Option<Holder> {
-    let file = File::open(layout.lock()).ok()?;
+    holder_of(&layout.lock())
+}
+
+/// Who holds a lock.
+pub(crate) fn holder_of(path: &Path) -> Option<Holder> {
+    let file = File::open(path).ok()?;
     // Two that ask do not disturb each other; a host that starts in this very moment may be told
     // that one runs already.
     let is_held = matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
-    is_held.then(|| Holder { pid: read_pid(layout) })
+    is_held.then(|| Holder { pid: read_pid(path) })
 }
 
-fn read_pid(layout: &Layout) -> Option<Pid> {
-    Pid::from_raw(fs::read_to_string(layout.lock()).ok()?.trim().parse().ok()?)
+fn read_pid(path: &Path) -> Option<Pid> {
+    Pid::from_raw(fs::read_to_string(path).ok()?.trim().parse().ok()?)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use domain::plain::for_a_terminal;
+use domain::plain::{for_a_terminal, is_invisible};
 
 use crate::error::{fail, hint_of, lines};
 
@@ -83,9 +83,23 @@ pub(crate) fn error(err: &anyhow::Error) {
 
 /// A value as indented JSON.
 pub(crate) fn json(value: &impl serde::Serialize) -> anyhow::Result<()> {
-    // What it quotes it escapes.
-    out_piece(&format!("{}\n", serde_json::to_string_pretty(value)?));
+    out_piece(&format!("{}\n", escaped(&serde_json::to_string_pretty(value)?)));
     Ok(())
+}
+
+/// The same JSON, with what a terminal must not get escaped: JSON itself leaves control characters from
+/// U+007F on and those that nobody sees as they are.
+fn escaped(json: &str) -> String {
+    let mut safe = String::with_capacity(json.len());
+    for c in json.chars() {
+        if (c.is_control() && c != '\n') || is_invisible(c) {
+            let units = c.encode_utf16(&mut [0; 2]).to_vec();
+            safe.extend(units.iter().map(|unit| format!("\\u{unit:04x}")));
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
 }
 
 /// Asks a question that is answered with yes or no; an empty answer is no.
@@ -109,4 +123,19 @@ pub(crate) fn agree(what: &str, yes: bool, question: &str) -> anyhow::Result<()>
         return Err(fail("nothing was changed", "answer y to go on"));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_gives_a_terminal_no_orders_and_stays_the_same() {
+        let json = "{\n  \"é\": \"\u{9b}2J \u{202e}x\u{200b}\u{e0041}\u{7f}\"\n}";
+        let safe = escaped(json);
+        let text = r"\u009b2J \u202ex\u200b\udb40\udc41\u007f";
+        assert_eq!(safe, format!("{{\n  \"é\": \"{text}\"\n}}"));
+        let parsed = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(parsed(&safe), parsed(json));
+    }
 }

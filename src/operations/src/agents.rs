@@ -99,12 +99,12 @@ Undo it with `nanoclaw agents resume NAME`.")]
 
 #[derive(Clone, Debug, PartialEq, Eq, Args, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[group(required = true, multiple = false)]
 pub struct StopArgs {
     /// Its name
-    #[arg(required_unless_present = "all")]
     pub name: Option<AgentName>,
     /// Every agent
-    #[arg(long, conflicts_with = "name")]
+    #[arg(long)]
     pub all: bool,
 }
 

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use store::{CentralStore, QuestionKind, QuestionRow, QuestionState};
 
 use crate::{
-    Caller, Command, Context, Operation, Output, Result, View, instant, joined, not_found, refused,
+    Caller, Command, Context, Operation, Output, Result, View, instant, joined, named, not_found,
+    refused,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
@@ -47,9 +48,16 @@ impl Command for ApprovalsOperation {
             Self::List => {
                 let mut all = context.store.questions()?;
                 all.retain(|it| is_seen(it, view));
-                let values = all.iter().map(|it| value(it, view)).collect();
+                let json = all.iter().map(|it| value(it, view)).collect();
+                let shown = all.iter().map(|row| {
+                    let (name, handle) = (&row.question.requester_name, &row.question.requester);
+                    let mut shown = value(row, view);
+                    shown["requester"] = named(name, handle).into();
+                    shown
+                });
                 let keys = "id state answer requester text asked";
-                let output = Output::list(values, keys, "nobody was asked anything");
+                let output = Output::list(shown.collect(), keys, "nobody was asked anything");
+                let output = Output { json, ..output };
                 let open = all.iter().find(|it| it.state == QuestionState::Open);
                 Ok(match open.filter(|_| view.own.is_none()) {
                     Some(row) => output.hint(format!(

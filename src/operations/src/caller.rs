@@ -108,8 +108,8 @@ fn in_chat(operation: &Operation) -> Result<()> {
         return Ok(());
     }
     Err(refused(
-        "that is for the owner of the host",
-        format!("they can say `nanoclaw {operation}`"),
+        "that is for the owner of the host, on the command line alone",
+        format!("say `nanoclaw {operation}` there"),
     ))
 }
 

@@ -162,16 +162,19 @@ pub(crate) fn brief(wired: &Wired) -> String {
         Ignored::Drop => "",
         Ignored::Accumulate => ", stores the rest as context",
     };
-    let conversation = match wired.wiring.session_mode {
+    format!("{}{rest}; {}", when(wired), conversation(wired.wiring.session_mode))
+}
+
+pub(crate) fn conversation(mode: SessionMode) -> &'static str {
+    match mode {
         SessionMode::Shared => "a conversation of its own",
         SessionMode::PerThread => "a conversation of its own, one for each thread",
         SessionMode::AgentShared => "one conversation with the agent's other chats of this kind",
-    };
-    format!("{}{rest}; {conversation}", when(wired))
+    }
 }
 
 /// Which messages engage an agent.
-fn when(wired: &Wired) -> String {
+pub(crate) fn when(wired: &Wired) -> String {
     let trigger = &wired.trigger;
     match &wired.wiring.engage {
         Engage::Pattern(pattern) if matches!(&**pattern, "" | ".") => "every message".to_owned(),

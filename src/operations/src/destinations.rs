@@ -113,7 +113,15 @@ fn add(
     store: &CentralStore,
     view: &View,
 ) -> Result {
-    let taken: Vec<String> = store.destinations_of(agent)?.into_iter().map(|it| it.name).collect();
+    let rows = store.destinations_of(agent)?;
+    if name.is_none()
+        && let Some(there) = rows.iter().find(|it| it.chat == chat.id)
+    {
+        let what =
+            format!("{agent} may write to {} already, as `{}`", view.label(chat), there.name);
+        return Err(refused(what, "give it another name too with `--name NAME`"));
+    }
+    let taken: Vec<String> = rows.into_iter().map(|it| it.name).collect();
     let name = match name.map(str::trim) {
         Some(name) if is_name(name) => name.to_owned(),
         Some(name) => {

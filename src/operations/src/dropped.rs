@@ -1,11 +1,12 @@
 //! Messages that reached nobody.
 
 use clap::Subcommand;
+use domain::admission::Why;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{CentralStore, DroppedRow};
 
-use crate::{Command, Context, Output, Result, View, beyond, instant};
+use crate::{Command, Context, Output, Result, View, beyond, instant, named};
 
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -48,9 +49,16 @@ impl Command for DroppedOperation {
             Self::List => {
                 let mut all = store.dropped()?;
                 all.retain(|it| view.own.is_none() || view.chat_at(&it.from).is_some());
-                let values = all.iter().map(|it| value(it, view)).collect();
-                let keys = "count label sender sender_name reason last_at";
-                let output = Output::list(values, keys, "nothing was dropped");
+                let json = all.iter().map(|it| value(it, view)).collect();
+                let shown = all.iter().map(|row| {
+                    let mut shown = value(row, view);
+                    shown["sender"] = named(&row.sender.name, &row.sender.id).into();
+                    shown["why"] = why(&row.reason).into();
+                    shown
+                });
+                let keys = "count label sender why last_at";
+                let output = Output::list(shown.collect(), keys, "nothing was dropped");
+                let output = Output { json, ..output };
                 Ok(match all.iter().find(|it| it.reason.starts_with("unknown")) {
                     Some(row) => output.hint(format!(
                         "let them in with `nanoclaw members add {}:{} AGENT`",
@@ -82,4 +90,19 @@ fn value(row: &DroppedRow, view: &View) -> Value {
         "first_at": instant(row.first_at),
         "last_at": instant(row.last_at),
     })
+}
+
+/// One from an earlier version is shown as it is.
+fn why(reason: &str) -> &str {
+    match Why::parse(reason) {
+        Some(Why::NotCalled) => "called for no agent",
+        Some(Why::ChatNotConnected) => "the chat is connected to no agent",
+        Some(Why::ChatDenied) => "the chat is denied",
+        Some(Why::UnknownStrict) => "an unknown user, in a chat that ignores them",
+        Some(Why::UnknownAsk) => "an unknown user who waits for approval",
+        Some(Why::UnknownScope) => "an unknown user, for an agent that takes known people only",
+        Some(Why::SenderDenied) => "was refused",
+        Some(Why::TooManyRequests) => "an unknown user, beyond those whom people are asked about",
+        None => reason,
+    }
 }

@@ -286,6 +286,14 @@ pub(crate) fn who(person: &PersonRow) -> String {
     }
 }
 
+/// Somebody by the name that they chose, and by what does not change.
+pub(crate) fn named(name: &str, handle: &str) -> String {
+    match (name, handle) {
+        ("", only) | (only, "") => only.to_owned(),
+        (name, handle) => format!("{name} ({handle})"),
+    }
+}
+
 pub(crate) fn no_agent(view: &View, name: &AgentName) -> OperationError {
     let all = joined(view.agents.iter().map(|it| &it.name));
     not_found(

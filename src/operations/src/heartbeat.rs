@@ -92,7 +92,7 @@ pub(crate) fn prepare(args: &mut HeartbeatArgs, view: &View, host: &View) -> Res
     Ok(format!(
         "The agent `{agent}` checks whether there is anything to say in {place}: {}. Each \
          look costs a turn of its model. It is told: {}",
-        rule.words(&Zone::utc()),
+        words(&rule, &Zone::utc()),
         args.prompt()
     ))
 }
@@ -208,7 +208,7 @@ fn show(agent: &AgentName, row: Option<&TaskRow>, now: Timestamp) -> Output {
     };
     let zone = &row.task.zone;
     let next = row.next_at.map_or_else(|| "-".to_owned(), |it| local(it.max(now), zone));
-    let rule = row.task.rule.words(zone);
+    let rule = words(&row.task.rule, zone);
     let text = format!("{agent} looks {rule} ({zone}), next {next}; it is task {}", row.id);
     let json = json!({
         "agent": agent,
@@ -219,6 +219,15 @@ fn show(agent: &AgentName, row: Option<&TaskRow>, now: Timestamp) -> Output {
         "prompt": row.task.prompt,
     });
     Output::new(text, json)
+}
+
+/// When it comes, as it was asked for.
+fn words(rule: &Rule, zone: &Zone) -> String {
+    match asked(rule) {
+        Some((period, None)) => format!("every {}", span(period)),
+        Some((period, Some(hours))) => format!("every {}, {hours}", span(period)),
+        None => rule.words(zone),
+    }
 }
 
 /// The options that ask for what a change takes away: what it looks at, and where it speaks.

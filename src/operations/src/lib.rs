@@ -52,7 +52,7 @@ use domain::time::Timestamp;
 use store::CentralStore;
 
 pub(crate) use crate::caller::{beyond, by_agent, mine};
-pub(crate) use crate::find::{View, no_agent, some, who};
+pub(crate) use crate::find::{View, named, no_agent, some, who};
 pub(crate) use crate::operation::{CHAT, Command, Context, USER};
 pub(crate) use crate::output::{joined, label, not_found, refused, shown};
 

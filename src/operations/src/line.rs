@@ -71,7 +71,9 @@ pub fn renamed(words: &mut Vec<OsString>) {
     let setting = words.get(at + 1).filter(|_| noun == "users");
     let option = |verb| FORMER_SETTINGS.iter().find(|it| verb == it.0).map(|it| it.1);
     let Some(option) = setting.and_then(option) else { return };
-    let value = (at + 2..words.len()).filter(|it| !is_option(&words[*it])).nth(1);
+    let is_home = |place: usize| words[place - 1] == "--home";
+    let is_word = |place: &usize| !is_option(&words[*place]) && !is_home(*place);
+    let value = (at + 2..words.len()).filter(is_word).nth(1);
     words[at + 1] = if value.is_some() { "set" } else { "show" }.into();
     if let Some(value) = value {
         let mut said = OsString::from(option);
@@ -253,6 +255,19 @@ mod tests {
         assert!(parse_line("roles add x king").unwrap_err().contains("owner"));
         assert!(parse_line("chats connect --help").unwrap_err().contains("--same-conversation"));
         assert!(parse_line(&"x".repeat(5_000)).unwrap_err().contains("too long"));
+    }
+
+    #[test]
+    fn former_commands_mean_the_same_with_options_between() {
+        let now = |line: &str| {
+            let mut words = line.split(' ').map(OsString::from).collect();
+            renamed(&mut words);
+            words.join(&OsString::from(" ")).into_string().unwrap()
+        };
+        assert_eq!(now("--home d wire 3 andy"), "--home d chats connect 3 andy");
+        assert_eq!(now("users rename Anna Ann"), "users set Anna --name=Ann");
+        assert_eq!(now("users rename --home d Anna Ann"), "users set --home d Anna --name=Ann");
+        assert_eq!(now("users quiet ann"), "users show ann");
     }
 
     #[test]

@@ -36,9 +36,13 @@ impl Output {
         Self::new(text, Value::Array(all))
     }
 
-    /// One thing. People see the fields that `keys` names, a line each.
+    /// One thing. People see the fields that `keys` names, a line each; `key=label` calls one
+    /// otherwise.
     pub fn record(json: Value, keys: &str) -> Self {
-        let row = |key: &str| vec![label(key), shown(&json, key)];
+        let row = |field: &str| {
+            let (key, name) = field.split_once('=').unwrap_or((field, field));
+            vec![label(name), shown(&json, key)]
+        };
         let rows: Vec<Vec<String>> = keys.split(' ').map(row).collect();
         Self::new(table(&rows), json)
     }
@@ -155,7 +159,10 @@ fn plain(value: &Value) -> String {
         Value::String(text) if text.is_empty() => "-".to_owned(),
         Value::String(text) => text.clone(),
         Value::Array(all) => joined(all.iter().map(plain)),
-        Value::Number(_) | Value::Object(_) => value.to_string(),
+        Value::Object(all) => {
+            joined(all.iter().map(|(key, value)| format!("{key}={}", plain(value))))
+        }
+        Value::Number(_) => value.to_string(),
     }
 }
 
@@ -189,6 +196,12 @@ mod tests {
         let rows = [["a", "long one", "x"], ["bbb", "c", ""]];
         let rows = rows.map(|row| row.map(str::to_owned).to_vec());
         assert_eq!(table(&rows), "a    long one  x\nbbb  c");
+    }
+
+    #[test]
+    fn an_object_is_shown_by_its_fields() {
+        let row = serde_json::json!({ "name": "x", "none": {}, "urls": { "api": "https://x" } });
+        assert_eq!(Output::record(row, "none urls").text, "none  -\nurls  api=https://x");
     }
 
     #[test]

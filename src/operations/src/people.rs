@@ -39,7 +39,7 @@ Examples:
     Set {
         #[arg(help = USER)]
         user: String,
-        /// What people call them
+        /// What people call them; `-` is no name
         #[arg(long)]
         name: Option<String>,
         /// A zone or a city; `-` is that of the install
@@ -115,7 +115,11 @@ impl Command for UsersOperation {
                 json["zone"] = person.zone.as_ref().map(ToString::to_string).into();
                 json["quiet"] = person.quiet.map(|it| it.to_string()).into();
                 let keys = "id name handles roles member_of zone quiet created_at";
-                Ok(Output::record(json, keys))
+                let mut shown = json.clone();
+                if person.zone.is_none() {
+                    shown["zone"] = "as the install".into();
+                }
+                Ok(Output { json, ..Output::record(shown, keys) })
             }
             Self::Add { handle, name } => add(handle, name, context),
             Self::Set { user, name, timezone, quiet } => {
@@ -150,10 +154,14 @@ fn link(person: &PersonRow, handle: &Handle, store: &mut CentralStore, view: &Vi
         Linked::Yes => format!("{handle} is {} from now on, with the same rights", who(person)),
         Linked::Already => format!("{handle} is {} already", who(person)),
         Linked::Anothers(other) => {
-            return Err(refused(
-                format!("{handle} is {}", view.who_is(other)),
-                format!("take it from them with `nanoclaw users unlink {handle}`, or remove them"),
-            ));
+            let has_more = view.person_by_id(other).is_some_and(|it| 1 < it.handles.len());
+            let hint = match has_more {
+                true => format!("take it from them with `nanoclaw users unlink {handle}`"),
+                false => format!(
+                    "they are known by nothing else: forget them with `nanoclaw users remove {other}`"
+                ),
+            };
+            return Err(refused(format!("{handle} is {}", view.who_is(other)), hint));
         }
         Linked::NoPerson => return Err(gone(person)),
     };
@@ -237,8 +245,15 @@ fn set(person: &PersonRow, wanted: [Option<&str>; 3], store: &mut CentralStore) 
     let (zone_before, quiet_before) = (person.zone.as_ref(), person.quiet);
     let mut said = Vec::new();
     if let Some(new) = new_name.map(str::trim) {
+        if new.is_empty() {
+            return Err(refused("an empty name is given", "say one, or `-` for none"));
+        }
+        let new = if new == NONE { "" } else { new };
         store.rename_person(id, new)?;
-        said.push(format!("{name} is called {new} now"));
+        said.push(match new {
+            "" => format!("{name} has no name now"),
+            new => format!("{name} is called {new} now"),
+        });
     }
     if let Some(text) = zone {
         let find =
@@ -271,13 +286,17 @@ fn set(person: &PersonRow, wanted: [Option<&str>; 3], store: &mut CentralStore) 
     let quiet_before = || quiet_before.map_or_else(|| OFF.to_owned(), |it| it.to_string());
     let operation = UsersOperation::Set {
         user: id.to_string(),
-        name: new_name.map(|_| person.name.clone()),
+        name: new_name.map(|_| or_none(&person.name)),
         timezone: zone.map(|_| zone_before()),
         quiet: hours.map(|_| quiet_before()),
     };
     let json = json!({ "id": id.to_string(), "name": new_name, "timezone": zone, "quiet": hours });
     let output = Output::new(said.join("\n"), json);
     Ok(output.undo(Operation::Users(Family { json: false, operation })))
+}
+
+fn or_none(name: &str) -> String {
+    if name.is_empty() { NONE.to_owned() } else { name.to_owned() }
 }
 
 fn handle(text: &str) -> Result<Handle, &'static str> {

@@ -75,8 +75,15 @@ impl Command for RolesOperation {
         let (args, is_grant) = match self {
             Self::List => {
                 let none = "nobody has a role yet; `nanoclaw pair` makes you the owner";
-                let all = view.roles.iter().map(value).collect();
-                return Ok(Output::list(all, "user name role agent", none));
+                let shown = view.roles.iter().map(|row| {
+                    let mut shown = value(row);
+                    if row.role == (Role::Admin { of: None }) {
+                        shown["agent"] = "all agents".into();
+                    }
+                    shown
+                });
+                let output = Output::list(shown.collect(), "user name role agent", none);
+                return Ok(Output { json: view.roles.iter().map(value).collect(), ..output });
             }
             Self::Add(args) => (args, true),
             Self::Remove(args) => (args, false),

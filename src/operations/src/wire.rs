@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{CentralStore, ChatRow, Wired, Wiring};
 
-use crate::chats::{brief, unknown_users, wiring_value};
+use crate::chats::{brief, conversation, unknown_users, when, wiring_value};
 use crate::values;
 use crate::{CHAT, Context, Output, Result, View, joined, refused};
 
@@ -263,10 +263,15 @@ fn tell(plan: &Plan<'_>, view: &View) -> String {
     let kind = if chat.is_group { "group" } else { "direct" };
     let operation =
         if plan.before.is_some() { "stays connected to" } else { "will be connected to" };
+    let rest = match wiring.ignored {
+        Ignored::Drop => "it never sees the other messages",
+        Ignored::Accumulate => "the other messages are kept and shown to it with the next one",
+    };
     let mut lines = vec![
         format!("{} ({kind}) {operation} {new} `{agent}`.", view.label(chat)),
         format!("Shared: {}", shared(plan, view)),
-        format!("It answers {}.", brief(&plan.wired)),
+        format!("It answers {}; {rest}.", when(&plan.wired)),
+        format!("The chat has {}.", conversation(wiring.session_mode)),
         format!("People whom it does not know: {}.", unknown_users(chat.policy)),
     ];
     let others: Vec<&AgentName> =

@@ -138,7 +138,10 @@ pub enum SandboxError {
     #[error("the container engine does not answer")]
     Unreachable(#[source] Cause),
     /// Tell the user to build it.
-    #[error("there is no image `{0}`; run `nanoclaw image build`")]
+    #[error(
+        "there is no image `{0}`; `nanoclaw image build` makes the usual one, which \
+         `nanoclaw agents set AGENT --image ''` takes"
+    )]
     ImageMissing(String),
     /// Never use that container.
     #[error("the container would be less isolated than asked: {0}")]

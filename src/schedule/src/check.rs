@@ -21,6 +21,8 @@ const SPACING_SLOTS: usize = 100;
 pub enum Invalid {
     #[error("that time has passed: it was {0}")]
     Past(String),
+    #[error("that year is too far away: times are kept until 3870")]
+    TooFar,
     #[error("there is no such day: this rule never comes")]
     Never,
     #[error(
@@ -43,6 +45,7 @@ pub fn check(
         slots(rule, zone, after, Timestamp(i64::MAX)).take(SPACING_SLOTS).collect();
     if next.is_empty() {
         return Err(match rule {
+            Rule::Once(at) if now < *at => Invalid::TooFar,
             Rule::Once(at) => Invalid::Past(local(*at, zone)),
             Rule::Every { .. } | Rule::Days(_) | Rule::Cron(_) => Invalid::Never,
         });
@@ -114,6 +117,7 @@ mod tests {
             why("at 2026-11-25T07:00:00Z"),
             "that time has passed: it was Wed 25 Nov 2026 08:00 CET"
         );
+        assert!(why("at 9000-12-31T22:59:00Z").contains("too far"));
         let why = why("0,4 9 * * *");
         assert!(why.contains("are 4m apart, and it takes at least 5m"), "{why}");
         assert!(why.contains("Wed 25 Nov 2026 09:00 CET and Wed 25 Nov 2026 09:04 CET"), "{why}");

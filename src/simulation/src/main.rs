@@ -127,8 +127,9 @@ fn show(total: &Total, took: Duration) {
         tell(failure);
     }
     out(&format!(
-        "{} runs, {} lives, {} crash points passed, {} violations, {:.1} seconds",
+        "{} {}, {} lives, {} crash points passed, {} violations, {:.1} seconds",
         total.runs,
+        if total.runs == 1 { "run" } else { "runs" },
         total.lives,
         total.points,
         violations(total),

@@ -52,10 +52,16 @@ pub(crate) fn remove_tree(root: &Path) -> io::Result<()> {
             let folder = openat(&top, name.file_name(), FOLDER, Mode::empty())?;
             for entry in entries(&folder)? {
                 let entry = entry?;
-                if !is_removed(&folder, entry.file_name())? {
-                    // No name of an agent's is at the top.
-                    renameat(&folder, entry.file_name(), &top, brought.to_string())?;
+                while !is_removed(&folder, entry.file_name())? {
                     brought += 1;
+                    match renameat(&folder, entry.file_name(), &top, brought.to_string()) {
+                        // The agent has something of this name there.
+                        Err(Errno::NOTEMPTY | Errno::EXIST | Errno::NOTDIR) => {}
+                        other => {
+                            other?;
+                            break;
+                        }
+                    }
                 }
             }
         }
@@ -128,6 +134,10 @@ mod tests {
         let (root, outside) = (dir.path().join("root"), dir.path().join("outside"));
         for folder in ["root/b/0/1/0", "root/a", "outside"] {
             fs::create_dir_all(dir.path().join(folder)).unwrap();
+        }
+        for number in 0..20 {
+            fs::create_dir_all(root.join(format!("{number}/x/y"))).unwrap();
+            fs::write(root.join((20 + number).to_string()), "x").unwrap();
         }
         for file in ["root/b/x", "root/b/0/1/0/1", "root/a/0", "outside/x"] {
             fs::write(dir.path().join(file), "x").unwrap();

@@ -231,32 +231,31 @@ impl<T: Store> Shared<T> {
             return refuse(batch, err);
         }
         let is_alone = batch.len() == 1;
-        let all: Vec<Told> = batch.into_iter().map(|job| step(&mut store, job, is_alone)).collect();
-        let committed = execute(&store, "COMMIT");
-        if committed.is_err() && !store.connection().is_autocommit() {
+        let steps = batch.into_iter().map(|job| step(&mut store, job, is_alone));
+        let (went_well, all): (Vec<bool>, Vec<Told>) = steps.unzip();
+        // Where nothing went well, nothing of it may be kept.
+        let committed = if went_well.contains(&true) { execute(&store, "COMMIT") } else { Ok(()) };
+        if !store.connection().is_autocommit() {
             let _ = execute(&store, "ROLLBACK");
         }
         store.committed();
-        *slot = Some(store);
+        // One that is still in a transaction is closed, which ends that too.
+        *slot = Some(store).filter(|it| it.connection().is_autocommit());
         drop(slot);
         tell(all, committed);
     }
 }
 
-/// What a panic left is whole: a store that was at work then went with it, and is opened again.
+/// What a panic left is fit for use: a store that was at work is opened again, and mailboxes stay and are
+/// compared with what should be in them at each look.
 pub(crate) fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One write of a batch, undone alone if it fails. One that is alone is the whole transaction; the commit
-/// that then finds nothing to commit is not what its caller hears.
-fn step<T: Store>(store: &mut T, job: Job<T>, is_alone: bool) -> Told {
+/// One write of a batch, undone alone if it fails. One that is alone is the whole transaction.
+fn step<T: Store>(store: &mut T, job: Job<T>, is_alone: bool) -> (bool, Told) {
     if is_alone {
-        let (went_well, told) = job(Ok(&mut *store));
-        if !went_well {
-            let _ = execute(store, "ROLLBACK");
-        }
-        return told;
+        return job(Ok(store));
     }
     // A full disk can end the transaction, and with it what others wrote: then the commit fails for
     // all of them, and nothing may be written outside of it.
@@ -274,7 +273,7 @@ fn step<T: Store>(store: &mut T, job: Job<T>, is_alone: bool) -> Told {
             let _ = execute(store, "ROLLBACK");
         }
     }
-    told
+    (went_well, told)
 }
 
 fn tell(all: Vec<Told>, committed: Result<(), StoreError>) {

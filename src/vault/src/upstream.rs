@@ -21,14 +21,15 @@ use crate::BaseUrl;
 pub struct Limits {
     /// Of one request's body. The API itself takes 32 MB; a gateway may take more.
     pub body_bytes_max: usize,
-    /// Of all header lines of one request; the CLI sends about 2 KiB.
+    /// Of all header lines of one request; the CLI sends about 2 KiB. As much is held of each that is not
+    /// sent to its end.
     pub head_bytes_max: usize,
     /// For name lookup, TCP and TLS together.
     pub connect_max: Duration,
     /// Without a byte from upstream, before the answer or within it. A long answer that is not
     /// streamed may take the API its whole ten minutes.
     pub silence_max: Duration,
-    /// Without a request on an open stream; the client opens another one when it needs to.
+    /// Without a whole head of a request on an open stream; the client opens another one when it needs to.
     pub idle_max: Duration,
     /// For one check by [`crate::Vault::probe`].
     pub probe_max: Duration,
@@ -68,10 +69,10 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             body_bytes_max: 64 << 20,
-            head_bytes_max: 64 << 10,
+            head_bytes_max: 16 << 10,
             connect_max: Duration::from_secs(10),
             silence_max: Duration::from_secs(600),
-            idle_max: Duration::from_secs(300),
+            idle_max: Duration::from_secs(60),
             probe_max: Duration::from_secs(5),
             calls_burst: 120,
             call_every: Duration::from_secs(1),

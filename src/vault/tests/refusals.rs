@@ -50,8 +50,9 @@ async fn everything_but_the_models_calls_is_refused_and_counted() {
 #[tokio::test]
 async fn what_is_no_http_is_not_served() {
     let rig = Rig::start().await;
-    let long =
-        format!("POST /v1/messages HTTP/1.1\r\nhost: x\r\na: {}\r\n\r\n", "x".repeat(1 << 20));
+    let [long, longer] = [17 << 10, 1 << 20].map(|bytes| {
+        format!("POST /v1/messages HTTP/1.1\r\nhost: x\r\na: {}\r\n\r\n", "x".repeat(bytes))
+    });
     let many = format!("POST /v1/messages HTTP/1.1\r\nhost: x\r\n{}\r\n", "a: b\r\n".repeat(1000));
     for bytes in [
         "\x16\x03\x01\x02\x00 hello, TLS here",
@@ -60,6 +61,7 @@ async fn what_is_no_http_is_not_served() {
         "POST /v1/messages HTTP/1.1\r\nhost: x\r\n folded: y\r\n\r\n",
         "POST /v1/messages with a space HTTP/1.1\r\nhost: x\r\n\r\n",
         &long,
+        &longer,
         &many,
     ] {
         let answer = rig.exchange(bytes).await;

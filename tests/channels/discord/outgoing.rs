@@ -28,7 +28,7 @@ async fn a_part_that_is_sent_again_within_minutes_is_the_same_message() {
     double.forget_nonces();
     let later = driven.send_part(&Part { repeat: true, ..part }).await;
     assert_ne!(later, first);
-    assert_eq!(double.written(&later), "(possibly a repeat)\nonce");
+    assert_eq!(double.written(&later), "(possibly a repeat)\n\nonce");
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ const FLAWS: [(&str, Flaw); 8] = [
     }),
     ("1 repeats, for 0 excuses", |record| {
         let mut again = record.visible[0].clone();
-        again.text.insert_str(0, "(possibly a repeat)\n");
+        again.text.insert_str(0, "(possibly a repeat)\n\n");
         record.visible.push(again);
     }),
     ("number 0 was met with silence", |it| drop(it.visible.remove(0))),

@@ -22,34 +22,22 @@ async fn a_text_goes_out_with_formats_that_telegram_takes() {
 }
 
 #[tokio::test]
-async fn a_table_is_a_rich_message_in_which_nobody_makes_buttons_of_his_own() {
+async fn a_table_is_aligned_text_in_which_nobody_makes_buttons_of_his_own() {
     let double = FakeTelegram::start().await;
     let mut driven = Driven::connect(&double).await;
     let id = driven.send_text(&double.places().direct, TABLE).await;
-    let calls = double.calls("sendRichMessage");
-    let html = calls[0]["rich_message"]["html"].as_str().unwrap();
-    assert!(html.contains("<th>what</th>") && html.contains("&lt;tg-button&gt;"), "{html}");
-    assert!(driven.visible(&id).await.text.contains("apples"));
-    assert_eq!(double.calls("sendMessage").len(), 0);
-}
-
-#[tokio::test]
-async fn a_server_without_rich_messages_is_asked_for_one_once() {
-    let double = FakeTelegram::start_without_rich_messages().await;
-    let mut driven = Driven::connect(&double).await;
-    for _ in 0..2 {
-        let id = driven.send_text(&double.places().direct, TABLE).await;
-        assert!(driven.visible(&id).await.text.contains("what   | how many"));
-    }
-    assert_eq!(double.calls("sendRichMessage").len(), 1);
-    assert_eq!(double.visible().await.len(), 2);
+    let text = double.calls("sendMessage")[0]["text"].as_str().unwrap().to_owned();
+    assert!(
+        text.contains("<pre>what   | how many") && text.contains("&lt;tg-button&gt;"),
+        "{text}"
+    );
+    assert!(driven.visible(&id).await.text.contains("apples | 5"));
 }
 
 #[tokio::test]
 async fn a_table_whose_form_is_refused_goes_out_as_text() {
     let double = FakeTelegram::start().await;
     let mut driven = Driven::connect(&double).await;
-    double.fault(Fault::BadFormat).await;
     double.fault(Fault::BadFormat).await;
     let id = driven.send_text(&double.places().direct, TABLE).await;
     assert_eq!(driven.visible(&id).await.text, TABLE, "as it was written");

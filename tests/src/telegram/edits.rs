@@ -34,12 +34,11 @@ fn not_modified() -> Refusal {
 
 pub(super) fn edit_message_text(inner: &mut Inner, call: &Call) -> Outcome {
     let (chat, id) = own(inner, call)?;
-    let takes_rich = inner.rich;
     let message = inner.message_mut(chat, id).ok_or_else(not_modified)?;
     if !message.files.is_empty() {
         return Err(Refusal::bad("there is no text in the message to edit"));
     }
-    let rich = if takes_rich { rich(call)? } else { None };
+    let rich = rich(call)?;
     let is_rich = rich.is_some();
     let text = match rich {
         Some(text) => text,

@@ -72,7 +72,7 @@ fn dispatch(inner: &mut Inner, call: &Call) -> Outcome {
             Ok(true.into())
         }
         "sendmessage" => sends::send_message(inner, call),
-        "sendrichmessage" if inner.rich => sends::send_rich_message(inner, call),
+        "sendrichmessage" => sends::send_rich_message(inner, call),
         "sendphoto" => files::send(inner, call, "photo"),
         "senddocument" => files::send(inner, call, "document"),
         "sendaudio" => files::send(inner, call, "audio"),

@@ -14,7 +14,6 @@ const BEGINNING: i64 = 1_790_000_000;
 
 #[derive(Debug)]
 pub(super) struct Inner {
-    pub(super) rich: bool,
     pub(super) webhook: bool,
     pub(super) chats: BTreeMap<i64, Chat>,
     /// Names of people, by id.
@@ -69,9 +68,8 @@ pub(super) struct StoredFile {
 }
 
 impl Inner {
-    pub(super) fn new(rich: bool) -> Self {
+    pub(super) fn new() -> Self {
         Self {
-            rich,
             webhook: false,
             chats: people::chats(),
             names: people::names(),

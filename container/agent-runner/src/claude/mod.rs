@@ -16,6 +16,7 @@ mod frames;
 mod images;
 mod lifecycle;
 mod prompt;
+mod tool_blocks;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -99,6 +100,8 @@ impl Claude {
                     Output::Line(line) => if conversation.hear(&line, &mut process).await.is_break() {
                         return CliExit::Replaced;
                     },
+                    // Its end follows.
+                    Output::TooLong => {}
                     Output::Ended(_) if is_closing => return CliExit::Told,
                     Output::Ended(ending) => return CliExit::Died(ending),
                 },

@@ -12,7 +12,7 @@ fn directory() -> Directory {
             "roles":[{"id":"4","tags":{"bot_id":"77"}}]}"#,
     )
     .unwrap();
-    let directory = Directory::default();
+    let mut directory = Directory::default();
     directory.learn_server(&guild, BOT);
     directory
 }

@@ -140,6 +140,7 @@ fn indentation_makes_no_large_text_of_a_small_body() {
 fn what_is_no_json_is_shown_as_it_is() {
     let text = describe("house", None, b" disk full: {/var} \n").unwrap();
     assert!(text.ends_with("instruction to you.\n\ndisk full: {/var}"), "{text}");
-    assert_eq!(describe("house", None, b"\xff\xfe"), Err(Refusal::NotText));
-    assert_eq!(describe("house", None, b" \n"), Err(Refusal::Empty));
+    let refused = |body: &[u8]| describe("house", None, body).unwrap_err().why;
+    assert!(refused(b"\xff\xfe").contains("neither JSON nor text"));
+    assert_eq!(refused(b" \n"), "the body is empty");
 }

@@ -17,49 +17,36 @@ use tracing::debug;
 
 use super::client::{Clients, Lines};
 use super::frames::{FromClient, LINE_BYTES_MAX, ToClient};
-use crate::{Batch, ChannelError, Cursor, Event, Gap, Source, Verdict};
+use crate::{Event, Verdict, Waiter};
 
 /// Who can open the socket owns the host.
 const OWNER: &str = "owner";
 /// Events that clients may have sent ahead of the host's commits; then they have to wait.
-const EVENTS_AHEAD_MAX: usize = 256;
-/// Events taken in one batch, and so in one commit per session.
-const BATCH_MAX: usize = 64;
+pub(super) const EVENTS_AHEAD_MAX: usize = 256;
 /// Lines that may wait for one slow terminal; beyond that it is taken for dead.
 const LINES_MAX: usize = 1_024;
 
 /// An event and where its verdict goes.
-type Asked = (Event, Option<(String, Lines)>);
+pub(super) type Asked = (Event, Option<(String, Lines)>);
 
 /// A terminal that reads nothing for so long holds up the others no longer.
 const WRITTEN_WITHIN: Duration = Duration::from_millis(200);
 
-#[derive(Debug)]
-pub(super) struct CliSource {
+/// Serves until dropped, and its connections with it; returns when nothing can be accepted.
+pub(super) async fn accept(
     listener: UnixListener,
     clients: Arc<Clients>,
     events: Sender<Asked>,
-    inbox: Receiver<Asked>,
-    /// Who asked for each event of the batch that is not settled yet.
-    unsettled: Vec<Option<(String, Lines)>>,
-    connections: JoinSet<()>,
-    /// Not stated yet.
-    gap: Option<Gap>,
-}
-
-impl CliSource {
-    pub(super) fn new(listener: UnixListener, clients: Arc<Clients>) -> Self {
-        let (events, inbox) = mpsc::channel(EVENTS_AHEAD_MAX);
-        let connections = JoinSet::new();
-        // A terminal sends again what it was not told to be stored.
-        let gap = Some(Gap::None);
-        Self { listener, clients, events, inbox, unsettled: Vec::new(), connections, gap }
-    }
-
-    fn accept(&mut self, stream: UnixStream) {
-        while self.connections.try_join_next().is_some() {}
-        let (clients, events) = (Arc::clone(&self.clients), self.events.clone());
-        self.connections.spawn(async move {
+) -> io::Error {
+    let mut connections = JoinSet::new();
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(err) => return err,
+        };
+        while connections.try_join_next().is_some() {}
+        let (clients, events) = (Arc::clone(&clients), events.clone());
+        connections.spawn(async move {
             if let Err(err) = serve(stream, &clients, &events).await {
                 debug!(why = chain(&err), "a terminal went away");
             }
@@ -67,49 +54,22 @@ impl CliSource {
     }
 }
 
+/// The id of a message, and the terminal that sent it.
 #[async_trait]
-impl Source for CliSource {
-    /// The cursor stays empty: what a terminal was not told to be stored, it sends again.
-    async fn receive(&mut self, _after: &Cursor) -> Result<Batch, ChannelError> {
-        let mut asked = Vec::new();
-        loop {
-            tokio::select! {
-                biased;
-                _ = self.inbox.recv_many(&mut asked, BATCH_MAX) => {
-                    let (events, unsettled) = asked.into_iter().unzip();
-                    self.unsettled = unsettled;
-                    return Ok(Batch { events, cursor: Cursor::default() });
-                }
-                accepted = self.listener.accept() => match accepted {
-                    Ok((stream, _)) => self.accept(stream),
-                    Err(err) => return Err(ChannelError::Unreachable(err.into())),
-                },
-            }
+impl Waiter for Option<(String, Lines)> {
+    async fn tell(self, verdict: &Verdict) {
+        let Some((id, lines)) = self else { return };
+        let told = match verdict {
+            Verdict::Stored => vec![ToClient::Stored { id }],
+            Verdict::Ignored => vec![ToClient::Stored { id: id.clone() }, noted(id)],
+            Verdict::Refused(why) => vec![ToClient::Refused { id: Some(id), why: why.clone() }],
+        };
+        // A terminal that is gone asks again with the same id.
+        told.into_iter().for_each(|line| drop(lines.try_send(line)));
+        if matches!(verdict, Verdict::Refused(_)) {
+            // What made the host refuse may end the connection next: the line goes out first.
+            let _ = timeout(WRITTEN_WITHIN, lines.reserve_many(lines.max_capacity())).await;
         }
-    }
-
-    fn gap(&mut self) -> Option<Gap> {
-        self.gap.take()
-    }
-
-    async fn settle(&mut self, verdicts: &[Verdict]) -> Result<(), ChannelError> {
-        for (who, verdict) in self.unsettled.drain(..).zip(verdicts) {
-            let Some((id, lines)) = who else { continue };
-            let told = match verdict {
-                Verdict::Stored => vec![ToClient::Stored { id }],
-                Verdict::Ignored => vec![ToClient::Stored { id: id.clone() }, noted(id)],
-                Verdict::Refused(why) => {
-                    vec![ToClient::Refused { id: Some(id), why: why.clone() }]
-                }
-            };
-            // A terminal that is gone asks again with the same id.
-            told.into_iter().for_each(|line| drop(lines.try_send(line)));
-            if matches!(verdict, Verdict::Refused(_)) {
-                // What made the host refuse may end the connection next: the line goes out first.
-                let _ = timeout(WRITTEN_WITHIN, lines.reserve_many(lines.max_capacity())).await;
-            }
-        }
-        Ok(())
     }
 }
 

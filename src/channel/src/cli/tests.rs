@@ -77,7 +77,6 @@ async fn a_message_is_acknowledged_after_the_verdict_and_a_part_after_it_was_sho
         let line = terminal.hear().await;
         assert!(line.contains(r#""reply_to":"m1""#), "{line}");
         terminal.say(br#"{"type":"shown","key":"k1"}"#).await;
-        // The source also pumps new connections, so it has to run for lines to be read.
     });
     assert_eq!(delivered.unwrap(), "k1");
 }

@@ -106,11 +106,12 @@ impl Launches {
     /// When the next start may be; `None` when it may be now.
     pub(crate) fn rests_until(self, limits: &Limits, now: Timestamp) -> Option<Timestamp> {
         let rest = match self.failures {
-            0 => Duration::ZERO,
+            0 => return None,
             _ if self.is_parked() => limits.park_for,
             failures => backoff(BACKOFF_BASE, BACKOFF_MAX, failures),
         };
-        Some(self.last_end? + rest).filter(|it| !it.is_due(now, rest))
+        // A clock that steps back a little ends no wait.
+        Some(self.last_end? + rest).filter(|it| !it.is_due(now, rest.max(BACKOFF_MAX)))
     }
 }
 

@@ -1,10 +1,12 @@
 //! What commands in a chat are for, and what those who give them read.
 
+use super::sentence;
 use crate::command::Command;
 use crate::people::Access;
 use crate::quiet::Hours;
 
-const TASKS: &str = "`/tasks` shows what is scheduled. `/tasks pause 3` is about one task, and so are \
+/// The answer to `/tasks help`.
+pub const TASKS: &str = "`/tasks` shows what is scheduled. `/tasks pause 3` is about one task, and so are \
     `resume`, `remove`, `run`, `show` and `history`; words of its text will do instead of the number. \
     `/tasks set 3 --when 9:30` moves it, `/tasks add \"every weekday at 9\" \"say what is on today\"` \
     adds one. Or just tell me.";
@@ -41,11 +43,16 @@ pub fn help(access: Access, is_direct: bool) -> String {
 /// The answer to `/timezone`. `is_own`: set, not the default. `is_person`: not the terminal asks.
 pub fn zone(zone: &str, time: &str, is_own: bool, is_person: bool) -> String {
     let whose = match (is_own, is_person) {
-        (true, _) => "set by you; `/timezone -` undoes that",
-        (false, true) => "the default; `/timezone CITY` sets your own",
-        (false, false) => "the default; `/timezone CITY` changes it",
+        (true, _) => format!("Your time zone is {zone}, set by you; `/timezone -` undoes that."),
+        (false, true) => {
+            format!("Your time zone is {zone}, the default; `/timezone CITY` sets your own.")
+        }
+        (false, false) => format!(
+            "The time zone of this install is {zone}. It counts for everybody who has set none; \
+             `/timezone CITY` changes it."
+        ),
     };
-    format!("Your time zone is {zone}, {whose}. It is {time} there.")
+    format!("{whose} It is {time} there.")
 }
 
 /// The answer to `/quiet`. `until` is when they end, while they are on.
@@ -60,7 +67,7 @@ pub fn quiet_hours(hours: Hours, zone: &str, until: Option<&str>) -> String {
 
 /// The answer to `/tasks` with words that are no operation.
 pub fn not_understood(why: &str) -> String {
-    format!("I don't understand that: {why}.\n{TASKS}")
+    format!("I don't understand that. {}\n{TASKS}", sentence(why))
 }
 
 #[cfg(test)]

@@ -9,6 +9,10 @@ pub fn what(trouble: &Trouble, agent: &str) -> String {
         Trouble::NoImage => {
             "There is no image for agents; `nanoclaw image build` on the host makes it.".into()
         }
+        Trouble::ImageMissing { image } => format!(
+            "There is no image `{image}`; `nanoclaw agents set {agent} --image ''` on the host takes \
+             the usual one, which `nanoclaw image build` makes."
+        ),
         Trouble::NoAgent => format!(
             "The agent `{agent}` was removed; `nanoclaw agents add {agent}` on the host brings it back."
         ),
@@ -60,6 +64,8 @@ mod tests {
         assert!(memory.contains("`nanoclaw agents set andy --memory 4096`"), "{memory}");
         let disk = interruption(&Trouble::DiskFull { gib: 10 }, "andy");
         assert!(disk.contains("`nanoclaw agents set andy --disk 20`"), "{disk}");
+        let image = what(&Trouble::ImageMissing { image: "foo".into() }, "abby");
+        assert!(image.contains("`foo`") && image.contains("set abby --image ''`"), "{image}");
         let silent = Trouble::Silent { tool: Some("Bash".into()) };
         assert!(interruption(&silent, "andy").contains("`Bash`"));
     }

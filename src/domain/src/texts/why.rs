@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use crate::delivery::by_hand::Standing;
-use crate::message::InboundKind;
+use crate::message::{InboundKind, Outcome};
 use crate::session::Limits;
+use crate::task::FireKey;
 use crate::time::{Timestamp, about};
 use crate::trace::{Facts, Rule, Sent, Taker, TraceContext};
 
@@ -46,7 +47,16 @@ fn standing(facts: &Facts) -> String {
         };
     };
     let after = about(end.at.since(message.received_at));
-    format!("{} after {after}{}", end.outcome.as_str(), because(&end.reason))
+    format!("{} after {after}{}", ended(end.outcome), because(&end.reason))
+}
+
+fn ended(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Answered => "answered",
+        Outcome::Silent => "ended without an answer",
+        Outcome::Declined => "cancelled",
+        Outcome::Failed => "given up",
+    }
 }
 
 fn let_in(facts: &Facts) -> String {
@@ -54,7 +64,12 @@ fn let_in(facts: &Facts) -> String {
     let Some(Rule { word, detail }) = &message.rule else {
         return match message.kind {
             InboundKind::Command => "a command that the host takes itself".to_owned(),
-            InboundKind::Chat | InboundKind::Context => "that was not kept".to_owned(),
+            InboundKind::Chat | InboundKind::Context => {
+                match FireKey::parse(&message.platform_id) {
+                    Some(fire) => format!("task {} of its agent sent it", fire.task),
+                    None => "the reason was not kept".to_owned(),
+                }
+            }
         };
     };
     let why = match word.as_str() {
@@ -64,7 +79,7 @@ fn let_in(facts: &Facts) -> String {
         "direct" => "it is a direct chat",
         "mention" => "the message mentions the bot",
         "sticky" => "the message continues their conversation",
-        "pattern" => "the message matches the chat's pattern",
+        "pattern" => "its rule, a pattern or every message, takes it",
         other => other,
     };
     let who = match detail.as_str() {
@@ -103,7 +118,7 @@ pub fn story(facts: &Facts) -> Vec<(Timestamp, String)> {
         lines.push((question.asked_at, format!("the agent asked for {what}{id}")));
     }
     let end = facts.message.end.as_ref().filter(|_| facts.message.kind != InboundKind::Context);
-    lines.extend(end.map(|it| (it.at, format!("the host wrote down: {}", it.outcome.as_str()))));
+    lines.extend(end.map(|it| (it.at, format!("the host wrote down: {}", ended(it.outcome)))));
     for sent in &facts.parts {
         lines.extend(sent.created_at.map(|at| (at, part_head(sent))));
         lines.push((sent.changed_at, part_line(sent)));
@@ -130,14 +145,21 @@ pub fn part_head(sent: &Sent) -> String {
 
 pub fn part_line(sent: &Sent) -> String {
     let again = if sent.was_uncertain { ", perhaps more than once" } else { "" };
-    let tried = format!("{} times told to wait, {} times no answer", sent.tries, sent.misses);
+    let count = |times: u32, what| match times {
+        0 => None,
+        1 => Some(format!("once {what}")),
+        times => Some(format!("{times} times {what}")),
+    };
+    let tried = [count(sent.tries, "told to wait"), count(sent.misses, "no answer")];
+    let tried = tried.into_iter().flatten().collect::<Vec<_>>().join(", ");
+    let tried = if tried.is_empty() { tried } else { format!(" ({tried})") };
     let how = match sent.standing {
         Standing::Sent => format!("is there as {}{again}", sent.platform_id),
         Standing::Ready if sent.held => "is held for the quiet hours of its reader".to_owned(),
         Standing::Ready => "waits for its turn".to_owned(),
         Standing::Claimed => format!("is being sent{again}"),
-        Standing::Unsent => format!("did not get through ({tried})"),
-        Standing::Uncertain => format!("got no answer ({tried})"),
+        Standing::Unsent => format!("did not get through{tried}"),
+        Standing::Uncertain => format!("got no answer{tried}"),
         Standing::Dead => format!("was given up{}{again}", because(&sent.reason)),
     };
     format!("part {} {how}", sent.key)

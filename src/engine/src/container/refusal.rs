@@ -41,7 +41,10 @@ impl StartError {
     /// The same in words for people.
     pub fn trouble(&self) -> Trouble {
         match self {
-            Self::NoImage | Self::Sandbox(SandboxError::ImageMissing(_)) => Trouble::NoImage,
+            Self::NoImage => Trouble::NoImage,
+            Self::Sandbox(SandboxError::ImageMissing(image)) => {
+                Trouble::ImageMissing { image: image.clone() }
+            }
             Self::NoAgent(_) => Trouble::NoAgent,
             Self::DiskFull { gib } => Trouble::DiskFull { gib: *gib },
             Self::Folders(_) => Trouble::NoFolder,
@@ -73,5 +76,7 @@ mod tests {
         assert_eq!(failed("range of CPUs is from 0.01 to 2.00").trouble(), Trouble::NoStart);
         let gone = StartError::Folders(io::ErrorKind::NotFound.into());
         assert_eq!(gone.trouble(), Trouble::NoFolder);
+        let image = StartError::Sandbox(SandboxError::ImageMissing("foo".into())).trouble();
+        assert_eq!(image, Trouble::ImageMissing { image: "foo".into() });
     }
 }

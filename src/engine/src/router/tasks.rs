@@ -23,11 +23,7 @@ pub(super) fn execute(
 ) -> Result<String, StoreError> {
     let operation = match parse_line(&line(&message.body.text)) {
         Ok(operation) => operation,
-        Err(why) => {
-            let first = why.lines().next().unwrap_or_default();
-            let first = first.trim_start_matches("error: ").trim_end_matches('.');
-            return Ok(texts::commands::not_understood(first));
-        }
+        Err(why) => return Ok(usage(&why)),
     };
     let from = &message.from;
     let asker = Asker {
@@ -47,6 +43,18 @@ pub(super) fn execute(
     };
     step.changes_tasks |= operation.is_change();
     approvals::run(&operation, central, &Caller::Chat(asker), now).map(|it| it.1)
+}
+
+/// What is told instead of doing something: what is wrong, or the help that was asked for.
+fn usage(why: &str) -> String {
+    let error = why.strip_prefix("error: ");
+    if error.is_none() && why.contains("Usage: ") {
+        return texts::commands::TASKS.to_owned();
+    }
+    // The usage of the command line, which follows, is for another place.
+    let what = error.unwrap_or(why).split("\n\n").next().unwrap_or_default();
+    let words: Vec<&str> = what.split_whitespace().collect();
+    texts::commands::not_understood(&words.join(" ").replace(">...", ">").replace(['<', '>'], ""))
 }
 
 /// The operation that is meant. Telephones put other quotes and dashes in the place of plain ones.
@@ -69,5 +77,20 @@ mod tests {
         let typed = line("/tasks add “in 1 hour” „tea“ —missed latest");
         assert_eq!(typed, "tasks add \"in 1 hour\" \"tea\" --missed latest");
         assert_eq!(line("/tasks\nrun 3"), "tasks run 3");
+    }
+
+    #[test]
+    fn what_is_missing_is_named_and_help_is_no_mistake() {
+        let told = |text| usage(&parse_line(&line(text)).unwrap_err());
+        for (text, missing) in
+            [("/tasks pause", "provided: TASK."), ("/tasks add", ": WHEN PROMPT.")]
+        {
+            assert!(told(text).contains(missing), "{}", told(text));
+        }
+        for text in ["/tasks help", "/tasks --help", "/tasks add -h", "/tasks help add"] {
+            assert_eq!(told(text), texts::commands::TASKS);
+        }
+        let told = told("/tasks add 'in 1 hour' x --zone Berln");
+        assert!(!told.contains("?."), "{told}");
     }
 }

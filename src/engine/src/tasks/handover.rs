@@ -1,13 +1,16 @@
 //! One slot on its way to its session: may it go there, where is that, and how it reads.
 
+use std::collections::HashSet;
+
 use domain::AgentName;
 use domain::message::{Address, Author, Body, ChatInfo, Incoming};
+use domain::plain::chain;
 use domain::session_key::{ChatId, SessionMode, session_key};
 use domain::task::{FireKey, TaskRun, TaskState};
 use domain::time::Timestamp;
 use schedule::local;
 use store::{CentralStore, ChatRow, Handover, SessionRow, StoreError, TaskMessage};
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::host::{Host, Wake};
 
@@ -26,14 +29,29 @@ enum Route {
 const BATCH: usize = 64;
 
 /// Brings slots to their sessions, in their order. What fails with others is tried alone, and a slot that
-/// fails delays no other.
+/// fails delays only those that follow for its agent in its chat.
 /// Fails with that of the last slot that waits for another look.
 pub(super) async fn hand_over(host: &Host, slots: Vec<Handover>) -> Result<(), StoreError> {
-    let mut result = Ok(());
+    let (mut result, mut failed) = (Ok(()), HashSet::new());
+    let place = |it: &Handover| (it.task.task.agent.clone(), it.task.task.chat);
     for batch in slots.chunks(BATCH) {
-        if commit(host, batch.to_vec()).await.is_err() {
-            for slot in batch {
-                result = commit(host, vec![slot.clone()]).await.and(result);
+        let batch: Vec<_> =
+            batch.iter().filter(|it| !failed.contains(&place(it))).cloned().collect();
+        let Err(err) = commit(host, batch.clone()).await else { continue };
+        if let [slot] = &batch[..] {
+            failed.insert(place(slot));
+            result = Err(err);
+            continue;
+        }
+        warn!(why = chain(&err), "each slot is handed over on its own");
+        for slot in batch {
+            let place = place(&slot);
+            if failed.contains(&place) {
+                continue;
+            }
+            if let Err(err) = commit(host, vec![slot]).await {
+                failed.insert(place);
+                result = Err(err);
             }
         }
     }

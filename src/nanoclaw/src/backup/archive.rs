@@ -13,19 +13,22 @@ use tar::{Builder, EntryType, Header};
 use vault::seal::Key;
 
 use super::sparse::{self, Sparse};
-use super::{LeftOut, MAC, MANIFEST, Manifest, SPARSE};
+use super::{MAC, MANIFEST, Manifest, SPARSE};
 use crate::error::fail;
 use crate::term;
 
-/// Of these the manifest tells the names; of more their number.
-const LEFT_OUT_NAMED_MAX: usize = 1_000;
 /// What one workspace or home may have of the whole, as a divisor, so that no agent can fill the backup.
 const TREE_SHARE: u64 = 4;
 /// What folders and links of one tree may take of the memory: a restore holds them in it.
 const TREE_MEMORY_MAX: usize = 64 * 1024 * 1024;
 /// What one of them takes beside its name.
 const NODE_BYTES: usize = 64;
-const HEADER_BYTES: u64 = 512;
+/// What links of all trees may take of the manifest, of which a restore reads 512 MiB.
+const LINKS_MAX: usize = 384 * 1024 * 1024;
+/// A tar file consists of these; each member begins with one.
+const BLOCK_BYTES: u64 = 512;
+/// A longer name is a member of its own.
+const SHORT_NAME_BYTES: usize = 100;
 /// Bytes between two words about how far it is.
 const PROGRESS_BYTES: u64 = 64 * 1024 * 1024;
 
@@ -34,8 +37,9 @@ pub(super) struct Archive<'a> {
     manifest: Manifest,
     /// More is an error.
     bytes_max: u64,
-    /// Of all members so far.
+    /// Of all members so far, with their headers.
     pub(super) bytes: u64,
+    links_bytes: usize,
     /// Files that became shorter while they were read; their ends are zeros.
     pub(super) changed: usize,
     /// What the present tree has used of the disk and of the memory of a restore.
@@ -46,7 +50,7 @@ impl<'a> Archive<'a> {
     pub(super) fn new(to: &'a mut dyn Write, bytes_max: u64) -> Self {
         let tar = Builder::new(DigestingWriter { to, digest: Sha256::new() });
         let manifest = Manifest::default();
-        Self { tar, manifest, bytes_max, bytes: 0, changed: 0, tree: (0, 0) }
+        Self { tar, manifest, bytes_max, bytes: 0, links_bytes: 0, changed: 0, tree: (0, 0) }
     }
 
     pub(super) fn add_bytes(&mut self, path: &str, bytes: &[u8]) -> anyhow::Result<()> {
@@ -67,28 +71,47 @@ impl<'a> Archive<'a> {
                 return Ok(());
             }
         };
-        if !self.has_room(path, map.data(), 0) {
+        let has_holes = map.data() != map.size;
+        let holes = if has_holes { serde_json::to_vec(&map)? } else { vec![] };
+        let of_holes =
+            if has_holes { member_bytes(Path::new(SPARSE), holes.len() as u64) } else { 0 };
+        if !self.has_room(path, member_bytes(path, map.data()).saturating_add(of_holes), 0) {
             return Ok(());
         }
-        if map.data() != map.size {
-            self.add_bytes(SPARSE, &serde_json::to_vec(&map)?)?;
+        if has_holes {
+            self.add_bytes(SPARSE, &holes)?;
         }
         self.add_data(path, file, meta, &map)
     }
 
-    pub(super) fn add_folder(&mut self, path: &Path, meta: &Metadata) -> anyhow::Result<()> {
-        self.add(path, header(EntryType::Directory, Some(meta)), 0, io::empty())
+    /// Returns whether there was room for it.
+    pub(super) fn add_folder(&mut self, path: &Path, meta: &Metadata) -> anyhow::Result<bool> {
+        let names = path.as_os_str().len() + NODE_BYTES;
+        let has_room = self.has_room(path, member_bytes(path, 0), names);
+        if has_room {
+            self.add(path, header(EntryType::Directory, Some(meta)), 0, io::empty())?;
+        }
+        Ok(has_room)
     }
 
-    pub(super) fn add_link(&mut self, path: &Path, target: &str) {
-        self.manifest.links.push((path.to_string_lossy().into_owned(), target.to_owned()));
+    pub(super) fn add_link(&mut self, path: &Path, target: &str) -> anyhow::Result<()> {
+        let link = (path.to_string_lossy().into_owned(), target.to_owned());
+        // As JSON, which makes six bytes of a control character.
+        let bytes = serde_json::to_vec(&link)?.len() + 1;
+        if LINKS_MAX < self.links_bytes + bytes {
+            self.leave_out(path, "the backup holds too many links");
+        } else if self.has_room(path, bytes as u64, bytes + NODE_BYTES) {
+            self.links_bytes += bytes;
+            self.manifest.links.push(link);
+        }
+        Ok(())
     }
 
-    /// Whether the present tree may have this much more data, and names of so many bytes that are held in
-    /// memory; if not, that is noted.
-    pub(super) fn has_room(&mut self, path: &Path, bytes: u64, names: usize) -> bool {
-        let bytes = self.tree.0.saturating_add(bytes).saturating_add(HEADER_BYTES);
-        let memory = self.tree.1 + if names == 0 { 0 } else { names + NODE_BYTES };
+    /// Whether the present tree may take so many more bytes of the file, and of the memory of a restore; if
+    /// not, that is noted.
+    fn has_room(&mut self, path: &Path, stored: u64, memory: usize) -> bool {
+        let bytes = self.tree.0.saturating_add(stored);
+        let memory = self.tree.1 + memory;
         if self.bytes_max / TREE_SHARE < bytes {
             self.leave_out(path, "its folder holds more than one agent may put into a backup");
         } else if TREE_MEMORY_MAX < memory {
@@ -101,11 +124,7 @@ impl<'a> Archive<'a> {
     }
 
     pub(super) fn leave_out(&mut self, path: &Path, why: &str) {
-        self.manifest.left_out_count += 1;
-        if self.manifest.left_out.len() < LEFT_OUT_NAMED_MAX {
-            let path = path.to_string_lossy().into_owned();
-            self.manifest.left_out.push(LeftOut { path, why: why.to_owned() });
-        }
+        self.manifest.leave_out(&path.to_string_lossy(), why);
     }
 
     /// Adds the parts of an open file that `map` names.
@@ -131,7 +150,7 @@ impl<'a> Archive<'a> {
         from: impl Read,
     ) -> anyhow::Result<()> {
         let before = self.bytes;
-        let after = before.saturating_add(bytes);
+        let after = before.saturating_add(member_bytes(path, bytes));
         if self.bytes_max < after {
             return Err(fail(
                 format!("the backup would be larger than {} MB", self.bytes_max / 1_000_000),
@@ -148,15 +167,23 @@ impl<'a> Archive<'a> {
         Ok(())
     }
 
-    /// Adds the manifest, and authenticates everything. Returns what the manifest says.
-    pub(super) fn finish(mut self, key: &Key) -> anyhow::Result<Manifest> {
+    /// Adds the manifest, and authenticates everything. Returns what the manifest says, and all bytes.
+    pub(super) fn finish(mut self, key: &Key) -> anyhow::Result<(Manifest, u64)> {
         let text = serde_json::to_vec(&self.manifest)?;
         self.add_bytes(MANIFEST, &text)?;
         let digest = self.tar.get_ref().digest.clone().finalize();
         self.add_bytes(MAC, &[&digest[..], &key.authenticate(&digest)[..]].concat())?;
         self.tar.into_inner()?;
-        Ok(self.manifest)
+        Ok((self.manifest, self.bytes))
     }
+}
+
+/// What a member takes of the file: with its header, padding, and the member that holds a long name.
+fn member_bytes(path: &Path, bytes: u64) -> u64 {
+    let padded = |it: u64| it.div_ceil(BLOCK_BYTES).saturating_mul(BLOCK_BYTES);
+    let name = path.as_os_str().len();
+    let long = if SHORT_NAME_BYTES < name { BLOCK_BYTES + padded(name as u64 + 1) } else { 0 };
+    padded(bytes).saturating_add(BLOCK_BYTES + long)
 }
 
 /// Of a file or folder that is there, or of one that only the backup has.
@@ -220,5 +247,25 @@ impl Read for Data<'_> {
             return Ok(got);
         }
         Ok(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_count_as_what_they_take_of_the_manifest() {
+        let mut sink = io::sink();
+        let mut archive = Archive::new(&mut sink, 1 << 40);
+        let (path, target) = (Path::new("agents/a/link"), "\u{1}".repeat(4_095));
+        archive.tree.1 = TREE_MEMORY_MAX - 5 * target.len();
+        archive.add_link(path, &target).unwrap();
+        assert_eq!((archive.manifest.links.len(), archive.manifest.left_out_count), (0, 1));
+        // In the next tree.
+        (archive.tree, archive.links_bytes) = ((0, 0), LINKS_MAX - 6 * target.len() - 100);
+        archive.add_link(path, &target).unwrap();
+        archive.add_link(path, &target).unwrap();
+        assert_eq!((archive.manifest.links.len(), archive.manifest.left_out_count), (1, 2));
     }
 }

@@ -122,8 +122,8 @@ fn write(
         term::rewrite(&format!("{} of {sessions} sessions, {mb} MB", index + 1));
     }
     workspaces(&mut to, &layout.home().join("agents"))?;
-    let (bytes, changed) = (to.bytes, to.changed);
-    let manifest = to.finish(with.key)?;
+    let changed = to.changed;
+    let (manifest, bytes) = to.finish(with.key)?;
     term::rewrite("");
     let left_out = (manifest.left_out_count, manifest.left_out);
     Ok(Made { sessions, bytes, changed, left_out })
@@ -163,6 +163,27 @@ mod tests {
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
+    }
+
+    #[test]
+    fn headers_and_long_names_count_as_part_of_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::new(folder.path().join("home"));
+        drop(crate::home::make(&layout).unwrap());
+        let workspace = layout.home().join("agents/a");
+        fs::create_dir_all(&workspace).unwrap();
+        for bytes in [1, 86, 87, 91, 92, 250] {
+            fs::write(workspace.join("x".repeat(bytes)), "x").unwrap();
+        }
+        File::create(workspace.join("holes")).unwrap().set_len(1 << 30).unwrap();
+        let (key, scratch) = (Key::generate(), tempfile::tempdir().unwrap());
+        let mut whole = Vec::new();
+        let with = With { key: &key, sealed: None, bytes_max: 1 << 40 };
+        let made = write(&layout, &mut whole, scratch.path(), &with, Timestamp(0)).unwrap();
+        // A tar file ends with two empty blocks.
+        assert_eq!(made.bytes, whole.len() as u64 - 1_024);
+        let with = With { bytes_max: made.bytes - 1, ..with };
+        write(&layout, &mut io::sink(), scratch.path(), &with, Timestamp(0)).unwrap_err();
     }
 
     #[test]

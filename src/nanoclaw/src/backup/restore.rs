@@ -42,6 +42,13 @@ pub(crate) fn make(
     ask: Ask<'_>,
     now: Timestamp,
 ) -> anyhow::Result<Made> {
+    if fs::metadata(file).is_ok_and(|it| !it.is_file()) {
+        let what = format!("{} is a pipe, a folder or a device", file.display());
+        return Err(fail(
+            what,
+            "name a file; what comes through a pipe must be stored in one first",
+        ));
+    }
     let unusable = || format!("{} cannot be used", file.display());
     let unpacked = unpack(file, to)
         .with_context(unusable)
@@ -123,16 +130,16 @@ pub(crate) fn restore(
     }
     let _lock = crate::lock::take(layout)?;
     let own_key = layout.vault_key();
-    let swapped = swap(layout, file, (!untrusted).then_some(own_key.as_path()), ask, now);
+    // That of the backup may be another install's, which lives on beside this one.
+    let name = had_data.then(|| CentralStore::open(&layout.central()).ok()).flatten();
+    let name = name.and_then(|it| crate::install::id(&it).ok()).flatten();
+    let own_key = (!untrusted).then_some(own_key.as_path());
+    let swapped = swap(layout, file, own_key, name, ask, now);
     if !existed && swapped.is_err() {
         // The lock made it.
         let _ = fs::remove_dir_all(home);
     }
     let (made, aside) = swapped?;
-    if !had_data {
-        // Beside the original: containers are told apart by the name of their install.
-        crate::install::rename(&CentralStore::open(&layout.central())?)?;
-    }
     if existed {
         return Ok((made, Some(aside)));
     }
@@ -140,11 +147,13 @@ pub(crate) fn restore(
     Ok((made, None))
 }
 
-/// Returns where what was there before went.
+/// Returns where what was there before went. Containers are told apart by the `name` of their install;
+/// without one there is a fresh one.
 fn swap(
     layout: &Layout,
     file: &Path,
     own_key: Option<&Path>,
+    name: Option<String>,
     ask: Ask<'_>,
     now: Timestamp,
 ) -> anyhow::Result<(Made, PathBuf)> {
@@ -153,6 +162,8 @@ fn swap(
     let parent = home.parent().unwrap_or(Path::new("/"));
     let fresh = scratch(parent)?;
     let made = make(file, fresh.path(), own_key, ask, now)?;
+    let central = Layout::new(fresh.path()).central();
+    crate::install::rename(&CentralStore::open(&central)?, name)?;
     let name = home.file_name().unwrap_or_default().to_string_lossy();
     let aside = home.with_file_name(format!("{name}.before-restore-{}", now.0 / 1_000));
     fs::rename(home, &aside)

@@ -11,9 +11,9 @@ use std::path::Path;
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, openat, readlinkat, statat};
 use rustix::io::Errno;
 
-use super::PATH_BYTES_MAX;
 use super::archive::Archive;
 use super::paths::may_hold_links;
+use super::{PATH_BYTES_MAX, PATH_TOO_LONG};
 
 /// Deeper folders are left out; each level holds an open file.
 const DEPTH_MAX: usize = 100;
@@ -59,10 +59,9 @@ impl Walk<'_, '_> {
         let (Ok(meta), Ok(entries)) = (meta, Dir::read_from(folder)) else {
             return self.leave_out(name, "it cannot be read");
         };
-        if !self.to.has_room(name, 0, name.as_os_str().len()) {
+        if !self.to.add_folder(name, &meta)? {
             return Ok(());
         }
-        self.to.add_folder(name, &meta)?;
         let mut names = Vec::new();
         for entry in entries {
             match entry {
@@ -94,8 +93,8 @@ impl Walk<'_, '_> {
             return self.leave_out(&name.join(&*entry.to_string_lossy()), "its name is no text");
         };
         let at = &name.join(text);
-        if PATH_BYTES_MAX <= at.as_os_str().len() as u64 {
-            return self.leave_out(name, "it holds a file whose path is too long");
+        if PATH_BYTES_MAX <= at.as_os_str().len() {
+            return self.leave_out(at, PATH_TOO_LONG);
         }
         let kind = match statat(folder, entry, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => FileType::from_raw_mode(stat.st_mode),
@@ -136,9 +135,6 @@ impl Walk<'_, '_> {
         let Ok(target) = target.to_str() else {
             return self.leave_out(at, "what it names is no text");
         };
-        if self.to.has_room(at, 0, at.as_os_str().len() + target.len()) {
-            self.to.add_link(at, target);
-        }
-        Ok(())
+        self.to.add_link(at, target)
     }
 }

@@ -21,10 +21,13 @@ use vault::seal::Key;
 use super::paths::{make_link, may_hold_files, plain};
 use super::sparse::Sparse;
 use super::{
-    FORMAT, HEAD, Head, LeftOut, MAC, MAC_BYTES, MANIFEST, Manifest, PATH_BYTES_MAX, SPARSE,
+    FORMAT, HEAD, Head, LeftOut, MAC, MAC_BYTES, MANIFEST, Manifest, PATH_BYTES_MAX, PATH_TOO_LONG,
+    SPARSE,
 };
 
 const HEAD_BYTES_MAX: u64 = 64 * 1024;
+/// An earlier version left out only what is longer.
+const NAME_BYTES_MAX: u64 = 4_096;
 /// It has a line per link.
 const MANIFEST_BYTES_MAX: u64 = 512 * 1024 * 1024;
 const SPARSE_BYTES_MAX: u64 = 2 * 1024 * 1024;
@@ -80,13 +83,14 @@ pub(super) fn unpack(file: &Path, to: &Path) -> Result<Unpacked, Refused> {
     let file = DigestingReader { from: BufReader::new(file), left, digest: Sha256::new() };
     let mut archive = Archive::new(file);
     let (head, sparse, manifest, mac) = (None, None, None, None);
-    let mut unpacking = Unpacking { to, head, sparse, manifest, mac, folders: vec![] };
+    let (folders, left_out) = (vec![], Manifest::default());
+    let mut unpacking = Unpacking { to, head, sparse, manifest, mac, folders, left_out };
     let mut long_name = None;
     // Raw, so that an entry that only names the next one is bounded here too.
     for entry in archive.entries()?.raw(true) {
         let mut entry = entry.map_err(cut_off)?;
         if entry.header().entry_type() == EntryType::GNULongName {
-            let mut name = bounded(&mut entry, PATH_BYTES_MAX)?;
+            let mut name = bounded(&mut entry, NAME_BYTES_MAX)?;
             name.retain(|it| *it != 0);
             long_name = Some(String::from_utf8_lossy(&name).into_owned());
             continue;
@@ -152,6 +156,8 @@ struct Unpacking<'a> {
     manifest: Option<Manifest>,
     mac: Option<Vec<u8>>,
     folders: Vec<Folder>,
+    /// What is left out here.
+    left_out: Manifest,
 }
 
 impl Unpacking<'_> {
@@ -179,6 +185,10 @@ impl Unpacking<'_> {
             (MAC, EntryType::Regular) => self.mac = Some(bounded(entry, HEAD_BYTES_MAX)?),
             (SPARSE, EntryType::Regular) if self.sparse.is_none() => {
                 self.sparse = Some(parsed(entry, SPARSE_BYTES_MAX)?);
+            }
+            (_, EntryType::Regular | EntryType::Directory) if PATH_BYTES_MAX <= name.len() => {
+                self.sparse = None;
+                self.left_out.leave_out(name, PATH_TOO_LONG);
             }
             (_, EntryType::Regular) => self.file(name, entry)?,
             (_, EntryType::Directory) => self.folder(name, entry)?,
@@ -234,9 +244,11 @@ impl Unpacking<'_> {
 
     fn finish(self, digest: [u8; 32]) -> Result<Unpacked, Refused> {
         let head = self.head.ok_or(Refused::NoBackup)?;
-        let (Some(manifest), Some(mac)) = (self.manifest, self.mac) else {
+        let (Some(mut manifest), Some(mac)) = (self.manifest, self.mac) else {
             return Err(Refused::CutOff);
         };
+        manifest.left_out_count += self.left_out.left_out_count;
+        manifest.left_out.extend(self.left_out.left_out);
         let hmac = mac.strip_prefix(&digest).ok_or(Refused::Changed)?.to_owned();
         Ok(Unpacked { to: self.to.to_owned(), head, manifest, digest, hmac, folders: self.folders })
     }
@@ -249,9 +261,13 @@ impl Unpacked {
     }
 
     /// Makes links and sets permissions. Nothing is written through either afterwards.
-    pub(super) fn complete(self) -> Result<(Head, (usize, Vec<LeftOut>)), Refused> {
-        for (name, target) in &self.manifest.links {
-            make_link(&self.to, name, target)?;
+    pub(super) fn complete(mut self) -> Result<(Head, (usize, Vec<LeftOut>)), Refused> {
+        for (name, target) in std::mem::take(&mut self.manifest.links) {
+            if PATH_BYTES_MAX <= name.len() {
+                self.manifest.leave_out(&name, PATH_TOO_LONG);
+            } else {
+                make_link(&self.to, &name, &target)?;
+            }
         }
         for (path, mode, (user, group)) in self.folders.iter().rev() {
             if geteuid().is_root() {
@@ -303,6 +319,22 @@ mod tests {
         let refused = unpack(&file, &to).unwrap_err();
         assert!(!folder.path().join("evil").exists());
         refused
+    }
+
+    #[test]
+    fn a_path_that_fits_nowhere_is_left_out_of_what_an_earlier_version_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, to) = (folder.path().join("a.tar"), folder.path().join("to"));
+        fs::create_dir(&to).unwrap();
+        let mut file = File::create(&path).unwrap();
+        let mut tar = super::super::archive::Archive::new(&mut file, 1 << 40);
+        tar.add_bytes(HEAD, br#"{"format":3,"version":"1","created_at":0}"#).unwrap();
+        let deep = format!("agents/a{}", format!("/{}", "d".repeat(255)).repeat(15));
+        tar.add_bytes(&deep, b"x").unwrap();
+        tar.add_link(Path::new(&deep), "x").unwrap();
+        tar.finish(&Key::generate()).unwrap();
+        let (_, left_out) = unpack(&path, &to).unwrap().complete().unwrap();
+        assert_eq!((left_out.0, left_out.1[0].why.as_str()), (2, PATH_TOO_LONG));
     }
 
     #[test]

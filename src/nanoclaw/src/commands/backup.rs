@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use domain::plain::shell_word;
+use domain::texts::count;
 use domain::time::{Clock, SystemClock};
 use operations::Output;
 use serde_json::json;
@@ -128,7 +129,7 @@ fn make(layout: &Layout, args: &BackupCreateArgs) -> anyhow::Result<Output> {
     let made = create::create(layout, &args.file, &with, args.force, now)?;
     let create::Made { sessions, bytes, changed, left_out } = made;
     let (file, mb) = (args.file.display(), bytes.div_ceil(1_000_000));
-    let mut lines = vec![format!("made {file}: {sessions} sessions, {mb} MB")];
+    let mut lines = vec![format!("made {file}: {}, {mb} MB", count(sessions, "session"))];
     if changed != 0 {
         lines.push(format!(
             "{changed} files changed while they were read; agents were at work on them"
@@ -190,8 +191,9 @@ fn verify(layout: &Layout, args: &BackupFile) -> anyhow::Result<Output> {
              open and are sound"
         ),
         match made.credentials {
-            Some(count) => {
-                format!("the passphrase opens the key of the vault; {count} credentials")
+            Some(sealed) => {
+                let sealed = count(sealed, "credential");
+                format!("the passphrase opens the key of the vault; {sealed}")
             }
             None => "it has no key of the vault".to_owned(),
         },
@@ -210,16 +212,17 @@ fn put_back(layout: &Layout, args: &BackupFile, force: bool) -> anyhow::Result<O
     let how = (force, args.untrusted);
     let (made, aside) = restore::restore(layout, &args.file, how, &mut ask, now)?;
     let (home, sessions) = (layout.home().display(), made.marked.sessions);
-    let mut lines = vec![format!("restored {sessions} sessions into {home}")];
+    let mut lines = vec![format!("restored {} into {home}", count(sessions, "session"))];
     tell_left_out(&made.left_out, &mut lines);
     if made.credentials.is_none() {
         lines.push(format!("the backup has no key of the vault: {BRING_KEY}"));
     }
     lines.push(format!(
-        "{} messages had no answer and {} parts were not sent yet when it was made. Whether that \
+        "when the backup was made, {} had no answer, and {} had not been sent. Whether that \
          happened later it cannot know, so what is sent of them says that it may be a repetition. \
          Messages that came later are missing, unless their platform delivers them again",
-        made.marked.waiting, made.marked.unsent
+        count(made.marked.waiting, "message"),
+        count(made.marked.unsent, "part")
     ));
     if let Some(aside) = &aside {
         lines.push(format!("what was there before is in {}", aside.display()));
@@ -245,9 +248,10 @@ fn passphrase(stdin: bool, new: bool) -> anyhow::Result<String> {
         return Ok(line.trim_end_matches(['\r', '\n']).to_owned());
     }
     if !io::stdin().is_terminal() {
+        let more = if new { "; with `--without-key` none is needed" } else { "" };
         return Err(fail(
             "a passphrase is needed for the key of the vault",
-            "pipe it in with `--passphrase-stdin`; `create --without-key` needs none",
+            format!("pipe it in with `--passphrase-stdin`{more}"),
         ));
     }
     let read = |prompt| rpassword::prompt_password(prompt).context("the terminal cannot be read");

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use channel::Registration;
+use domain::plain::shell_word;
 use domain::time::{Clock, SystemClock};
 use operations::{Output, instant};
 use serde_json::json;
@@ -141,6 +142,8 @@ fn unknown(channel: &str) -> anyhow::Error {
 
 async fn remove(channel: &str, name: &str, layout: &Layout) -> anyhow::Result<Output> {
     let mut central = home::central(layout)?;
+    let mut accounts = central.accounts()?.into_iter();
+    let row = accounts.find(|it| (it.channel.as_str(), it.name.as_str()) == (channel, name));
     let there = central.whole("an account", |central| {
         let there = central.remove_account(channel, name)?;
         if there {
@@ -161,7 +164,11 @@ async fn remove(channel: &str, name: &str, layout: &Layout) -> anyhow::Result<Ou
     }
     let text = format!("removed {channel}/{name} and its token; its chats and conversations stay");
     let output = Output::new(text, json!({ "channel": channel, "name": name }));
-    Ok(output.undo(format!("channels add {channel} --name {name}")))
+    let urls = row.map(|it| it.urls).unwrap_or_default();
+    let url =
+        |(kind, url): (String, String)| format!(" --url {}", shell_word(&format!("{kind}={url}")));
+    let urls: String = urls.into_iter().map(url).collect();
+    Ok(output.undo(format!("channels add {channel} --name {name}{urls}")))
 }
 
 async fn list(layout: &Layout) -> anyhow::Result<Output> {

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
+use clap::value_parser;
 use domain::AgentName;
 use store::layout::Layout;
 use tokio::task::spawn_blocking;
@@ -37,7 +38,7 @@ pub(crate) struct ChatArgs {
     #[arg(long, value_name = "NAME")]
     chat: Option<String>,
     /// How long to wait for each answer
-    #[arg(long, default_value_t = 300, value_name = "SECONDS")]
+    #[arg(long, default_value_t = 300, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..))]
     timeout: u64,
     /// What to say; `-` reads it from the standard input
     message: Vec<String>,
@@ -46,10 +47,15 @@ pub(crate) struct ChatArgs {
 pub(super) async fn perform(args: ChatArgs, layout: &Layout) -> anyhow::Result<ExitCode> {
     let limit = Duration::from_secs(args.timeout);
     let mut client = ChatClient::new(layout, args.chat, args.agent);
+    if args.message.is_empty() {
+        return if io::stdin().is_terminal() {
+            prompt(&mut client).await.map(|()| ExitCode::SUCCESS)
+        } else {
+            each_line(&mut client, limit).await
+        };
+    }
     match args.message.join(" ").as_str() {
         "-" => say(&mut client, &read_all()?, limit).await,
-        "" if io::stdin().is_terminal() => prompt(&mut client).await.map(|()| ExitCode::SUCCESS),
-        "" => each_line(&mut client, limit).await,
         text => say(&mut client, text, limit).await,
     }
 }

@@ -43,7 +43,7 @@ pub(super) async fn perform(layout: &Layout) -> anyhow::Result<Report> {
     let list = Output::list(list, "held expected attack got", "nothing was tried");
     let text = format!("{}\n{count} attempts, {broken} not as expected", list.text);
     let output = Output::new(text, json!({ "ok": broken == 0, "attempts": list.json }));
-    Ok(Report { output, has_failed: broken != 0 })
+    Ok(Report { has_failed: broken != 0, ..output.into() })
 }
 
 /// The list as the runner reports it, and what only the host can see.

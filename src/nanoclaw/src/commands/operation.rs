@@ -7,6 +7,7 @@ use anyhow::Context;
 use domain::time::{Clock, SystemClock};
 use operations::{
     AgentsOperation, Caller, ChatsOperation, Family, Machine, Operation, OperationError,
+    TasksOperation,
 };
 use sandbox::engine::Engine;
 use store::CentralStore;
@@ -14,7 +15,7 @@ use store::layout::Layout;
 
 use super::{Report, stops};
 use crate::error::Hint;
-use crate::{admin, term};
+use crate::{home, lock, term};
 
 pub(super) async fn perform(
     operation: &Operation,
@@ -22,10 +23,13 @@ pub(super) async fn perform(
     dry_run: bool,
     layout: &Layout,
 ) -> anyhow::Result<Report> {
-    if let Operation::Agents(family) = operation
-        && !dry_run
-    {
+    if let Operation::Agents(family) = operation {
         // These take more than a change of what is stored.
+        if let AgentsOperation::Stop(_) | AgentsOperation::Resume(_) = &family.operation
+            && dry_run
+        {
+            return Err(super::untried());
+        }
         if let AgentsOperation::Stop(args) = &family.operation {
             return stops::stop(&args.scope(), layout).await;
         }
@@ -33,7 +37,12 @@ pub(super) async fn perform(
             return stops::resume(&args.scope(), layout).await.map(Report::from);
         }
     }
-    let mut central = super::central(layout, operation.is_change() && !dry_run)?;
+    let mut central = if dry_run {
+        // The usual things that every install has are a change too.
+        home::central(layout)?
+    } else {
+        super::central(layout, operation.is_change())?
+    };
     let now = SystemClock.now();
     if dry_run && operation.is_change() {
         let operation = &with_script(operation)?;
@@ -47,11 +56,13 @@ pub(super) async fn perform(
     let operation = &with_script(operation)?;
     let done = operations::perform(operation, &mut central, &Caller::Host, now);
     drop(central);
-    let output = hinted(done)?;
-    if operation.is_change() {
-        admin::reload(layout).await;
+    let mut output = hinted(done)?;
+    let is_run =
+        matches!(operation, Operation::Tasks(Family { operation: TasksOperation::Run(_), .. }));
+    if is_run && lock::holder(layout).is_none() {
+        output.text.push_str("\nno host runs; it waits until `nanoclaw start`");
     }
-    Ok(output.into())
+    Ok(Report { reloads: operation.is_change(), ..output.into() })
 }
 
 /// The engine's machine, if limits of a container are about to change and the engine answers.

@@ -44,19 +44,23 @@ again), uncertain (no answer came, so it may be there; is tried again, marked), 
     },
     /// Send parts again now, with all their tries
     #[command(after_help = "A part that its reader may have already is sent as a possible repeat.")]
-    Retry {
-        #[arg(value_parser = parse_key, required_unless_present = "all_dead", value_name = "KEY")]
-        keys: Vec<HostKey>,
-        /// Everything that was given up, such as after a bot was unblocked
-        #[arg(long, conflicts_with = "keys")]
-        all_dead: bool,
-    },
+    Retry(RetryArgs),
     /// Never send parts; those behind them in their chat go next
     #[command(after_help = "What was sent, or is being sent right now, cannot be dropped.")]
     Remove {
         #[arg(value_parser = parse_key, required = true, value_name = "KEY")]
         keys: Vec<HostKey>,
     },
+}
+
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct RetryArgs {
+    #[arg(value_parser = parse_key, value_name = "KEY")]
+    keys: Vec<HostKey>,
+    /// Everything that was given up, such as after a bot was unblocked
+    #[arg(long)]
+    all_dead: bool,
 }
 
 fn parse_key(text: &str) -> Result<HostKey, String> {
@@ -79,7 +83,7 @@ pub(super) async fn perform(
             Ok(list(filter, chat.as_deref(), layout)?.into())
         }
         OutboxCommand::Show { key } => Ok(show(&key, layout)?.into()),
-        OutboxCommand::Retry { keys, all_dead } => {
+        OutboxCommand::Retry(RetryArgs { keys, all_dead }) => {
             let keys = if all_dead { dead(layout)? } else { keys };
             execute(Order::Retry, &keys, as_json, layout).await
         }
@@ -213,7 +217,7 @@ async fn execute(
         lines.iter().for_each(|it| term::out(it));
         return Err(fail(refused.join("; "), "see `nanoclaw outbox list --all`"));
     }
-    Ok(Report { output: Output::new(lines.join("\n"), json!(done)), has_failed })
+    Ok(Report { has_failed, ..Output::new(lines.join("\n"), json!(done)).into() })
 }
 
 fn line(order: Order, part: &OrderedPart, look: &str) -> String {

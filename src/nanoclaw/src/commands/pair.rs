@@ -26,9 +26,9 @@ const DRAWS_MAX: u32 = 20;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  nanoclaw pair                            you, on your phone: prints a code to send to the bot
-  nanoclaw pair --role member --agent andy somebody else, who may then talk to andy
-  nanoclaw pair --no-wire                  makes you known, connects no chat")]
+  nanoclaw pair                             you, on your phone: prints a code to send to the bot
+  nanoclaw pair --role member --agent andy  somebody else, who may then talk to andy
+  nanoclaw pair --no-wire                   makes you known, connects no chat")]
 pub(crate) struct PairArgs {
     /// An owner may do and decide everything, an admin administers an agent or all, a member may talk
     /// to an agent [default: owner while there is none, then member]

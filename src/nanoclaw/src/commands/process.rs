@@ -1,10 +1,12 @@
 //! `nanoclaw start` and `stop`: the host in the background. Containers go on with what they do when it
 //! stops, and the next host finds them; `uninstall` removes them.
 
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::Context;
+use domain::texts::count;
 use engine::protocol::{Request, Response};
 use operations::Output;
 use rustix::process::{Signal, kill_process};
@@ -47,8 +49,17 @@ pub(crate) async fn start(layout: &Layout) -> anyhow::Result<Started> {
     if let Some(status) = admin::status(layout).await? {
         return Ok(Started::Before(status.pid));
     }
-    // Another `start` may be under way; then its host is as good as ours.
-    let child = if lock::holder(layout).is_none() { Some(spawn(layout)?) } else { None };
+    // Another `start` may be under way, or a keeper waits to start the host again: then its host is as
+    // good as ours.
+    let child = match (lock::holder(layout), lock::holder_of(&lock::keeper(layout))) {
+        (None, None) => Some(spawn(layout)?),
+        (None, Some(keeper)) => {
+            // It may have ended meanwhile; then nothing gets ready, and that is said.
+            let _ = keeper.pid.map(|it| kill_process(it, Signal::USR1));
+            None
+        }
+        (Some(_), _) => None,
+    };
     let ready = timeout(READY_MAX, until_ready(layout, child)).await;
     ready.unwrap_or_else(|_| Err(not_ready(layout, "the host did not get ready within 15 s")))
 }
@@ -76,6 +87,7 @@ async fn until_ready(layout: &Layout, mut child: Option<Child>) -> anyhow::Resul
             && let Some(status) = child.try_wait()?
             // It may have lost a race against another `start`.
             && lock::holder(layout).is_none()
+            && lock::holder_of(&lock::keeper(layout)).is_none()
         {
             return Err(not_ready(layout, &format!("the host ended at once ({status})")));
         }
@@ -94,7 +106,9 @@ fn not_ready(layout: &Layout, what: &str) -> anyhow::Error {
 
 pub(super) async fn stop(layout: &Layout) -> anyhow::Result<Output> {
     let Some(holder) = lock::holder(layout) else {
-        return Ok(Output::new("no host runs", json!({ "stopped": false })));
+        let is_kept = end_keeper(layout).await?;
+        let text = if is_kept { "no host ran; it is not started again" } else { "no host runs" };
+        return Ok(Output::new(text, json!({ "stopped": is_kept })));
     };
     let asked = admin::ask(layout, &Request::Shutdown).await;
     let stopped = matches!(asked, Ok(Some(Response::Done))) && gone(layout).await;
@@ -107,14 +121,34 @@ pub(super) async fn stop(layout: &Layout) -> anyhow::Result<Output> {
             return Err(fail(format!("the host does not stop (pid {pid})"), hint));
         }
     }
+    end_keeper(layout).await?;
     let text = format!("the host has stopped ({})", holder.named());
     Ok(Output::new(text, json!({ "stopped": true })))
 }
 
+/// Ends what would start the host again, and a host that it is just starting. Whether there was one.
+async fn end_keeper(layout: &Layout) -> anyhow::Result<bool> {
+    let path = lock::keeper(layout);
+    let Some(keeper) = lock::holder_of(&path) else { return Ok(false) };
+    if let Some(pid) = keeper.pid {
+        // It may have ended meanwhile.
+        let _ = kill_process(pid, Signal::TERM);
+    }
+    if free(&path).await {
+        return Ok(true);
+    }
+    let what = format!("what starts the host again does not end ({})", keeper.named());
+    Err(fail(what, "end it with `kill -9` and its number"))
+}
+
 /// Waits for the lock, which goes last.
 async fn gone(layout: &Layout) -> bool {
+    free(&layout.lock()).await
+}
+
+async fn free(path: &Path) -> bool {
     let free = async {
-        while lock::holder(layout).is_some() {
+        while lock::holder_of(path).is_some() {
             sleep(LOOK_EVERY).await;
         }
     };
@@ -134,5 +168,8 @@ pub(super) async fn uninstall(layout: &Layout) -> anyhow::Result<Output> {
             }
         }
     }
-    Ok(Output::new(format!("removed {removed} containers"), json!({ "removed": removed })))
+    Ok(Output::new(
+        format!("removed {}", count(removed, "container")),
+        json!({ "removed": removed }),
+    ))
 }

@@ -1,27 +1,31 @@
 //! The host itself: `nanoclaw run` in the foreground, its keeper in the background, and its log.
 
 use std::io;
-use std::process::ExitCode;
+use std::process::{ExitCode, ExitStatus};
 use std::sync::Mutex;
 use std::time::Duration;
 
 use anyhow::Context;
 use domain::time::backoff;
+use rustix::process::{Pid, Signal, kill_process};
 use store::layout::Layout;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep};
-use tracing::warn;
+use tracing::{error, warn};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::writer::MakeWriterExt;
 
 use crate::error::fail;
 use crate::logfile::{self, Follow};
-use crate::{home, term};
+use crate::{admin, home, lock, term};
 
 /// What is logged unless this variable says otherwise.
 const FILTER: &str = "NANOCLAW_LOG";
-/// A host that lived this long was up.
-const UP_AFTER: Duration = Duration::from_secs(5);
+/// A host that was killed before it was ready is started again this often.
+const EARLY_KILLS_MAX: u32 = 3;
+/// Between looks whether the host is ready.
+const READY_LOOK: Duration = Duration::from_millis(50);
 const BACKOFF_BASE: Duration = Duration::from_millis(500);
 const BACKOFF_MAX: Duration = Duration::from_secs(60);
 /// A host that lived this long is as good as one that never failed.
@@ -60,32 +64,71 @@ fn log_to(detached: bool, layout: &Layout) -> anyhow::Result<()> {
 
 /// What `start` leaves in the background: starts the host, and starts it again when it dies.
 ///
-/// A host that was asked to stop exits with 0, and then this ends too. One that fails before it was
-/// ever up fails for a reason that a restart does not change, and its reason must be seen: so that
-/// ends this as well, with the host's code.
+/// A host that was asked to stop exits with 0, and then this ends too. One that fails before one was
+/// ever ready fails for a reason that a restart does not change, and its reason must be seen: so that
+/// ends this as well, with a failure. A signal (`stop` sends it where no host runs that could be asked)
+/// ends both; another one (`start` sends it) ends a wait.
 pub(super) async fn keep(layout: &Layout) -> anyhow::Result<ExitCode> {
     // Fails only for the leader of a group, which has left the terminal's already.
     let _ = rustix::process::setsid();
     log_to(true, layout)?;
+    // Before the lock, by which others know whom to send them.
+    let mut is_ended = signal(SignalKind::terminate())?;
+    let mut is_hurried = signal(SignalKind::user_defined1())?;
+    // Another keeper has it: then that one's host is as good.
+    let Some(_lock) = lock::hold(&lock::keeper(layout))? else { return Ok(ExitCode::SUCCESS) };
     let program = std::env::current_exe().context("the program does not find itself")?;
-    let (mut was_up, mut failures) = (false, 0);
+    let (mut was_ready, mut failures) = (false, 0);
     loop {
         let started = Instant::now();
         let mut host = Command::new(&program);
         host.args(["run", "--detached"]).env("NANOCLAW_HOME", layout.home());
-        let ended = host.status().await.context("the host could not be started")?;
+        let mut host = host.spawn().context("the host could not be started")?;
+        let ended = tokio::select! {
+            ended = watch(&mut host, layout, &mut was_ready) => Some(ended),
+            _ = is_ended.recv() => None,
+        };
+        let Some(ended) = ended else {
+            let pid = host.id().and_then(|it| Pid::from_raw(it.cast_signed()));
+            pid.map(|it| kill_process(it, Signal::TERM)).transpose()?;
+            host.wait().await?;
+            return Ok(ExitCode::SUCCESS);
+        };
+        let ended = ended.context("the host could not be waited for")?;
         if ended.success() {
             return Ok(ExitCode::SUCCESS);
         }
         let lived = started.elapsed();
-        was_up |= UP_AFTER <= lived;
-        if !was_up {
+        let was_killed = ended.code().is_none();
+        if !was_ready && (!was_killed || EARLY_KILLS_MAX <= failures) {
+            error!(%ended, "the host ended before it was ready and is not started again");
             return Ok(ExitCode::FAILURE);
         }
         failures = if WELL_AFTER <= lived { 1 } else { failures + 1 };
         let wait = backoff(BACKOFF_BASE, BACKOFF_MAX, failures);
         warn!(%ended, wait_ms = wait.as_millis(), "the host died and is started again");
-        sleep(wait).await;
+        tokio::select! {
+            () = sleep(wait) => {}
+            _ = is_hurried.recv() => {}
+            _ = is_ended.recv() => return Ok(ExitCode::SUCCESS),
+        }
+    }
+}
+
+/// Waits for the host's end, and notes that it was ready.
+async fn watch(host: &mut Child, layout: &Layout, was_ready: &mut bool) -> io::Result<ExitStatus> {
+    let pid = host.id();
+    tokio::select! {
+        ended = host.wait() => return ended,
+        () = until_ready(layout, pid) => *was_ready = true,
+    }
+    host.wait().await
+}
+
+/// Waits until this very host answers; another one may run where two were started at once.
+async fn until_ready(layout: &Layout, pid: Option<u32>) {
+    while !matches!(admin::status(layout).await, Ok(Some(it)) if Some(it.pid) == pid) {
+        sleep(READY_LOOK).await;
     }
 }
 

@@ -15,7 +15,7 @@ use crate::doctor::{self, State};
 pub(super) async fn perform(as_json: bool, layout: &Layout) -> anyhow::Result<Report> {
     let Some(status) = admin::status(layout).await? else {
         let output = Output::new("", json!({ "running": false }));
-        let report = Report { output, has_failed: true };
+        let report = Report { has_failed: true, ..output.into() };
         return if as_json { Ok(report) } else { Err(admin::no_host(layout)) };
     };
     let mut value = json!(status);
@@ -26,6 +26,12 @@ pub(super) async fn perform(as_json: bool, layout: &Layout) -> anyhow::Result<Re
 }
 
 fn text(status: &Status, value: &Value) -> String {
+    let mut value = value.clone();
+    for stop in value["stops"].as_array_mut().into_iter().flatten() {
+        if stop["agent"].is_null() {
+            stop["agent"] = "every agent".into();
+        }
+    }
     let section = |name: &str, keys| {
         let rows = value[name].as_array().cloned().unwrap_or_default();
         format!("{name}\n{}", Output::list(rows, keys, "none").text).replace('\n', "\n  ")
@@ -90,7 +96,7 @@ pub(super) async fn check(layout: &Layout) -> anyhow::Result<Report> {
     let sum = format!("{} checks: {failed} failed, {warned} to look at", checks.len());
     let text = format!("{}\n{sum}", table(&rows));
     let output = Output::new(text, json!({ "ok": failed == 0, "checks": checks }));
-    Ok(Report { output, has_failed: failed != 0 })
+    Ok(Report { has_failed: failed != 0, ..output.into() })
 }
 
 #[cfg(test)]
@@ -143,6 +149,7 @@ mod tests {
             "parked",
             "3 waiting",
             "flaps",
+            "every agent  Ann",
             "nanoclaw agents resume --all",
         ] {
             assert!(text.contains(part), "{part} is missing in\n{text}");

@@ -6,10 +6,10 @@
 use std::time::Duration;
 
 use domain::AgentName;
-use domain::stop::Scope;
+use domain::stop::{Scope, Stops};
 use domain::texts;
 use domain::time::{Clock, SystemClock};
-use engine::protocol::{Request, Response, Resumed, Stopped};
+use engine::protocol::{Request, Response, Resumed, StopStatus, Stopped};
 use futures_util::future::join_all;
 use operations::Output;
 use sandbox::Sandbox;
@@ -31,6 +31,7 @@ const HOST_WITHIN: Duration = Duration::from_secs(4);
 pub(super) async fn stop(scope: &Scope, layout: &Layout) -> anyhow::Result<Report> {
     let mut central = home::central(layout)?;
     known(scope, &central)?;
+    let is_repeated = central.stops().is_ok_and(|it| holds(scope, &it));
     let request = Request::Stop { agent: name(scope), by: BY.to_owned() };
     let asked = timeout(HOST_WITHIN, admin::ask(layout, &request)).await;
     // After the host was asked, which kills first: an agent may keep the disk busy.
@@ -53,8 +54,8 @@ pub(super) async fn stop(scope: &Scope, layout: &Layout) -> anyhow::Result<Repor
     }
     report.trouble.iter().for_each(|it| term::note(&format!("warning: {it}")));
     let json = json!({ "stopped": name(scope), "all": *scope == Scope::All, "report": report });
-    let output = Output::new(text(scope, &report, has_host), json);
-    Ok(Report { output, has_failed: !report.trouble.is_empty() })
+    let output = Output::new(text(scope, &report, is_repeated, has_host), json);
+    Ok(Report { has_failed: !report.trouble.is_empty(), ..output.into() })
 }
 
 /// Lets an agent go on, or all without a name.
@@ -70,7 +71,8 @@ pub(super) async fn resume(scope: &Scope, layout: &Layout) -> anyhow::Result<Out
                 Scope::All => central.resume_all(BY, SystemClock.now())?,
                 Scope::Agent(_) => central.resume(scope, BY, SystemClock.now())?,
             };
-            (Resumed { any, ..Resumed::default() }, false)
+            let holds = StopStatus::of(&central.stops()?);
+            (Resumed { any, holds, ..Resumed::default() }, false)
         }
     };
     let text = resumed_text(scope, &resumed, has_host);
@@ -121,15 +123,26 @@ async fn kill_all(
     Ok(report)
 }
 
+/// Whether this very stop is in place already.
+fn holds(scope: &Scope, stops: &Stops) -> bool {
+    match scope {
+        Scope::All => stops.all.is_some(),
+        Scope::Agent(name) => stops.agents.contains_key(name),
+    }
+}
+
 /// How an agent, or all, are called in a sentence and in `nanoclaw agents resume`.
 fn called(agent: Option<&str>) -> (&str, &str) {
     agent.map_or(("every agent", "--all"), |name| (name, name))
 }
 
-fn text(scope: &Scope, report: &Stopped, has_host: bool) -> String {
+fn text(scope: &Scope, report: &Stopped, is_repeated: bool, has_host: bool) -> String {
     let (who, undo) = called(scope.agent().map(AgentName::as_str));
-    let mut lines = vec![format!("stopped {who}; containers killed: {}", report.killed)];
-    for session in &report.sessions {
+    let done =
+        if is_repeated { format!("{who} is stopped already") } else { format!("stopped {who}") };
+    let mut lines = vec![format!("{done}; containers killed: {}", report.killed)];
+    // What a conversation came to was told by the stop that ended it.
+    for session in report.sessions.iter().filter(|it| !is_repeated || !it.answered) {
         let said = match (session.answered, texts::stop::report(&session.stop_report)) {
             (false, _) => "busy; it sets its work aside later".to_owned(),
             (true, Some(text)) => text,
@@ -148,9 +161,15 @@ fn resumed_text(scope: &Scope, resumed: &Resumed, has_host: bool) -> String {
     let (who, _) = called(scope.agent().map(AgentName::as_str));
     let mut lines = vec![match resumed.any {
         true => format!("resumed {who}"),
-        false => format!("nothing to resume: {who} was not stopped by name"),
+        false if *scope == Scope::All => "nothing to resume: no agent is stopped".to_owned(),
+        false if resumed.holds.iter().any(|it| it.agent.is_none()) => {
+            format!("nothing to resume: {who} was not stopped by name")
+        }
+        false => format!("nothing to resume: {who} is not stopped"),
     }];
-    lines.extend(resumed.waiting.iter().map(|(agent, n)| format!("  {agent}: {n} waiting")));
+    let is_meant = |agent: &str| resumed.any && scope.agent().is_none_or(|it| it.as_str() == agent);
+    let waiting = resumed.waiting.iter().filter(|it| is_meant(it.0));
+    lines.extend(waiting.map(|(agent, n)| format!("  {agent}: {n} waiting")));
     if !has_host {
         lines.push("no host runs; start it with `nanoclaw start`".to_owned());
     }
@@ -182,11 +201,30 @@ mod tests {
         let busy = StoppedSession { id: "s3".into(), answered: false, ..quiet.clone() };
         let sessions = vec![session, quiet, busy];
         let report = Stopped { killed: 2, sessions, trouble: Vec::new() };
-        let text = text(&Scope::All, &report, true);
+        let again = text(&Scope::All, &report, true, true);
+        assert!(
+            again.starts_with("every agent is stopped already") && again.contains("s3"),
+            "{again}"
+        );
+        assert!(!again.contains("cancelled"), "{again}");
+        let text = text(&Scope::All, &report, false, true);
         for part in ["killed: 2", "s1 andy cli:terminal: 1 message cancelled", "s3", "resume --all"]
         {
             assert!(text.contains(part), "{part} is missing in\n{text}");
         }
         assert!(!text.contains("s2"), "{text}");
+    }
+
+    #[test]
+    fn a_resume_of_what_is_not_stopped_says_so_and_counts_nothing() {
+        let waiting = [("andy".to_owned(), 2), ("ben".to_owned(), 1)].into();
+        let mut resumed = Resumed { any: false, waiting, holds: Vec::new() };
+        let andy = Scope::Agent(AgentName::parse("andy").unwrap());
+        assert_eq!(resumed_text(&andy, &resumed, true), "nothing to resume: andy is not stopped");
+        let text = resumed_text(&Scope::All, &resumed, true);
+        assert_eq!(text, "nothing to resume: no agent is stopped");
+        resumed.any = true;
+        let text = resumed_text(&andy, &resumed, true);
+        assert_eq!(text, "resumed andy\n  andy: 2 waiting");
     }
 }

@@ -140,7 +140,8 @@ pub(super) async fn image(layout: &Layout, central: &Central) -> Finding {
 }
 
 pub(super) async fn credential(layout: &Layout, central: &Central) -> Finding {
-    let add = format!("`nanoclaw vault add {MODEL_CREDENTIAL}`");
+    let line = format!("nanoclaw vault add {MODEL_CREDENTIAL}");
+    let add = format!("`{line}`");
     let none = || warn("none is stored; agents are the demo, which is no model", &add);
     let central = central.as_ref().map_err(|err| unread(err))?.as_ref();
     let sealed = central.map_or(Ok(Vec::new()), CentralStore::secrets);
@@ -163,7 +164,7 @@ pub(super) async fn credential(layout: &Layout, central: &Central) -> Finding {
         Ok(_status) => Ok(format!("it opens, and {to} answers")),
         Err(trouble) => Err(fail(
             format!("it opens, but {to} does not answer: {}", chain(&trouble)),
-            format!("check the network, or give another address: {add} --base-url URL"),
+            format!("check the network, or give another address: `{line} --base-url URL`"),
         )),
     }
 }

@@ -9,6 +9,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::Context;
+use sandbox::SandboxError;
 use sandbox::image::find;
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
@@ -37,7 +38,7 @@ const TAIL_LINES: usize = 8;
 
 impl Setup<'_> {
     pub(super) async fn install_engine(&self) -> anyhow::Result<String> {
-        if self.engine.info().await.is_ok() {
+        if self.engine_version().await?.is_some() {
             return Ok(there("an engine answers"));
         }
         if let Some(path) = find("dockerd") {
@@ -62,7 +63,7 @@ impl Setup<'_> {
     }
 
     pub(super) async fn start_engine(&self) -> anyhow::Result<String> {
-        if let Ok(version) = self.engine_version().await {
+        if let Some(version) = self.engine_version().await? {
             return Ok(there(version));
         }
         let connected = UnixStream::connect(SOCKET);
@@ -82,19 +83,19 @@ impl Setup<'_> {
                 continue;
             }
             if self.try_run(&self.as_root(words)?).await {
-                if self.answers_within(SERVICE_MAX).await {
-                    return Ok(format!("started {}", self.engine_version().await?));
+                if let Some(version) = self.answers_within(SERVICE_MAX).await? {
+                    return Ok(format!("started {version}"));
                 }
                 self.log("the service was started and does not answer");
             }
         }
         let mut child = self.start_directly()?;
         let answers = tokio::select! {
-            answers = self.answers_within(ENGINE_MAX) => answers,
-            _ended = child.wait() => false,
+            answers = self.answers_within(ENGINE_MAX) => answers?,
+            _ended = child.wait() => None,
         };
-        if answers {
-            return Ok(format!("started {}", self.engine_version().await?));
+        if let Some(version) = answers {
+            return Ok(format!("started {version}"));
         }
         let log = self.layout.logs().join("dockerd.log");
         let tail = logfile::tail(&log, TAIL_LINES).unwrap_or_default();
@@ -102,8 +103,15 @@ impl Setup<'_> {
         Err(fail(what.trim_end(), format!("see {}, or start Docker by hand", log.display())))
     }
 
-    async fn engine_version(&self) -> anyhow::Result<String> {
-        Ok(format!("Docker {}", self.engine.info().await?.version))
+    /// `None` when nothing answers.
+    /// Fails when an engine answers with a refusal: then another one must not be started beside it.
+    async fn engine_version(&self) -> anyhow::Result<Option<String>> {
+        match self.engine.info().await {
+            Ok(info) => Ok(Some(format!("Docker {}", info.version))),
+            Err(SandboxError::Unreachable(_)) => Ok(None),
+            Err(err) => Err(err)
+                .hint("see what `docker info` says; restart the engine, then run the setup again"),
+        }
     }
 
     /// An engine that was killed leaves files with its pids, and a new one refuses to start while
@@ -143,13 +151,14 @@ impl Setup<'_> {
         command.current_dir("/").spawn().context("the container engine could not be started")
     }
 
-    async fn answers_within(&self, limit: Duration) -> bool {
+    async fn answers_within(&self, limit: Duration) -> anyhow::Result<Option<String>> {
         let answers = async {
-            while self.engine.info().await.is_err() {
+            while !matches!(self.engine_version().await, Ok(Some(_))) {
                 sleep(LOOK_EVERY).await;
             }
         };
-        timeout(limit, answers).await.is_ok()
+        let _ = timeout(limit, answers).await;
+        self.engine_version().await
     }
 
     /// The command line that does `words` as root.

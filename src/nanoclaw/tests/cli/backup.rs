@@ -117,7 +117,7 @@ fn a_backup_comes_back_with_everything_and_can_be_undone() {
     let text = String::from_utf8_lossy(&fs::read(&file).unwrap()).into_owned();
     assert!(!text.contains("very-secret"));
     let said = check(&home, &file, PHRASE).fine();
-    assert!(said.contains("is good") && said.contains("1 credentials"), "{said}");
+    assert!(said.contains("is good") && said.contains("1 credential"), "{said}");
 
     let present = home.path().join("agents/andy/later.md");
     fs::write(&present, "after the backup").unwrap();
@@ -126,7 +126,7 @@ fn a_backup_comes_back_with_everything_and_can_be_undone() {
     home.feed(&args, PHRASE).refused(1, "has data already");
     let force = ["backup", "restore", path, "--passphrase-stdin", "--force"];
     let said = home.feed(&force, PHRASE).fine();
-    assert!(said.contains("1 messages had no answer"), "{said}");
+    assert!(said.contains("1 message had no answer"), "{said}");
     assert!(!present.exists());
     let workspace = home.path().join("agents/andy");
     assert_eq!(fs::read_to_string(workspace.join("deep/notes.md")).unwrap(), "remember");
@@ -246,6 +246,8 @@ fn the_rule_is_shown_and_set() {
     assert_eq!((&rule["messages"], &rule["machinery"]), (&"730d".into(), &"7d".into()));
     home.run(&["keep", "--messages", "7d"]).refused(1, "at least 30d");
     home.run(&["keep", "--messages", "soon"]).refused(1, "is no age");
+    home.run(&["keep", "--machinery", "30h"]).refused(1, "is no age");
+    home.run(&["keep", "--messages", "101y"]).refused(1, "at most");
 }
 
 /// Puts into the folders of an agent what could hold up, blow up or spoil a backup.
@@ -284,7 +286,7 @@ fn whatever_an_agent_leaves_is_named_and_the_rest_is_backed_up() {
     sabotage(&home);
     let path = file.to_str().unwrap();
     let said = home.feed(&["backup", "create", path, "--passphrase-stdin"], PHRASE).fine();
-    for left_out in ["pipe: ", "claims: "] {
+    for left_out in ["pipe: ", "claims: ", "its path is too long"] {
         assert!(said.contains(left_out), "{left_out} in {said}");
     }
     assert!(fs::metadata(&file).unwrap().len() < 20_000_000);
@@ -312,10 +314,34 @@ fn a_backup_that_somebody_else_made_is_refused_unless_it_is_wanted() {
     let said = home.run(&["backup", "verify", forged, "--untrusted"]).fine();
     assert!(said.contains("who made it was not checked"), "{said}");
     // With no key at all nobody can tell.
-    let third = Home::new();
+    let third = Home::empty();
     third.run(&["backup", "restore", forged]).refused(1, "nobody can tell");
     home.run(&["backup", "create", file.to_str().unwrap(), "--without-key"]).fine();
     home.run(&["backup", "verify", file.to_str().unwrap()]).fine();
+}
+
+#[test]
+fn a_home_keeps_its_install_name_whatever_is_restored_into_it() {
+    let (original, file) = home();
+    let name = |home: &Home| home.store().setting("install").unwrap().unwrap();
+    let theirs = name(&original);
+    let path = file.to_str().unwrap();
+    original.run(&["backup", "create", path, "--without-key"]).fine();
+    let home = Home::new();
+    let own = name(&home);
+    home.run(&["backup", "restore", path, "--untrusted", "--force"]).fine();
+    assert_eq!(name(&home), own);
+    let beside = Home::empty();
+    beside.run(&["backup", "restore", path, "--untrusted"]).fine();
+    assert!(![own, theirs].contains(&name(&beside)));
+}
+
+#[test]
+fn a_backup_that_comes_through_a_pipe_is_not_called_damaged() {
+    let (home, file) = home();
+    create(&home, &file);
+    let bytes = fs::read(&file).unwrap();
+    home.feed(&["backup", "verify", "/dev/stdin"], &bytes).refused(1, "/dev/stdin is a pipe");
 }
 
 #[test]

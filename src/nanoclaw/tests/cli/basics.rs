@@ -1,6 +1,8 @@
 //! Help, usage, and every command without a host.
 
 use std::fs::OpenOptions;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixListener;
 
 use crate::{Home, Said};
 
@@ -21,6 +23,17 @@ fn help_teaches() {
     assert!(home.run(&["chat", "--help"]).fine().contains("nanoclaw chat -"));
     assert_eq!(home.run(&["version"]).fine(), home.run(&["--version"]).fine());
     assert!(!home.path().exists());
+}
+
+#[test]
+fn the_data_directory_is_in_no_usage_and_an_empty_name_of_it_is_none() {
+    let home = Home::empty();
+    let said = home.run(&["agents", "show"]);
+    assert!(said.err.contains("Usage: ") && !said.err.contains("--home"), "{}", said.err);
+    let mut command = home.command(&["status"]);
+    let out = command.env("NANOCLAW_HOME", "").env("HOME", home.path()).output().unwrap();
+    Said::from(out).refused(1, "/.nanoclaw is not set up yet");
+    home.run(&["chat", "--timeout", "0", "x"]).refused(64, "invalid value '0'");
 }
 
 #[test]
@@ -53,8 +66,12 @@ fn what_only_reads_makes_no_home() {
     }
     home.run(&["agents", "add", "ben", "--dry-run"]).refused(1, "is not set up yet");
     assert!(!home.path().exists());
+    std::fs::create_dir(home.path()).unwrap();
+    drop(home.store());
+    home.run(&["agents", "add", "ben", "--dry-run"]);
+    assert!(home.store().agents().unwrap().is_empty(), "not even the first agent is made");
     home.run(&["agents", "add", "ben"]).fine();
-    assert!(home.path().exists());
+    assert_eq!(home.store().agents().unwrap().len(), 2);
 }
 
 #[test]
@@ -67,7 +84,10 @@ fn commands_are_found_by_former_names_and_by_guesses() {
     home.run(&["agent", "rm", "ben"]).fine();
     assert!(home.run(&["model", "ls"]).fine().contains("is empty"));
     home.run(&["wire", "1"]).refused(1, "there is no chat `1`");
-    home.run(&["start", "--dry-run"]).refused(1, "cannot be tried");
+    for line in ["start --dry-run", "agents stop andy --dry-run", "agents resume andy --dry-run"] {
+        let words: Vec<&str> = line.split(' ').collect();
+        home.run(&words).refused(1, "cannot be tried");
+    }
     let said = home.run(&["task", "add", "in 1 hour", "x", "--dry-run"]);
     said.refused(1, "no chat given");
 }
@@ -93,6 +113,26 @@ fn a_command_whose_result_cannot_be_written_is_done_and_exits_1() {
         assert_eq!(told.count(), 1, "{}", said.err);
     }
     assert!(!home.run(&["agents", "list"]).fine().contains("ben"));
+}
+
+/// What apt-get would install is in no folder that this finds.
+#[test]
+fn an_engine_that_answers_with_an_error_gets_no_other_one_beside_it() {
+    let home = Home::new();
+    let socket = home.0.path().join("engine.sock");
+    let listener = UnixListener::bind(&socket).unwrap();
+    std::thread::spawn(move || {
+        let body = r#"{"message":"no space"}"#;
+        let head = "HTTP/1.1 500 Error\r\nConnection: close\r\nContent-Type: application/json";
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 4_096]);
+            let _ = write!(stream, "{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        }
+    });
+    let mut command = home.command(&["setup", "--only", "engine"]);
+    command.env("DOCKER_HOST", format!("unix://{}", socket.display())).env("PATH", "/none");
+    Said::from(command.output().unwrap()).refused(1, "no space");
 }
 
 #[test]
@@ -214,12 +254,34 @@ fn a_host_that_is_killed_is_started_again_until_it_is_stopped() {
     let home = Home::new();
     home.run(&["start"]).fine();
     let first = pid_other_than(&home, None);
-    // A host that dies at once is not started again; this one was up.
-    wait(6_000);
     std::process::Command::new("kill").args(["-9", &first.to_string()]).status().unwrap();
     let second = pid_other_than(&home, Some(first));
     home.run(&["stop"]).fine();
     wait(2_000);
     let gone = !std::path::Path::new(&format!("/proc/{second}")).exists();
     assert!(gone && home.run(&["status"]).code == 1, "a stop is not undone");
+}
+
+#[test]
+fn a_stop_holds_while_a_killed_host_waits_to_be_started_again() {
+    let home = Home::new();
+    home.run(&["start"]).fine();
+    let first = pid_other_than(&home, None);
+    std::process::Command::new("kill").args(["-9", &first.to_string()]).status().unwrap();
+    // Not asked before the kernel let go of its lock.
+    while std::path::Path::new(&format!("/proc/{first}")).exists() {
+        wait(10);
+    }
+    home.run(&["stop"]).fine();
+    wait(2_000);
+    assert_eq!(home.run(&["status"]).code, 1, "it is not started again");
+    // And one that is started meanwhile is the only one.
+    home.run(&["start"]).fine();
+    let second = pid_other_than(&home, None);
+    std::process::Command::new("kill").args(["-9", &second.to_string()]).status().unwrap();
+    home.run(&["start"]).fine();
+    pid_other_than(&home, Some(second));
+    home.run(&["stop"]).fine();
+    wait(2_000);
+    assert_eq!(home.run(&["status"]).code, 1, "no second keeper starts it");
 }

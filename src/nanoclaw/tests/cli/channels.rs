@@ -56,6 +56,8 @@ fn a_token_is_sealed_and_never_seen_again() {
         let bytes = if path.is_file() { std::fs::read(&path).unwrap() } else { Vec::new() };
         assert!(!String::from_utf8_lossy(&bytes).contains("very-secret"), "{}", path.display());
     }
-    home.run(&["channels", "remove", "telegram"]).fine();
+    let said = home.run(&["channels", "remove", "telegram"]);
+    assert!(said.err.contains("--url") && said.err.contains("127.0.0.1:9"), "{}", said.err);
+    said.fine();
     assert_eq!(home.store().secrets().unwrap(), []);
 }

@@ -13,6 +13,8 @@ fn without_a_host_it_says_how_to_start_one() {
     assert!(said.err.contains("nanoclaw start"), "{}", said.err);
     said.refused(1, "no host runs on");
     Home::new().feed(&["chat"], b"one\n").refused(1, "no host runs on");
+    // An empty message is one: it is not read from the standard input, which is at its end here.
+    Home::new().run(&["chat", ""]).refused(1, "no host runs on");
 }
 
 #[test]

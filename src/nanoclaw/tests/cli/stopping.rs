@@ -17,7 +17,8 @@ fn a_stop_is_written_down_even_if_nothing_answers_and_a_resume_undoes_it() {
     let panic = home.run(&["panic", "--json"]);
     assert!(panic.code == 1 && panic.out.contains("\"all\": true"), "{}", panic.out);
     assert!(home.run(&["doctor"]).out.contains("stopped: every agent"));
-    home.run(&["resume"]).refused(64, "required");
+    home.run(&["resume"]).refused(64, "--all");
+    home.run(&["resume", "andy", "--all"]).refused(64, "cannot be used");
     let text = home.run(&["agents", "resume", "--all"]).fine();
     assert!(text.contains("resumed every agent") && !text.contains("still stopped"), "{text}");
     let text = home.run(&["agents", "resume", "andy"]).fine();

@@ -62,7 +62,10 @@ fn nothing_is_shared_before_somebody_agreed() {
     assert!(said.err.contains("connected to the agent `andy`"), "{}", said.err);
     said.refused(1, "nobody is there to agree");
     let text = home.run(&["chats", "connect", "1", "andy", "--dry-run"]).fine();
-    assert!(text.contains("Shared: "), "{text}");
+    let rest = "the other messages are kept and shown to it with the next one";
+    assert!(text.contains("Shared: ") && text.contains(rest), "{text}");
+    let drop = ["chats", "connect", "1", "andy", "--context", "drop", "--dry-run"];
+    assert!(home.run(&drop).fine().contains("it never sees the other messages"));
     assert_eq!(home.run(&["chats", "list", "--json"]).json()[0]["agents"], json!([]));
 }
 
@@ -87,7 +90,8 @@ fn what_nobody_heard_is_counted_and_forgotten() {
     store.record_drop(&at, &eve, "unknown-strict", Timestamp(1)).unwrap();
     let said = home.run(&["dropped", "list"]);
     assert!(said.err.contains("nanoclaw members add telegram:66"), "{}", said.err);
-    assert!(said.fine().contains("Eve"));
+    let text = said.fine();
+    assert!(text.contains("Eve (66)") && text.contains("a chat that ignores them"), "{text}");
     assert_eq!(home.run(&["dropped", "list", "--json"]).json()[0]["count"], 1);
     assert_eq!(home.run(&["dropped", "clear", "--json"]).json(), json!({ "cleared": 1 }));
 }

@@ -208,11 +208,17 @@ pub(super) fn checked(
     let least = least(context.store, agent)?;
     match check(rule, zone, context.now, least) {
         Ok(_) => Ok(()),
-        Err(err @ Invalid::TooFrequent { .. }) => Err(refused(
-            err.to_string(),
-            "the owner of the host can allow more with `nanoclaw tasks minimum 1m`",
-        )),
-        Err(err @ (Invalid::Past(_) | Invalid::Never)) => Err(refused(
+        Err(err @ Invalid::TooFrequent { apart, least, .. }) => {
+            let allowed = span(apart.max(LEAST));
+            let hint = match least <= LEAST {
+                true => format!("leave at least {allowed} in between"),
+                false => format!(
+                    "the owner of the host can allow more with `nanoclaw tasks minimum {allowed}`"
+                ),
+            };
+            Err(refused(err.to_string(), hint))
+        }
+        Err(err @ (Invalid::Past(_) | Invalid::TooFar | Invalid::Never)) => Err(refused(
             err.to_string(),
             format!("say another time; it is {} now", schedule::local(context.now, zone)),
         )),

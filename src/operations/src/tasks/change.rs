@@ -62,7 +62,7 @@ pub(super) fn run(row: &TaskRow, context: &mut Context<'_>) -> Result {
             format!("add it again with `{}`", again(row, context)),
         ));
     };
-    let mut output = show::stored(row, "is queued and runs now, besides its times", context);
+    let mut output = show::stored(row, "is queued, besides its times", context);
     output.json["fired"] = key.to_string().into();
     Ok(output.hint(format!("`{} history {}` shows what comes of it", context.prefix(), row.id)))
 }

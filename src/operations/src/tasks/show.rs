@@ -55,7 +55,12 @@ pub(super) fn list(agent: Option<&AgentName>, all: bool, context: &Context<'_>) 
 
 /// One task in a few lines.
 fn entry(row: &TaskRow, past: &Past, context: &Context<'_>) -> String {
-    let state = format!(" [{} {}]", row.state.as_str(), row.reason).replace(" ]", "]");
+    let reason = match row.reason.as_str() {
+        "" => String::new(),
+        by if by.starts_with("by ") => format!(" {by}"),
+        reason => format!(": {reason}"),
+    };
+    let state = format!(" [{}{reason}]", row.state.as_str());
     let state = if row.state == TaskState::Active { "" } else { state.as_str() };
     let mut text = format!("{}: {} ({}){state}", row.id, excerpt(row), when(row));
     let _ = write!(text, "\n    {} in {}", row.task.agent, context.chat(row.task.chat));
@@ -69,9 +74,17 @@ fn entry(row: &TaskRow, past: &Past, context: &Context<'_>) -> String {
 
 pub(super) fn show(row: &TaskRow, context: &Context<'_>) -> Result {
     let past = past(row, context.store)?;
-    let keys = "id state reason when zone rule next_local agent label thread session missed owner \
-         owner_handle created_by created_at";
-    let mut output = Output::record(value(row, &past, context), keys);
+    let keys = "id state when zone rule next_local=next agent label=chat thread session missed owner \
+         created_by created_at";
+    let (json, task) = (value(row, &past, context), &row.task);
+    let mut shown = json.clone();
+    shown["state"] = format!("{} {}", row.state.as_str(), row.reason).trim_end().into();
+    if let Some(owner) = task.owner {
+        shown["owner"] = context.view.who_is(owner).into();
+    } else if let Some(handle) = &task.owner_handle {
+        shown["owner"] = handle.to_string().into();
+    }
+    let mut output = Output { json, ..Output::record(shown, keys) };
     output.text.push_str(&past.text(row));
     let _ = write!(output.text, "\n\n{}", row.task.prompt);
     if let Some(script) = &row.task.script {

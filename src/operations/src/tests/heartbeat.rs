@@ -14,6 +14,7 @@ fn a_heartbeat_is_one_task_that_is_changed_paused_and_resumed() {
 
     let set = world.fine("agents heartbeat andy every 30m --hours 8:00-22:00");
     assert_eq!(set.json["rule"], "0,30 8-21 * * *");
+    assert!(set.text.starts_with("andy looks every 30m, 08:00-22:00 ("), "{}", set.text);
     assert_eq!(set.hint.as_deref(), Some("undo with `nanoclaw agents heartbeat andy off`"));
     let id = world.store.heartbeat_of(&agent("andy")).unwrap().unwrap();
     let row = world.store.task(id).unwrap().unwrap();

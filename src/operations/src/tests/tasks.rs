@@ -69,12 +69,21 @@ fn what_is_scheduled_is_told_from_what_is_stored() {
 }
 
 #[test]
+fn the_owner_of_a_task_is_called_by_name() {
+    let mut world = World::new();
+    world.fine_for("tasks add 'in 1 hour' x", &ann_in_private());
+    let shown = world.fine("tasks show 1");
+    assert!(shown.text.contains("Ann (p1)") && shown.json["owner"] == "p1", "{}", shown.text);
+}
+
+#[test]
 fn what_cannot_be_is_refused_with_what_to_do() {
     let mut world = World::new();
     world.fine("agents set andy --provider claude");
     for (line, why) in [
         ("tasks add 'every blue moon' x --agent andy --chat 1", "`every weekday at 9`"),
-        ("tasks add 'every 2 minutes' x --agent andy --chat 1", "tasks minimum 1m"),
+        ("tasks add 'every 2 minutes' x --agent andy --chat 1", "tasks minimum 2m"),
+        ("tasks add 'every 5 seconds' x --agent andy --chat 1", "tasks minimum 10s"),
         ("tasks add 'at 1969-12-24T09:00:00Z' x --agent andy --chat 1", "has passed"),
         ("tasks add '0 0 30 2 *' x --agent andy --chat 1", "no such day"),
         ("tasks add 'every day at 9' ' ' --agent andy --chat 1", "what is to be done"),

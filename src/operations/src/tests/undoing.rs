@@ -20,6 +20,7 @@ fn what_a_hint_says_undoes_it() {
     let mut world = World::new();
     world.fine("chats connect 4 ben --pattern \"it's\" --per-thread --context drop --priority 2");
     world.fine("users add telegram:20 --name Dora");
+    world.fine("users add telegram:21");
     world.fine("destinations add andy 4 --name s");
     for line in [
         "chats connect 4 andy",
@@ -28,6 +29,8 @@ fn what_a_hint_says_undoes_it() {
         "chats set 1 --policy public --deny",
         "users add telegram:11",
         "users set bob --name Robert",
+        "users set bob --name -",
+        "users set telegram:21 --name Eve",
         "users link bob discord:5",
         "roles add bob admin --agent andy",
         "roles add bob owner",
@@ -63,7 +66,7 @@ fn a_name_that_a_platform_chose_is_one_word_of_the_hint() {
         ("O'Brien", r"'--name=O'\''Brien'"),
         ("'; touch x; echo '", r"'--name='\''; touch x; echo '\'''"),
         ("--json", "--name=--json"),
-        ("", "--name="),
+        ("", "--name=-"),
     ] {
         world.store.rename_person(PersonId(2), name).unwrap();
         let hint = world.fine("users set p2 --name Bob").hint.unwrap();

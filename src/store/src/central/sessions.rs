@@ -69,6 +69,11 @@ impl CentralStore {
         self.session_rows("WHERE s.awake = 1", [])
     }
 
+    /// The session, if it may have something to do.
+    pub fn awake_session(&self, id: SessionId) -> Result<Option<SessionRow>> {
+        self.one("read a session", &format!("{SESSIONS} WHERE s.id = ?1 AND s.awake = 1"), [id.0])
+    }
+
     pub fn session_count(&self) -> Result<u64> {
         self.only("count the sessions", "SELECT count(*) FROM session", [])
     }

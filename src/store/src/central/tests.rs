@@ -127,6 +127,8 @@ fn every_key_has_one_session_of_its_own() {
     let wake = "UPDATE session SET awake = 1 WHERE id = ?1";
     store.conn.execute(wake, [rows[3].id.0]).unwrap();
     assert_eq!(store.awake().unwrap(), rows[3..4]);
+    assert_eq!(store.awake_session(rows[3].id).unwrap().as_ref(), Some(&rows[3]));
+    assert_eq!(store.awake_session(rows[2].id).unwrap(), None);
 }
 
 #[test]

@@ -100,12 +100,17 @@ fn nothing_but_the_expected_schema_is_read() {
     }
 }
 
+fn folders_named_like_those_of_a_removal(pair: &Pair) {
+    (0..9).for_each(|n| fs::create_dir_all(pair.outbound().join(format!("{n}/x/y"))).unwrap());
+}
+
 #[test]
 fn what_is_no_plain_file_of_a_sensible_size_is_not_read() {
-    let kinds: [fn(&Pair); 6] = [
+    let kinds: [fn(&Pair); 7] = [
         |it| symlink(it.paths.inbound(), it.outbound()).unwrap(),
         |it| mkfifoat(CWD, it.outbound(), Mode::RWXU).unwrap(),
         |it| fs::create_dir(it.outbound()).unwrap(),
+        folders_named_like_those_of_a_removal,
         |it| drop(std::os::unix::net::UnixListener::bind(it.outbound()).unwrap()),
         |it| fs::write(it.outbound(), vec![0x53; 4_096]).unwrap(),
         |it| fs::File::create(it.outbound()).unwrap().set_len(3 << 40).unwrap(),
@@ -366,4 +371,30 @@ fn what_is_asked_without_end_fills_no_disk() {
         pair.host.import(&context(100), NOW).unwrap();
     }
     assert_eq!(kept(&pair).0, 1_000);
+}
+
+#[test]
+fn long_answers_are_cut_and_no_more_than_some_bytes_of_them_are_kept() {
+    let mut pair = at_work();
+    let mut runner = pair.runner();
+    runner.claim(&[M1], NOW).unwrap();
+    let ask = NewMessage { form: Form::Admin, ..NewMessage::text(M1, "tasks list --json") };
+    let long = "é".repeat(1 << 20);
+    let mut all = Vec::new();
+    for _ in 0..300 {
+        all.push(runner.add(&ask, NOW).unwrap());
+        pair.host.import(&context(100), NOW).unwrap();
+        pair.host.rows().answer(*all.last().unwrap(), true, &long).unwrap();
+    }
+    pair.host.post().unwrap();
+    let last = runner.answer(*all.last().unwrap()).unwrap().unwrap();
+    assert!(last.ok && last.text.len() < 33 << 10, "{} bytes", last.text.len());
+    assert!(last.text.starts_with("éé") && last.text.ends_with("such as one task or one chat.)"));
+    let posted = pair.host.rows().content().unwrap().answers;
+    let bytes: usize = posted.values().map(|(_, text)| text.len()).sum();
+    assert!(posted.len() == 50 && bytes < 2 << 20, "{bytes} bytes of {} answers", posted.len());
+    let rows = pair.host.rows();
+    let kept: usize =
+        all.iter().filter_map(|it| rows.answer_of(*it).unwrap()).map(|(_, text)| text.len()).sum();
+    assert!(((7 << 20)..(9 << 20)).contains(&kept), "{kept} bytes are kept");
 }

@@ -13,14 +13,12 @@ use serde_json::json;
 use super::{Scope, SessionRows};
 use crate::StoreError;
 use crate::central::events;
-use crate::row::{json_column, one, run, to_json};
+use crate::row::{one, run, to_json};
 
 /// How much of a container's last words is kept.
 const REASON_CHARS_MAX: usize = 500;
 /// More rows in a row than any limit on bad launches.
 const LOOK_BACK: i64 = 32;
-
-json_column!(Trouble);
 
 impl SessionRows<'_> {
     /// The history of starts, as far as it matters.
@@ -91,7 +89,8 @@ impl SessionRows<'_> {
     }
 }
 
-/// What was the matter with an incarnation, or else with the last one that ended.
+/// What was the matter with an incarnation, or else with the last one that ended. It only adds words to a
+/// notice: one that cannot be read, such as a newer version's, must not keep a message from its end.
 pub(super) fn trouble_of(
     tx: Scope<'_>,
     incarnation: Option<Incarnation>,
@@ -100,5 +99,6 @@ pub(super) fn trouble_of(
                WHERE session = ?1 AND trouble IS NOT NULL AND incarnation = coalesce(?2,
                    (SELECT max(incarnation) FROM launch
                     WHERE session = ?1 AND ended_at IS NOT NULL))";
-    one(&tx, sql, params![tx.session, incarnation.map(|it| it.0)])
+    let kept: Option<String> = one(&tx, sql, params![tx.session, incarnation.map(|it| it.0)])?;
+    Ok(kept.and_then(|it| serde_json::from_str(&it).ok()))
 }

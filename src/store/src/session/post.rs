@@ -18,7 +18,8 @@ use crate::row::{Columns, FromRow, enum_column, json_column, list, one, only, re
 const MESSAGES_MAX: i64 = 100;
 /// Bytes of messages that are posted, the first one always.
 const BYTES_MAX: usize = 1024 * 1024;
-/// Answers to requests that are posted, the newest; nobody waits for older ones.
+/// Answers to requests that are posted, the newest, each no longer than `requests.rs` keeps it; nobody
+/// waits for older ones.
 const ANSWERS_MAX: i64 = 50;
 /// Messages that the agent may name, the newest.
 const KNOWN_MAX: i64 = 200;

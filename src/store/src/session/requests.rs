@@ -49,8 +49,14 @@ pub enum Asked {
 const OPEN_MAX: i64 = 20;
 /// Bytes of what is asked. The longest command is shorter, and so is a question that can be shown.
 const TEXT_BYTES_MAX: usize = 32_000;
-/// Answered ones of a session that are kept; nobody counts on older ones.
+/// Bytes of an answer. As many as are posted at a time lie in the mailbox and in memory.
+const ANSWER_BYTES_MAX: usize = 32 << 10;
+/// Follows an answer that was cut.
+const CUT: &str = "\n(The answer is longer than this; its rest is left out. Ask for less at a time, such as one \
+    task or one chat.)";
+/// Answered ones of a session that are kept, and bytes of theirs; nobody counts on older ones.
 const ANSWERED_MAX: i64 = 1_000;
+const ANSWERED_BYTES_MAX: i64 = 8 << 20;
 /// Follows the answer to what was carried out before.
 const DONE_ONCE: &str =
     "\n(An earlier attempt at this message had that done; it was not done a second time.)";
@@ -103,14 +109,19 @@ pub(super) fn insert(
     if let Some(why) = refusal {
         answer(tx, message.seq, false, why)?;
     }
-    let sql = "DELETE FROM request WHERE session = ?1 AND state = 'answered' AND seq <=
-                   (SELECT seq FROM request WHERE session = ?1 AND state = 'answered'
-                    ORDER BY seq DESC LIMIT 1 OFFSET ?2)";
-    run(&tx, sql, [tx.session, ANSWERED_MAX]).map(drop)
+    let sql = "DELETE FROM request WHERE session = ?1 AND seq IN
+                   (SELECT seq FROM (SELECT seq, row_number() OVER newest AS place,
+                        sum(octet_length(text) + octet_length(answer)) OVER newest AS bytes
+                        FROM request WHERE session = ?1 AND state = 'answered'
+                        WINDOW newest AS (ORDER BY seq DESC))
+                    WHERE ?2 < place OR ?3 < bytes)";
+    run(&tx, sql, [tx.session, ANSWERED_MAX, ANSWERED_BYTES_MAX]).map(drop)
 }
 
 /// Answers a request and those that repeat it.
 fn answer(tx: Scope<'_>, seq: OutSeq, ok: bool, text: &str) -> rusqlite::Result<()> {
+    let kept = &text[..text.floor_char_boundary(ANSWER_BYTES_MAX)];
+    let text = if kept.len() < text.len() { format!("{kept}{CUT}") } else { text.to_owned() };
     let sql = "UPDATE request SET state = 'answered', ok = ?3,
                    answer = ?4 || iif(?3 AND repeats IS ?2, ?5, '')
                WHERE session = ?1 AND state <> 'answered' AND seq IN (VALUES (?2) UNION ALL

@@ -227,3 +227,16 @@ fn nobody_hears_of_an_interruption_of_what_is_over() {
     pair.host.posting().release(M1, Incarnation(1), NOW, "andy", NOW).unwrap();
     assert_eq!(send_all(&mut pair), []);
 }
+
+#[test]
+fn what_was_the_matter_may_be_unreadable() {
+    let mut pair = pair();
+    at_work(&mut pair);
+    pair.host.posting().record_exit(Incarnation(1), true, "tail", None, NOW).unwrap();
+    let sql = "UPDATE launch SET trouble = '{\"on-fire\":{}}'";
+    pair.host.rows().scope.execute(sql, []).unwrap();
+    pair.host.posting().release(M1, Incarnation(1), NOW, "andy", NOW).unwrap();
+    assert_eq!(send_all(&mut pair), []);
+    pair.host.posting().fail(M1, FailReason::Crashes, "andy", NOW).unwrap();
+    assert_eq!(send_all(&mut pair).len(), 1);
+}

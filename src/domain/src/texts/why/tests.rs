@@ -129,6 +129,14 @@ T+4.5 part s7.o3.0 is there as 99";
 }
 
 #[test]
+fn a_task_needs_nobody_to_let_it_in() {
+    let mut facts = facts();
+    facts.message.rule = None;
+    facts.message.platform_id = "task:t3:1000".into();
+    assert!(text(&facts).contains("\nlet in: task t3 of its agent sent it\n"), "{}", text(&facts));
+}
+
+#[test]
 fn answered_after_two_crashes() {
     let mut facts = facts();
     let died = |n, started, ended| Taker {
@@ -212,7 +220,7 @@ fn waiting_for_a_platform() {
     ];
     let text = text(&facts);
     for line in [
-        "T+4.5 part s7.o3.0 did not get through (2 times told to wait, 0 times no answer)",
+        "T+4.5 part s7.o3.0 did not get through (2 times told to wait)",
         "waits: part s7.o3.0 is sent again at T+3600.0; its channel is not connected: no route",
         "waits: part s7.o3.1 waits for its turn; its channel is not connected: no route",
         "part s7.o3.2 is held for the quiet hours of its reader",

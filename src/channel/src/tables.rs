@@ -1,12 +1,11 @@
-//! Markdown as a model writes it, as Discord shows it. Discord knows the rest but not tables, so
-//! these become blocks of code, in which columns line up. Pure.
+//! Tables of Markdown for platforms that have none: they become blocks of code, in which columns line up. Pure.
 
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
 const FENCE: &str = "```";
 
 /// The same text, with its tables drawn.
-pub(crate) fn draw(text: &str) -> String {
+pub fn draw(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut done = 0;
     let mut table: Vec<Vec<String>> = Vec::new();
@@ -22,14 +21,21 @@ pub(crate) fn draw(text: &str) -> String {
         } else if let Event::End(TagEnd::Table) = event
             // A fence within a cell would end the block.
             && !text[range.clone()].contains(FENCE)
+            && let Some(indent) = indent(&text[..range.start])
         {
             out.push_str(&text[done..range.start]);
-            out.push_str(&block(&table));
+            out.push_str(&block(&table, indent));
             done = range.end;
         }
     }
     out.push_str(&text[done..]);
     out
+}
+
+/// What each line of a list or quote begins with; `None` where the table does not begin its line.
+fn indent(before: &str) -> Option<&str> {
+    let indent = &before[before.rfind('\n').map_or(0, |at| at + 1)..];
+    indent.chars().all(|it| matches!(it, ' ' | '>')).then_some(indent)
 }
 
 /// What a cell shows in a block of code, where formats are not shown.
@@ -38,7 +44,7 @@ fn cell(source: &str) -> String {
     inner.replace("\\|", "|").replace("**", "").replace('`', "").trim().to_owned()
 }
 
-fn block(rows: &[Vec<String>]) -> String {
+fn block(rows: &[Vec<String>], indent: &str) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
     let length = |it: &String| it.chars().count();
     let width = |at: usize| rows.iter().filter_map(|it| it.get(at)).map(length).max().unwrap_or(0);
@@ -52,8 +58,8 @@ fn block(rows: &[Vec<String>]) -> String {
             lines.push(rule.collect::<Vec<_>>().join("-|-"));
         }
     }
-    lines.push(format!("{FENCE}\n"));
-    lines.join("\n")
+    lines.push(FENCE.to_owned());
+    lines.join(&format!("\n{indent}")) + "\n"
 }
 
 #[cfg(test)]
@@ -77,6 +83,12 @@ mod tests {
         ] {
             assert_eq!(draw(text), text);
         }
+    }
+
+    #[test]
+    fn a_table_in_a_list_or_a_quote_stays_there() {
+        assert_eq!(draw("> |a|\n> |-|\n> |1|\n\nb"), "> ```\n> a\n> -\n> 1\n> ```\n\nb");
+        assert_eq!(draw("- x\n\n  |a|\n  |-|\n  |1|\n"), "- x\n\n  ```\n  a\n  -\n  1\n  ```\n");
     }
 
     #[test]

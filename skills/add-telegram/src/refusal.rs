@@ -1,0 +1,151 @@
+//! What the refusals of a Bot API server mean and what to do about them
+//! (<https://core.telegram.org/bots/api#making-requests>).
+
+use std::time::Duration;
+
+use channel::ChannelError;
+use channel::http::{Failure, Refusal};
+use reqwest::StatusCode;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// What the server answers to every request.
+#[derive(Default, Deserialize)]
+pub(crate) struct Envelope {
+    pub(crate) ok: bool,
+    #[serde(default)]
+    pub(crate) result: Value,
+    error_code: Option<u16>,
+    #[serde(default)]
+    description: String,
+    #[serde(default)]
+    parameters: Parameters,
+}
+
+#[derive(Default, Deserialize)]
+struct Parameters {
+    /// Seconds.
+    retry_after: Option<u64>,
+    migrate_to_chat_id: Option<i64>,
+}
+
+const UNKNOWN_TOKEN: &str = "telegram does not know this token; copy it again from @BotFather and store it with \
+    `nanoclaw channels add telegram`";
+const SECOND_READER: &str = "another program reads this bot's messages (or a webhook is set); stop it, or make \
+    another bot with @BotFather for this host";
+
+/// What to do about the refusals that somebody can do something about. The words are the server's
+/// (`fail_query_with_error` in
+/// <https://github.com/tdlib/telegram-bot-api/blob/master/telegram-bot-api/Client.cpp>).
+fn hint(description: &str) -> &'static str {
+    let hints = [
+        ("bot was blocked by the user", "; they can unblock it in the chat with the bot"),
+        ("can't initiate conversation", "; the person has to open the bot and press Start first"),
+        ("not enough rights", "; give the bot that right in the settings of the chat"),
+        ("have no rights", "; give the bot that right in the settings of the chat"),
+        ("CHAT_WRITE_FORBIDDEN", "; give the bot the right to write in the settings of the chat"),
+        ("was kicked", "; add the bot to the chat again"),
+        ("is not a member", "; add the bot to the chat again"),
+        ("REACTION_INVALID", "; take one that Telegram has, such as 👍 👎 ❤ 🔥 🎉 👀"),
+    ];
+    hints.iter().find(|(words, _)| description.contains(words)).map_or("", |(_, hint)| hint)
+}
+
+impl Envelope {
+    pub(crate) fn failure(self, status: StatusCode) -> Failure {
+        let status = self.error_code.unwrap_or(status.as_u16());
+        let why = format!("telegram says: {}{}", self.description, hint(&self.description));
+        match status {
+            401 => Failure::Unauthorized(format!("{UNKNOWN_TOKEN}: {why}").into()),
+            429 => {
+                let secs = self.parameters.retry_after.unwrap_or(1);
+                Failure::Throttled { after: Duration::from_secs(secs) }
+            }
+            400..500 => {
+                let moved_to = self.parameters.migrate_to_chat_id;
+                Refusal { status, code: 0, why, moved_to }.into()
+            }
+            _ => Failure::Unknown(why.into()),
+        }
+    }
+}
+
+/// For the requests of the receiving half.
+pub(crate) fn channel_error(failure: Failure) -> ChannelError {
+    if let Failure::Refused(why) = &failure {
+        // What a token without the right form gets.
+        if why.status == 404 {
+            return ChannelError::Unauthorized(format!("{UNKNOWN_TOKEN}: {why}").into());
+        }
+        if why.status == 409 {
+            return ChannelError::Unreachable(format!("{SECOND_READER}: {why}").into());
+        }
+    }
+    failure.into()
+}
+
+/// Certainly not done, and without formats it may be: not because of where it goes.
+pub(crate) fn is_about_the_content(failure: &Failure) -> bool {
+    let others =
+        ["chat not found", "thread not found", "rights", "to edit not found", "is not modified"];
+    matches!(failure, Failure::Refused(refusal) if refusal.status == 400
+        && refusal.moved_to.is_none()
+        && !others.iter().any(|words| refusal.why.contains(words)))
+}
+
+#[cfg(test)]
+mod tests {
+    use channel::DeliverError;
+
+    use super::*;
+
+    fn failure(code: u16, description: &str, retry_after: Option<u64>) -> Failure {
+        let parameters = Parameters { retry_after, migrate_to_chat_id: None };
+        let error_code = Some(code);
+        let description = description.into();
+        let envelope = Envelope { error_code, description, parameters, ..Envelope::default() };
+        envelope.failure(StatusCode::OK)
+    }
+
+    #[test]
+    fn a_refusal_is_sorted_by_what_the_host_must_do() {
+        let sort = |code| DeliverError::from(failure(code, "why", Some(7)));
+        assert!(matches!(sort(400), DeliverError::Refused(_)));
+        assert!(matches!(sort(403), DeliverError::Refused(_)));
+        assert!(matches!(sort(401), DeliverError::Unreachable(_)));
+        assert!(matches!(sort(500), DeliverError::Unknown(_)));
+        let seven = Duration::from_secs(7);
+        assert!(matches!(sort(429), DeliverError::Throttled { after } if after == seven));
+    }
+
+    #[test]
+    fn a_refusal_names_its_cause_and_a_way_out() {
+        let said = failure(403, "Forbidden: bot was blocked by the user", None).to_string();
+        assert!(said.contains("blocked by the user; they can unblock it"), "{said}");
+        assert_eq!(
+            failure(400, "Bad Request: x", None).to_string(),
+            "telegram says: Bad Request: x"
+        );
+    }
+
+    #[test]
+    fn another_form_is_tried_only_where_the_form_was_the_reason() {
+        assert!(is_about_the_content(&failure(400, "Bad Request: can't parse entities", None)));
+        for other in ["Bad Request: chat not found", "Bad Request: message is not modified: x"] {
+            assert!(!is_about_the_content(&failure(400, other, None)), "{other}");
+        }
+        assert!(!is_about_the_content(&failure(403, "Forbidden: x", None)));
+    }
+
+    #[test]
+    fn a_token_that_is_not_known_is_for_somebody_to_mend_and_a_second_reader_is_waited_for() {
+        for code in [401, 404] {
+            let err = channel_error(failure(code, "Unauthorized", None));
+            assert!(matches!(err, ChannelError::Unauthorized(_)), "{err:?}");
+        }
+        let err = channel_error(failure(409, "Conflict: terminated by other getUpdates", None));
+        assert!(
+            matches!(&err, ChannelError::Unreachable(why) if why.to_string().contains("stop it"))
+        );
+    }
+}
