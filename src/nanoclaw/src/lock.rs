@@ -9,7 +9,7 @@ use anyhow::Context;
 use rustix::process::Pid;
 use store::layout::Layout;
 
-use crate::error::Hint;
+use crate::error::{Hint, fail};
 
 /// Who holds the lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,24 @@ pub(crate) fn take(layout: &Layout) -> anyhow::Result<File> {
             format!("a host runs on {home} already ({})", holder.named())
         })
         .hint("talk to it with `nanoclaw chat`, or stop it with `nanoclaw stop`")
+}
+
+/// The same for work during which no host may start: also not one that died and waits to be started again.
+///
+/// # Errors
+/// As [`take`].
+pub(crate) fn take_alone(layout: &Layout) -> anyhow::Result<File> {
+    let lock = take(layout)?;
+    match holder_of(&keeper(layout)) {
+        None => Ok(lock),
+        Some(_) => Err(fail(
+            format!(
+                "the host of {} died and is about to be started again",
+                layout.home().display()
+            ),
+            "stop it with `nanoclaw stop`",
+        )),
+    }
 }
 
 /// The lock of what starts the host again when it dies; it has one too while no host runs.
@@ -98,5 +116,10 @@ mod tests {
         drop(lock);
         assert_eq!(holder(&layout), None);
         drop(take(&layout).unwrap());
+        let keeper = hold(&keeper(&layout)).unwrap().unwrap();
+        let refused = take_alone(&layout).unwrap_err().to_string();
+        assert!(refused.contains("started again"), "{refused}");
+        drop(keeper);
+        drop(take_alone(&layout).unwrap());
     }
 }

@@ -50,6 +50,7 @@ pub(super) async fn hand_over(host: &Host, slots: Vec<Handover>) -> Result<(), S
                 continue;
             }
             if let Err(err) = commit(host, vec![slot]).await {
+                warn!(why = chain(&err), "a slot waits for another look");
                 failed.insert(place);
                 result = Err(err);
             }

@@ -128,7 +128,7 @@ pub(crate) fn restore(
             "say `--force`: what is there is moved aside, not removed",
         ));
     }
-    let _lock = crate::lock::take(layout)?;
+    let _lock = crate::lock::take_alone(layout)?;
     let own_key = layout.vault_key();
     // That of the backup may be another install's, which lives on beside this one.
     let name = had_data.then(|| CentralStore::open(&layout.central()).ok()).flatten();

@@ -83,13 +83,13 @@ async fn until_ready(layout: &Layout, mut child: Option<Child>) -> anyhow::Resul
         if let Ok(Some(status)) = admin::status(layout).await {
             return Ok(Started::Now(status.pid));
         }
-        if let Some(child) = &mut child
-            && let Some(status) = child.try_wait()?
-            // It may have lost a race against another `start`.
+        let ended = child.as_mut().map(Child::try_wait).transpose()?;
+        // It may have lost a race against another `start`, or what was there before may have ended.
+        if !matches!(ended, Some(None))
             && lock::holder(layout).is_none()
             && lock::holder_of(&lock::keeper(layout)).is_none()
         {
-            return Err(not_ready(layout, &format!("the host ended at once ({status})")));
+            return Err(not_ready(layout, "the host ended at once"));
         }
         sleep(LOOK_EVERY).await;
     }

@@ -126,7 +126,7 @@ async fn remove(name: &str, layout: &Layout) -> anyhow::Result<Output> {
 /// For a key that is lost: nothing that it sealed opens again. The next credential gets a new key.
 fn reset(yes: bool, layout: &Layout) -> anyhow::Result<Output> {
     // A running host would seal with the key that it remembers.
-    let _lock = lock::take(layout)
+    let _lock = lock::take_alone(layout)
         .hint("stop the host with `nanoclaw stop`, then run `nanoclaw vault reset` again")?;
     let mut central = home::central(layout)?;
     let names: Vec<String> = central.secrets()?.into_iter().map(|it| it.name).collect();
