@@ -17,7 +17,7 @@ use harness::env::SimulationEnv;
 use store::layout::Layout;
 use store::{CentralStore, Wiring};
 
-use crate::floor;
+use crate::floor::{Bare, per_second};
 use crate::rig::{CHANNEL, Rig, incoming};
 
 const MESSAGES: usize = 10_000;
@@ -25,7 +25,7 @@ const CHATS: usize = 1_000;
 
 pub(crate) async fn run() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let floor = floor::stored_per_second(dir.path(), 2_000).await;
+    let mut bare = Bare::new(dir.path());
     // The engine is down, so that only routing and storing are measured.
     let engine = FakeEngine::new(Arc::new(SystemClock), true, SimulationEnv::without_trace());
     engine.set_reachable(false);
@@ -37,15 +37,20 @@ pub(crate) async fn run() {
         rig.post.send(message(chat, 1_000_000)).unwrap();
         rig.settled.recv().await.unwrap();
     }
-    let started = Instant::now();
-    for n in 0..MESSAGES {
-        rig.post.send(message(n % CHATS, n)).unwrap();
+    let mut took = Duration::ZERO;
+    for round in 0..MESSAGES / CHATS {
+        bare.store(200).await;
+        let started = Instant::now();
+        for chat in 0..CHATS {
+            rig.post.send(message(chat, round * CHATS + chat)).unwrap();
+        }
+        let mut left = CHATS;
+        while 0 < left {
+            left -= rig.settled.recv().await.unwrap();
+        }
+        took += started.elapsed();
     }
-    let mut left = MESSAGES;
-    while 0 < left {
-        left -= rig.settled.recv().await.unwrap();
-    }
-    let rate = floor::per_second(MESSAGES, started.elapsed());
+    let (rate, floor) = (per_second(MESSAGES, took), bare.per_second());
     println!(
         "routed: {MESSAGES} messages over {CHATS} groups, half of them context: {rate:.0}/s; bare \
          commits {floor:.0}/s; ratio {:.2}",

@@ -7,11 +7,12 @@ use domain::time::SystemClock;
 use harness::engine::FakeEngine;
 use harness::env::SimulationEnv;
 
-use crate::floor;
+use crate::floor::{Bare, per_second};
 use crate::rig::{Rig, incoming};
 
-/// Fewer than one session takes.
-const MESSAGES: usize = 4_000;
+/// All of them are fewer than one session takes.
+const ROUNDS: usize = 10;
+const MESSAGES_A_ROUND: usize = 400;
 
 pub(crate) async fn run() {
     for sessions in [1, 200] {
@@ -23,7 +24,7 @@ pub(crate) async fn run() {
 
 async fn measure(sessions: usize, one_by_one: bool) {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let floor = floor::stored_per_second(dir.path(), 2_000).await;
+    let mut bare = Bare::new(dir.path());
     // The engine is down, so that only storing is measured.
     let engine = FakeEngine::new(Arc::new(SystemClock), true, SimulationEnv::without_trace());
     engine.set_reachable(false);
@@ -33,18 +34,24 @@ async fn measure(sessions: usize, one_by_one: bool) {
         rig.post.send(incoming(&format!("c{chat}"), 1_000_000)).unwrap();
         rig.settled.recv().await.unwrap();
     }
-    let started = Instant::now();
-    let mut left = MESSAGES;
-    for n in 0..MESSAGES {
-        rig.post.send(incoming(&format!("c{}", n % sessions), n)).unwrap();
-        if one_by_one {
+    let mut took = Duration::ZERO;
+    for round in 0..ROUNDS {
+        bare.store(200).await;
+        let started = Instant::now();
+        let mut left = MESSAGES_A_ROUND;
+        for n in 0..MESSAGES_A_ROUND {
+            let n = round * MESSAGES_A_ROUND + n;
+            rig.post.send(incoming(&format!("c{}", n % sessions), n)).unwrap();
+            if one_by_one {
+                left -= rig.settled.recv().await.unwrap();
+            }
+        }
+        while 0 < left {
             left -= rig.settled.recv().await.unwrap();
         }
+        took += started.elapsed();
     }
-    while 0 < left {
-        left -= rig.settled.recv().await.unwrap();
-    }
-    let rate = floor::per_second(MESSAGES, started.elapsed());
+    let (rate, floor) = (per_second(ROUNDS * MESSAGES_A_ROUND, took), bare.per_second());
     let how = if one_by_one { "each after the last was acknowledged" } else { "as they come" };
     println!(
         "stored: {sessions} session(s), {how}: {rate:.0} messages/s; bare commits {floor:.0}/s; ratio {:.2}",
