@@ -6,8 +6,6 @@
 //!
 //! The socket lies in a directory of mode 0700 and has mode 0600: who can connect owns the host.
 
-pub(crate) mod status;
-
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -18,17 +16,22 @@ use domain::AgentName;
 use domain::plain::chain;
 use domain::stop::Scope;
 use engine::host::Wake;
-use engine::protocol::{Request, Response, Resumed};
+use engine::protocol::{Engine, Request, Response, Resumed, SessionStatus, Status, StopStatus};
 use engine::{outbox, stopping};
-use ractor::{Actor, ActorProcessingErr, ActorRef};
+use futures_util::future::join_all;
+use ractor::ActorRef;
+use ractor::rpc::CallResult;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
+use crate::actor::{Behavior, Done};
 use crate::channels::ChannelsMessage;
 use crate::peers::LiveHost;
+use crate::session::SessionMessage;
+use crate::sessions::{Listed, SessionsMessage};
 use crate::tree::RootMessage;
 
 const LINE_BYTES_MAX: u64 = 64 * 1024;
@@ -38,9 +41,10 @@ const LINE_WITHIN: Duration = Duration::from_secs(5);
 const ACCEPT_AGAIN: Duration = Duration::from_millis(500);
 /// Clients at a time; people and scripts use a handful.
 const CLIENTS_MAX: usize = 64;
-
-#[derive(Debug)]
-pub struct AdminActor;
+/// An actor that does not answer within this is shown as busy.
+const STATUS_WITHIN: Duration = Duration::from_secs(2);
+/// Longer than the engine's own deadline for such a question.
+const ENGINE_WITHIN: Duration = Duration::from_secs(8);
 
 #[derive(Debug)]
 pub enum AdminMessage {
@@ -48,33 +52,23 @@ pub enum AdminMessage {
 }
 
 #[derive(Debug)]
-pub struct AdminState {
+pub struct AdminActor {
     host: Arc<LiveHost>,
     listener: JoinSet<()>,
 }
 
-impl Actor for AdminActor {
+impl Behavior for AdminActor {
     type Msg = AdminMessage;
-    type State = AdminState;
-    type Arguments = Arc<LiveHost>;
+    type Args = Arc<LiveHost>;
 
-    async fn pre_start(
-        &self,
-        myself: ActorRef<AdminMessage>,
-        host: Arc<LiveHost>,
-    ) -> Result<AdminState, ActorProcessingErr> {
+    async fn start(host: Arc<LiveHost>, myself: ActorRef<AdminMessage>) -> Done<Self> {
         myself.cast(AdminMessage::Listen)?;
-        Ok(AdminState { host, listener: JoinSet::new() })
+        Ok(Self { host, listener: JoinSet::new() })
     }
 
-    async fn handle(
-        &self,
-        _myself: ActorRef<AdminMessage>,
-        AdminMessage::Listen: AdminMessage,
-        state: &mut AdminState,
-    ) -> Result<(), ActorProcessingErr> {
-        let listener = bind(&state.host)?;
-        state.listener.spawn(accept(listener, Arc::clone(&state.host)));
+    async fn handle(&mut self, AdminMessage::Listen: AdminMessage) -> Done {
+        let listener = bind(&self.host)?;
+        self.listener.spawn(accept(listener, Arc::clone(&self.host)));
         Ok(())
     }
 }
@@ -136,7 +130,7 @@ async fn serve(stream: UnixStream, host: &LiveHost) -> io::Result<()> {
 
 async fn answer(request: &Request, host: &LiveHost) -> Result<Response, String> {
     Ok(match request {
-        Request::Status => Response::Status(Box::new(status::gather(host).await?)),
+        Request::Status => Response::Status(Box::new(gather(host).await?)),
         Request::Reload => {
             host.peers.channels.cast(ChannelsMessage::Reload);
             host.wake(Wake::Everything);
@@ -165,4 +159,72 @@ async fn resume(agent: Option<&str>, by: &str, host: &LiveHost) -> Result<Resume
         scopes.extend(host.stops.stops().agents.into_keys().map(Scope::Agent));
     }
     stopping::resume(host, &scopes, by).await.map_err(|err| chain(&err))
+}
+
+/// Gathers what `nanoclaw status` shows. Asks everybody, waits for nobody long.
+async fn gather(host: &LiveHost) -> Result<Status, String> {
+    let actors =
+        host.peers.root.call_within(STATUS_WITHIN, RootMessage::Actors).await.unwrap_or_default();
+    let channels = host
+        .peers
+        .channels
+        .call_within(STATUS_WITHIN, ChannelsMessage::List)
+        .await
+        .unwrap_or_default();
+    let counts = host.central.read(|it| Ok((it.session_count()?, it.refusals()?))).await;
+    let (sessions_known, refused_requests) = counts.map_err(|err| chain(&err))?;
+    let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+    let sessions = sessions(host).await;
+    Ok(Status {
+        version: env!("CARGO_PKG_VERSION").into(),
+        pid: std::process::id(),
+        up_seconds: host.clock.now().since(host.started_at).as_secs(),
+        home: host.layout.home().display().to_string(),
+        engine: engine(host).await,
+        actors,
+        channels: join_all(channels.iter().map(|it| it.status(STATUS_WITHIN))).await,
+        sessions,
+        sessions_known,
+        containers_running: count(host.container_slots.taken()),
+        containers_max: count(host.container_slots.max()),
+        refused_requests,
+        stops: StopStatus::of(&host.stops.stops()),
+    })
+}
+
+async fn engine(host: &LiveHost) -> Engine {
+    let why = match timeout(ENGINE_WITHIN, host.sandbox.list()).await {
+        Ok(listed) => listed.err().map(|err| chain(&err)),
+        Err(_) => Some("it does not answer".to_owned()),
+    };
+    Engine { reachable: why.is_none(), why }
+}
+
+async fn sessions(host: &LiveHost) -> Vec<SessionStatus> {
+    let listed = host
+        .peers
+        .sessions
+        .call_within(STATUS_WITHIN, SessionsMessage::List)
+        .await
+        .unwrap_or_default();
+    let mut sessions = join_all(listed.into_iter().map(session)).await;
+    sessions.sort_by(|a, b| a.id.len().cmp(&b.id.len()).then_with(|| a.id.cmp(&b.id)));
+    sessions
+}
+
+async fn session(listed: Listed) -> SessionStatus {
+    let row = &listed.row;
+    let fallback = SessionStatus {
+        id: row.id.to_string(),
+        agent: row.agent.to_string(),
+        chat: row.shares(),
+        container: if listed.parked.is_some() { "parked" } else { "busy" }.into(),
+        linked: false,
+        waiting: 0,
+        undelivered: 0,
+        why: listed.parked.clone(),
+    };
+    let Some(actor) = listed.actor else { return fallback };
+    let status = actor.call(SessionMessage::Status, Some(STATUS_WITHIN)).await;
+    status.unwrap_or(CallResult::Timeout).unwrap_or(fallback)
 }

@@ -24,7 +24,7 @@ use std::time::Duration;
 use channel::{ChannelError, Connection, DeliverError, FetchError, Registration, Sink};
 use domain::message::Address;
 use engine::protocol::ChannelStatus;
-use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
+use ractor::{ActorRef, RpcReplyPort};
 use store::{Gate, on_disk};
 use tokio::io::{AsyncReadExt, duplex};
 use tokio::join;
@@ -33,12 +33,9 @@ use tokio::time::{Instant, timeout};
 
 use self::lanes::Lanes;
 use self::line::Line;
-use crate::actor_handle::Hint;
+use crate::actor::{Behavior, Done, Hint, finish};
 use crate::channels::{AccountKey, Fetch};
 use crate::peers::LiveHost;
-
-/// How long a graceful stop waits for what is being sent. Shorter than the tree waits for a stop.
-const FINISH_MAX: Duration = Duration::from_secs(8);
 
 /// Deadline of a hint: a later one says the same.
 const HINT_MAX: Duration = Duration::from_secs(10);
@@ -47,9 +44,6 @@ pub(crate) const OPEN_MAX: Duration = Duration::from_secs(10);
 
 /// Bytes of a download that are buffered in memory.
 const PIECE_BYTES: usize = 256 * 1024;
-
-#[derive(Debug)]
-pub struct ChannelActor;
 
 #[derive(Debug)]
 pub enum ChannelMessage {
@@ -82,7 +76,7 @@ pub enum ChannelMessage {
     Status(RpcReplyPort<ChannelStatus>),
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ChannelArgs {
     pub host: Arc<LiveHost>,
     /// Cleared when the actor looks at its lanes.
@@ -92,7 +86,7 @@ pub struct ChannelArgs {
 }
 
 #[derive(Debug)]
-pub struct ChannelState {
+pub struct ChannelActor {
     args: ChannelArgs,
     myself: ActorRef<ChannelMessage>,
     sink: Option<Arc<dyn Sink>>,
@@ -103,59 +97,49 @@ pub struct ChannelState {
     trouble: Option<String>,
 }
 
-impl Actor for ChannelActor {
+impl Behavior for ChannelActor {
     type Msg = ChannelMessage;
-    type State = ChannelState;
-    type Arguments = ChannelArgs;
+    type Args = ChannelArgs;
 
-    async fn pre_start(
-        &self,
-        myself: ActorRef<ChannelMessage>,
-        args: ChannelArgs,
-    ) -> Result<ChannelState, ActorProcessingErr> {
+    async fn start(args: ChannelArgs, myself: ActorRef<ChannelMessage>) -> Done<Self> {
         myself.send_interval(line::LOOK_EVERY, || ChannelMessage::Look);
         let (line, lanes, sending) = (Line::new(&args.host), Lanes::default(), JoinSet::new());
         let trouble = Some("it is connecting".into());
-        let mut state = ChannelState { args, myself, sink: None, line, lanes, sending, trouble };
+        let mut state = Self { args, myself, sink: None, line, lanes, sending, trouble };
         state.connect(Duration::ZERO, None);
         Ok(state)
     }
 
-    async fn handle(
-        &self,
-        _myself: ActorRef<ChannelMessage>,
-        message: ChannelMessage,
-        state: &mut ChannelState,
-    ) -> Result<(), ActorProcessingErr> {
-        while state.sending.try_join_next().is_some() {}
+    async fn handle(&mut self, message: ChannelMessage) -> Done {
+        while self.sending.try_join_next().is_some() {}
         match message {
-            ChannelMessage::Look => state.look(),
+            ChannelMessage::Look => self.look(),
             ChannelMessage::Connected(line, _)
             | ChannelMessage::Stated(line)
             | ChannelMessage::Lost(line, _)
-                if line != state.line.number => {}
-            ChannelMessage::Connected(_, Ok(connection)) => state.receive(connection),
+                if line != self.line.number => {}
+            ChannelMessage::Connected(_, Ok(connection)) => self.receive(connection),
             // The next gap begins with a later sign of life.
-            ChannelMessage::Stated(_) => state.line.kept = Some(Instant::now()),
+            ChannelMessage::Stated(_) => self.line.kept = Some(Instant::now()),
             ChannelMessage::Connected(_, Err(err)) | ChannelMessage::Lost(_, err) => {
-                state.reconnect(&err);
+                self.reconnect(&err);
             }
             ChannelMessage::Parts => {
-                state.args.hint.clear();
-                state.conclude_ended(true).await;
+                self.args.hint.clear();
+                self.conclude_ended(true).await;
             }
-            ChannelMessage::DeliveryEnded => state.conclude_ended(false).await,
+            ChannelMessage::DeliveryEnded => self.conclude_ended(false).await,
             ChannelMessage::Working(chat) => {
-                if let Some(sink) = state.sink.clone() {
+                if let Some(sink) = self.sink.clone() {
                     let show = async move { drop(timeout(HINT_MAX, sink.working(&chat)).await) };
-                    state.sending.spawn(show);
+                    self.sending.spawn(show);
                 }
             }
-            ChannelMessage::Draft { to, target, text } => state.draft(to, target, text),
-            ChannelMessage::Fetch { fetch, reply } => state.fetch(fetch, reply),
-            ChannelMessage::OpenDirect { handle, reply } => match state.sink.clone() {
+            ChannelMessage::Draft { to, target, text } => self.draft(to, target, text),
+            ChannelMessage::Fetch { fetch, reply } => self.fetch(fetch, reply),
+            ChannelMessage::OpenDirect { handle, reply } => match self.sink.clone() {
                 Some(sink) => {
-                    state.sending.spawn(async move {
+                    self.sending.spawn(async move {
                         let opened = timeout(OPEN_MAX, sink.open_direct(&handle)).await;
                         let late = || DeliverError::Unreachable("it took too long".into());
                         let _ = reply.send(opened.unwrap_or_else(|_| Err(late())));
@@ -164,31 +148,25 @@ impl Actor for ChannelActor {
                 None => drop(reply.send(Err(DeliverError::Unreachable("not connected".into())))),
             },
             ChannelMessage::Renew => {
-                if state.trouble.is_some() && state.sink.is_none() {
-                    state.connect(Duration::ZERO, None);
+                if self.trouble.is_some() && self.sink.is_none() {
+                    self.connect(Duration::ZERO, None);
                 }
             }
-            ChannelMessage::Status(reply) => drop(reply.send(state.status())),
+            ChannelMessage::Status(reply) => drop(reply.send(self.status())),
         }
         Ok(())
     }
 
-    /// Runs on a graceful stop only: lets what is being sent arrive, or its sender would have to say
-    /// it again. Nothing is received meanwhile.
-    async fn post_stop(
-        &self,
-        _myself: ActorRef<ChannelMessage>,
-        state: &mut ChannelState,
-    ) -> Result<(), ActorProcessingErr> {
-        state.line.task = JoinSet::new();
-        let all = async { while state.sending.join_next().await.is_some() {} };
-        let _ = timeout(FINISH_MAX, all).await;
-        state.write_ended().await;
-        Ok(())
+    /// Lets what is being sent arrive, or its sender would have to say it again. Nothing is received
+    /// meanwhile.
+    async fn stop(&mut self) {
+        self.line.task = JoinSet::new();
+        finish(&mut self.sending).await;
+        self.write_ended().await;
     }
 }
 
-impl ChannelState {
+impl ChannelActor {
     fn fetch(&mut self, fetch: Fetch, reply: RpcReplyPort<Result<(), FetchError>>) {
         let Some(sink) = self.sink.clone() else {
             return drop(reply.send(Err(FetchError::Unreachable("not connected".into()))));

@@ -17,19 +17,16 @@ use domain::restart::{BACKOFF_MAX, RestartBudget};
 use engine::host::LOCAL;
 use engine::protocol::ChannelStatus;
 use ractor::rpc::CallResult;
-use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
+use ractor::{ActorId, ActorRef, RpcReplyPort};
 use tokio::task::JoinSet;
 use tracing::warn;
 
-use crate::actor_handle::Hint;
+use crate::actor::{Behavior, Done, End, Hint, spawn_below};
 use crate::channel::{ChannelActor, ChannelArgs, ChannelMessage};
 use crate::peers::LiveHost;
 
 /// Wait before accounts that could not be read are read again.
 const READ_AGAIN: Duration = Duration::from_secs(5);
-
-#[derive(Debug)]
-pub struct ChannelSupervisor;
 
 #[derive(Debug)]
 pub enum ChannelsMessage {
@@ -61,6 +58,13 @@ pub struct AccountKey {
     pub urls: BTreeMap<String, String>,
 }
 
+impl AccountKey {
+    /// The channel and the name.
+    pub(crate) fn names(&self) -> (&'static str, String) {
+        (self.channel, self.name.clone())
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct ChannelListed {
     pub key: AccountKey,
@@ -87,7 +91,7 @@ impl ChannelListed {
 }
 
 #[derive(Debug)]
-pub struct ChannelsState {
+pub struct ChannelSupervisor {
     host: Arc<LiveHost>,
     myself: ActorRef<ChannelsMessage>,
     children: Vec<Child>,
@@ -103,16 +107,11 @@ struct Child {
     hint: Hint,
 }
 
-impl Actor for ChannelSupervisor {
+impl Behavior for ChannelSupervisor {
     type Msg = ChannelsMessage;
-    type State = ChannelsState;
-    type Arguments = Arc<LiveHost>;
+    type Args = Arc<LiveHost>;
 
-    async fn pre_start(
-        &self,
-        myself: ActorRef<ChannelsMessage>,
-        host: Arc<LiveHost>,
-    ) -> Result<ChannelsState, ActorProcessingErr> {
+    async fn start(host: Arc<LiveHost>, myself: ActorRef<ChannelsMessage>) -> Done<Self> {
         host.peers.outbox.clear();
         // What needs no account is there at once, whatever the database does.
         let local: Vec<AccountKey> = host
@@ -123,75 +122,58 @@ impl Actor for ChannelSupervisor {
             .collect();
         myself.cast(ChannelsMessage::Accounts(local))?;
         myself.cast(ChannelsMessage::Reload)?;
-        Ok(ChannelsState { host, myself, children: Vec::new(), reading: JoinSet::new() })
+        Ok(Self { host, myself, children: Vec::new(), reading: JoinSet::new() })
     }
 
-    async fn handle(
-        &self,
-        _myself: ActorRef<ChannelsMessage>,
-        message: ChannelsMessage,
-        state: &mut ChannelsState,
-    ) -> Result<(), ActorProcessingErr> {
+    async fn handle(&mut self, message: ChannelsMessage) -> Done {
         match message {
             ChannelsMessage::Parts => {
-                state.host.peers.outbox.clear();
-                for child in &state.children {
+                self.host.peers.outbox.clear();
+                for child in &self.children {
                     if let Some(actor) = &child.actor {
                         child.hint.send(|| actor.cast(ChannelMessage::Parts).is_ok());
                     }
                 }
             }
             ChannelsMessage::To(chat, message) => {
-                if let Some(actor) = state.find(&chat) {
+                if let Some(actor) = self.find(&chat) {
                     let _ = actor.cast(message);
                 }
             }
-            ChannelsMessage::Reload => state.read_accounts(),
-            ChannelsMessage::Accounts(accounts) => state.take_accounts(accounts).await?,
-            ChannelsMessage::Respawn(key) => state.respawn(&key).await?,
+            ChannelsMessage::Reload => self.read_accounts(),
+            ChannelsMessage::Accounts(accounts) => self.take_accounts(accounts).await?,
+            ChannelsMessage::Respawn(key) => self.respawn(&key).await?,
             ChannelsMessage::List(reply) => {
                 let listed =
                     |it: &Child| ChannelListed { key: it.key.clone(), actor: it.actor.clone() };
-                let _ = reply.send(state.children.iter().map(listed).collect());
+                let _ = reply.send(self.children.iter().map(listed).collect());
             }
         }
         Ok(())
     }
 
-    /// Overridden because the default stops the supervisor when any child exits.
-    async fn handle_supervisor_evt(
-        &self,
-        myself: ActorRef<ChannelsMessage>,
-        event: SupervisionEvent,
-        state: &mut ChannelsState,
-    ) -> Result<(), ActorProcessingErr> {
-        let cell = match event {
-            SupervisionEvent::ActorFailed(cell, err) => {
-                warn!(why = chain(&*err), "a channel failed");
-                cell
-            }
-            SupervisionEvent::ActorTerminated(cell, ..) => cell,
-            SupervisionEvent::ActorStarted(_) | SupervisionEvent::ProcessGroupChanged(_) => {
-                return Ok(());
-            }
-        };
-        if state.host.peers.is_stopping() {
+    async fn child_ended(&mut self, ended: ActorId, end: End) -> Done {
+        if let Err(err) = end {
+            warn!(why = chain(&*err), "a channel failed");
+        }
+        if self.host.peers.is_stopping() {
             return Ok(()); // The tree stops its children one after the other.
         }
-        let restarts_max = state.host.policy.restarts_max;
-        let is_ended = |actor: &ActorRef<ChannelMessage>| actor.get_id() == cell.get_id();
-        let mut children = state.children.iter_mut();
+        let restarts_max = self.host.policy.restarts_max;
+        let is_ended = |actor: &ActorRef<ChannelMessage>| actor.get_id() == ended;
+        let mut children = self.children.iter_mut();
         if let Some(child) = children.find(|it| it.actor.as_ref().is_some_and(is_ended)) {
             child.actor = None;
             let key = child.key.clone();
-            let after = child.budget.record(restarts_max, state.host.clock.now());
-            myself.send_after(after.unwrap_or(BACKOFF_MAX), move || ChannelsMessage::Respawn(key));
+            let after = child.budget.record(restarts_max, self.host.clock.now());
+            self.myself
+                .send_after(after.unwrap_or(BACKOFF_MAX), move || ChannelsMessage::Respawn(key));
         }
         Ok(())
     }
 }
 
-impl ChannelsState {
+impl ChannelSupervisor {
     fn find(&self, to: &Address) -> Option<&ActorRef<ChannelMessage>> {
         let of = |it: &&Child| it.key.channel == to.channel && it.key.name == to.account;
         self.children.iter().find(of)?.actor.as_ref()
@@ -220,7 +202,7 @@ impl ChannelsState {
 
     /// Starts what is new, ends what is gone, and tells the others that their credential may be
     /// another one.
-    async fn take_accounts(&mut self, accounts: Vec<AccountKey>) -> Result<(), ActorProcessingErr> {
+    async fn take_accounts(&mut self, accounts: Vec<AccountKey>) -> Done {
         self.children.retain_mut(|child| {
             let of =
                 |it: &&AccountKey| it.channel == child.key.channel && it.name == child.key.name;
@@ -249,16 +231,14 @@ impl ChannelsState {
         Ok(())
     }
 
-    async fn respawn(&mut self, key: &AccountKey) -> Result<(), ActorProcessingErr> {
+    async fn respawn(&mut self, key: &AccountKey) -> Done {
         let host = Arc::clone(&self.host);
         let found = self.children.iter_mut().find(|it| it.key == *key && it.actor.is_none());
         let Some(child) = found.filter(|_| !self.host.peers.is_stopping()) else { return Ok(()) };
         child.hint = Hint::default();
         let (registration, hint) = (child.registration, child.hint.clone());
         let args = ChannelArgs { host, hint, registration, account: key.clone() };
-        let parent = self.myself.get_cell();
-        let (actor, _) = Actor::spawn_linked(None, ChannelActor, args, parent).await?;
-        child.actor = Some(actor);
+        child.actor = Some(spawn_below::<ChannelActor>(args, self.myself.get_cell()).await?);
         Ok(())
     }
 }

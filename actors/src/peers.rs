@@ -11,7 +11,7 @@ use domain::message::Address;
 use engine::host::{Actors, Host, Wake};
 use store::{Announce, CentralStore, Db};
 
-use crate::actor_handle::{ActorHandle, Hint};
+use crate::actor::{ActorHandle, Hint};
 use crate::channel::{ChannelMessage, OPEN_MAX};
 use crate::channels::ChannelsMessage;
 use crate::router::RouterMessage;

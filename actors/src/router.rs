@@ -9,14 +9,12 @@ use std::sync::Arc;
 use channel::Event;
 use domain::plain::chain;
 use engine::router::{Position, Routed, route};
-use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
+use ractor::{ActorRef, RpcReplyPort};
 use tokio::task::JoinSet;
 use tracing::error;
 
+use crate::actor::{Behavior, Done};
 use crate::peers::LiveHost;
-
-#[derive(Debug)]
-pub struct RouterActor;
 
 #[derive(Debug)]
 pub enum RouterMessage {
@@ -30,38 +28,28 @@ pub enum RouterMessage {
 }
 
 #[derive(Debug)]
-pub struct RouterState {
+pub struct RouterActor {
     host: Arc<LiveHost>,
     batches: JoinSet<()>,
 }
 
-impl Actor for RouterActor {
+impl Behavior for RouterActor {
     type Msg = RouterMessage;
-    type State = RouterState;
-    type Arguments = Arc<LiveHost>;
+    type Args = Arc<LiveHost>;
 
-    async fn pre_start(
-        &self,
-        _myself: ActorRef<RouterMessage>,
-        host: Arc<LiveHost>,
-    ) -> Result<RouterState, ActorProcessingErr> {
-        Ok(RouterState { host, batches: JoinSet::new() })
+    async fn start(host: Arc<LiveHost>, _myself: ActorRef<RouterMessage>) -> Done<Self> {
+        Ok(Self { host, batches: JoinSet::new() })
     }
 
-    async fn handle(
-        &self,
-        _myself: ActorRef<RouterMessage>,
-        message: RouterMessage,
-        state: &mut RouterState,
-    ) -> Result<(), ActorProcessingErr> {
-        while let Some(joined) = state.batches.try_join_next() {
+    async fn handle(&mut self, message: RouterMessage) -> Done {
+        while let Some(joined) = self.batches.try_join_next() {
             if let Err(err) = joined {
                 error!(why = chain(&err), "a batch ended in a panic");
             }
         }
-        let host = Arc::clone(&state.host);
+        let host = Arc::clone(&self.host);
         let RouterMessage::Route { events, owner_only, cursor, reply } = message;
-        state.batches.spawn(async move {
+        self.batches.spawn(async move {
             // Nobody waits any more when the channel was restarted; it asks again.
             let answer = |routed| drop(reply.send(routed));
             route(&host.host, events, owner_only, cursor, answer).await;

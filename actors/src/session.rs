@@ -13,33 +13,26 @@
 mod container;
 mod fetching;
 mod link;
-mod runner_output;
+mod seen;
 mod showing;
 mod state;
 mod upkeep;
 mod wakeups;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use domain::message::Address;
 use domain::plain::chain;
 use engine::protocol::SessionStatus;
-use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
+use ractor::{ActorRef, RpcReplyPort};
 use store::{SessionRow, StoreError};
-use tokio::time::timeout;
 use tracing::{instrument, warn};
 
 use self::container::Report;
 pub use self::fetching::FetchResult;
-pub use self::state::SessionState;
+pub use self::state::SessionActor;
+use crate::actor::{Behavior, Done, finish};
 use crate::peers::LiveHost;
-
-/// How long a graceful stop waits for calls under way.
-const FINISH_MAX: Duration = Duration::from_secs(8);
-
-#[derive(Debug)]
-pub struct SessionActor;
 
 #[derive(Debug)]
 pub enum SessionMessage {
@@ -80,6 +73,8 @@ pub enum SessionError {
     Call(#[source] tokio::task::JoinError),
 }
 
+type Result<T = (), E = SessionError> = std::result::Result<T, E>;
+
 impl SessionError {
     /// Whether a restart cannot help until somebody acts.
     pub fn is_permanent(&self) -> bool {
@@ -87,48 +82,30 @@ impl SessionError {
     }
 }
 
-impl Actor for SessionActor {
+impl Behavior for SessionActor {
     type Msg = SessionMessage;
-    type State = SessionState;
-    type Arguments = SessionArgs;
+    type Args = SessionArgs;
 
-    /// No IO: an error here would not reach the parent's `handle_supervisor_evt`.
-    async fn pre_start(
-        &self,
-        myself: ActorRef<SessionMessage>,
-        args: SessionArgs,
-    ) -> Result<SessionState, ActorProcessingErr> {
+    async fn start(args: SessionArgs, myself: ActorRef<SessionMessage>) -> Done<Self> {
         myself.cast(SessionMessage::Look)?;
-        Ok(SessionState::new(args, myself))
+        Ok(Self::new(args, myself))
     }
 
-    #[instrument(name = "session", skip_all, fields(id = %state.id()))]
-    async fn handle(
-        &self,
-        _myself: ActorRef<SessionMessage>,
-        message: SessionMessage,
-        state: &mut SessionState,
-    ) -> Result<(), ActorProcessingErr> {
-        match state.take(message).await {
+    #[instrument(name = "session", skip_all, fields(id = %self.id()))]
+    async fn handle(&mut self, message: SessionMessage) -> Done {
+        match self.take(message).await {
             // A full disk passes, and a commit that another write took along; it is tried again.
             Err(SessionError::Store(err)) if err.passes() => {
                 warn!(why = chain(&err), "will try again");
-                state.look_again_soon();
+                self.look_again_soon();
                 Ok(())
             }
             other => Ok(other?),
         }
     }
 
-    /// Runs on a graceful stop only: lets calls under way end, so that no start is left half done.
-    async fn post_stop(
-        &self,
-        _myself: ActorRef<SessionMessage>,
-        state: &mut SessionState,
-    ) -> Result<(), ActorProcessingErr> {
-        let all = async { while state.calls.join_next().await.is_some() {} };
-        // What does not end in time is found by the next incarnation.
-        let _ = timeout(FINISH_MAX, all).await;
-        Ok(())
+    /// Lets calls under way end, so that no start is left half done.
+    async fn stop(&mut self) {
+        finish(&mut self.calls).await;
     }
 }

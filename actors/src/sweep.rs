@@ -16,20 +16,14 @@ use domain::time::Timestamp;
 use engine::host::Wake;
 use engine::{approvals, tasks};
 use futures_util::FutureExt;
-use ractor::{Actor, ActorProcessingErr, ActorRef};
+use ractor::ActorRef;
 use store::StoreError;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tracing::warn;
 
-use crate::actor_handle::Timer;
+use crate::actor::{Behavior, Done, SOON, Timer};
 use crate::peers::LiveHost;
-
-/// Back-off of a look that panicked.
-const SOON: Duration = Duration::from_secs(1);
-
-#[derive(Debug)]
-pub struct SweepActor;
 
 #[derive(Debug)]
 pub enum SweepMessage {
@@ -44,58 +38,49 @@ pub enum SweepMessage {
 }
 
 #[derive(Debug)]
-pub struct SweepState {
+pub struct SweepActor {
     host: Arc<LiveHost>,
+    myself: ActorRef<SweepMessage>,
     /// The earliest instant that was asked for, and its timer.
     due: Option<(Timestamp, Timer<SweepMessage>)>,
     /// Ends with the actor.
     _looking: JoinSet<()>,
 }
 
-impl Actor for SweepActor {
+impl Behavior for SweepActor {
     type Msg = SweepMessage;
-    type State = SweepState;
-    type Arguments = Arc<LiveHost>;
+    type Args = Arc<LiveHost>;
 
-    async fn pre_start(
-        &self,
-        myself: ActorRef<SweepMessage>,
-        host: Arc<LiveHost>,
-    ) -> Result<SweepState, ActorProcessingErr> {
+    async fn start(host: Arc<LiveHost>, myself: ActorRef<SweepMessage>) -> Done<Self> {
         myself.cast(SweepMessage::Tick)?;
         let mut looking = JoinSet::new();
         let end = |actor: &ActorRef<_>, err| drop(actor.cast(SweepMessage::Ended(err)));
         let (shared, actor) = (Arc::clone(&host.host), myself.clone());
         let tasks = move || tasks::keep_looking(Arc::clone(&shared));
         looking.spawn(async move { end(&actor, lasting(tasks).await) });
-        let shared = Arc::clone(&host.host);
+        let (shared, actor) = (Arc::clone(&host.host), myself.clone());
         let approvals = move || approvals::keep_looking(Arc::clone(&shared));
-        looking.spawn(async move { end(&myself, lasting(approvals).await) });
-        Ok(SweepState { host, due: None, _looking: looking })
+        looking.spawn(async move { end(&actor, lasting(approvals).await) });
+        Ok(Self { host, myself, due: None, _looking: looking })
     }
 
-    async fn handle(
-        &self,
-        myself: ActorRef<SweepMessage>,
-        message: SweepMessage,
-        state: &mut SweepState,
-    ) -> Result<(), ActorProcessingErr> {
-        let now = state.host.clock.now();
+    async fn handle(&mut self, message: SweepMessage) -> Done {
+        let now = self.host.clock.now();
         match message {
             SweepMessage::Tick => {
-                state.look();
+                self.look();
                 // Re-armed after the work, so ticks never pile up behind a slow sweep.
-                myself.send_after(state.host.policy.sweep_period, || SweepMessage::Tick);
+                self.myself.send_after(self.host.policy.sweep_period, || SweepMessage::Tick);
             }
             SweepMessage::Now => {
-                state.due.take_if(|it| it.0 <= now);
-                state.look();
+                self.due.take_if(|it| it.0 <= now);
+                self.look();
             }
             SweepMessage::DueAt(at) => {
-                if state.due.as_ref().is_none_or(|it| at < it.0 || it.1.is_over()) {
+                if self.due.as_ref().is_none_or(|it| at < it.0 || it.1.0.is_finished()) {
                     let wait = at.since(now).max(Duration::from_millis(1));
-                    let timer = myself.send_after(wait, || SweepMessage::Now);
-                    state.due = Some((at, Timer(timer)));
+                    let timer = self.myself.send_after(wait, || SweepMessage::Now);
+                    self.due = Some((at, Timer(timer)));
                 }
             }
             SweepMessage::Ended(err) => return Err(err.into()),
@@ -104,7 +89,7 @@ impl Actor for SweepActor {
     }
 }
 
-impl SweepState {
+impl SweepActor {
     /// Makes every actor look that may have something to do.
     fn look(&self) {
         self.host.wake(Wake::Sessions);

@@ -7,13 +7,8 @@ CREATE TABLE messages_out (
     kind        TEXT    NOT NULL CHECK (kind IN ('interim', 'answer', 'notice')),
     text        TEXT    NOT NULL,
     created_at  INTEGER NOT NULL,
-    form        TEXT    NOT NULL DEFAULT 'text'
-                CHECK (form IN ('text', 'file', 'edit', 'reaction', 'question', 'admin')),
+    form        TEXT    NOT NULL DEFAULT '"text"', -- JSON
     destination TEXT,                -- NULL: the chat that is answered
-    target      INTEGER,             -- the message that is edited or reacted to
-    file        TEXT,                -- a name below `files/` beside this database
-    options     TEXT,                -- a JSON array of texts
-    timeout_ms  INTEGER,
     -- During which attempt at a turn it was said: the oldest message in hand, the incarnation, and how
     -- often that had started its agent's program again.
     turn        INTEGER,

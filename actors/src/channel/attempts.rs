@@ -18,8 +18,8 @@ use store::{CentralStore, ClaimedPart, LaneHead, PartKind, StoreError};
 use tokio::time::timeout;
 use tracing::{info, warn};
 
-use super::lanes::SOON;
-use super::{ChannelMessage, ChannelState};
+use super::{ChannelActor, ChannelMessage};
+use crate::actor::SOON;
 
 #[derive(Clone, Debug)]
 pub(super) struct Ended {
@@ -29,7 +29,7 @@ pub(super) struct Ended {
     outcome: DeliveryOutcome,
 }
 
-impl ChannelState {
+impl ChannelActor {
     pub(super) fn send(
         &mut self,
         head: LaneHead,

@@ -22,13 +22,11 @@ use tokio::time::timeout;
 use tracing::warn;
 
 use super::attempts::Ended;
-use super::{ChannelMessage, ChannelState, HINT_MAX};
-use crate::actor_handle::Timer;
+use super::{ChannelActor, ChannelMessage, HINT_MAX};
+use crate::actor::{SOON, Timer};
 
 /// Rounds of one look; each sends, marks or gives up the head of a lane.
 const ROUNDS_MAX: usize = 32;
-/// A wait after something that will pass, as a full disk.
-pub(super) const SOON: Duration = Duration::from_secs(1);
 /// The longest time between two looks while a part waits.
 const WAIT_MAX: Duration = Duration::from_secs(60);
 const WAIT_MIN: Duration = Duration::from_millis(100);
@@ -53,7 +51,7 @@ type HeldChat = (SessionId, Option<Timestamp>, Address);
 /// `None`: it is finished already, or was given up.
 type Claimed = Result<Option<ClaimedPart>, StoreError>;
 
-impl ChannelState {
+impl ChannelActor {
     /// Sends what is due in these chats, or in all.
     pub(super) async fn send_parts(&mut self, chats: Option<BTreeSet<String>>) {
         for _ in 0..ROUNDS_MAX {
@@ -204,7 +202,7 @@ impl ChannelState {
         }
     }
 
-    /// Claims parts in one commit; where that fails for one of them, each alone.
+    /// Claims parts in one commit; one that fails for good fails alone.
     async fn claim(
         &self,
         heads: Vec<LaneHead>,
@@ -223,21 +221,15 @@ impl ChannelState {
         if heads.is_empty() {
             return Ok(vec![]);
         }
-        let claim = |keys: Vec<HostKey>| {
-            let claim = move |it: &mut CentralStore| it.claim_parts(&keys, now);
-            self.args.host.central.write("the claim of a part", claim)
+        let keys: Vec<HostKey> = heads.iter().map(LaneHead::key).collect();
+        let claim = move |central: &mut CentralStore| {
+            let claim = |key| match central.claim_parts(std::slice::from_ref(key), now) {
+                Err(err) if err.passes() => Err(err),
+                claimed => Ok(claimed.map(|it| it.into_iter().next().flatten())),
+            };
+            keys.iter().map(claim).collect::<Result<Vec<Claimed>, _>>()
         };
-        let claimed = match claim(heads.iter().map(LaneHead::key).collect()).await {
-            Err(err) if 1 < heads.len() && !err.passes() => {
-                let mut all = Vec::with_capacity(heads.len());
-                for head in &heads {
-                    let one = claim(vec![head.key()]).await;
-                    all.push(one.map(|claimed| claimed.into_iter().next().flatten()));
-                }
-                all
-            }
-            claimed => claimed?.into_iter().map(Ok).collect(),
-        };
+        let claimed = self.args.host.central.write("the claim of a part", claim).await?;
         let all = heads.into_iter().zip(permits).zip(claimed);
         Ok(all.map(|((head, permit), claimed)| (head, permit, claimed)).collect())
     }

@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
 use super::pump::Pump;
-use super::{ChannelMessage, ChannelState};
+use super::{ChannelActor, ChannelMessage};
 use crate::channels::AccountKey;
 use crate::peers::LiveHost;
 
@@ -70,7 +70,7 @@ impl Line {
     }
 }
 
-impl ChannelState {
+impl ChannelActor {
     /// Ends the connection and makes another after a wait; `told` is what the owners hear of why.
     pub(super) fn connect(&mut self, after: Duration, told: Option<String>) {
         let ended = self.line.last_words(self.args.host.clock.now());
@@ -106,10 +106,7 @@ impl ChannelState {
         self.sink = Some(connection.sink);
         let _ = self.myself.cast(ChannelMessage::Parts);
         let pump = Pump {
-            host: Arc::clone(&self.args.host),
-            channel: self.args.registration.name,
-            account: self.args.account.name.clone(),
-            caps: self.args.registration.caps,
+            args: self.args.clone(),
             source: connection.source,
             pulse: line.pulse.clone(),
             storing: Arc::clone(&line.storing),

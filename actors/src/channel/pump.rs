@@ -6,15 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use channel::{Batch, Caps, ChannelError, Cursor, Event, Gap, Pulse, Source};
+use channel::{Batch, ChannelError, Cursor, Event, Gap, Pulse, Source};
 use engine::router::{Position, Routed};
 use ractor::ActorRef;
 use store::{CentralStore, StoreError};
 use tokio::time::sleep;
 use tracing::info;
 
-use super::ChannelMessage;
-use crate::peers::LiveHost;
+use super::{ChannelArgs, ChannelMessage};
 use crate::router::RouterMessage;
 
 /// A router that is being restarted is back within this.
@@ -24,10 +23,7 @@ const ROUTER_BACK: Duration = Duration::from_millis(100);
 const ROUTE_WITHIN: Duration = Duration::from_secs(600);
 
 pub(super) struct Pump {
-    pub(super) host: Arc<LiveHost>,
-    pub(super) channel: &'static str,
-    pub(super) account: String,
-    pub(super) caps: Caps,
+    pub(super) args: ChannelArgs,
     pub(super) source: Box<dyn Source>,
     pub(super) pulse: Pulse,
     /// Set while events are with the router.
@@ -40,8 +36,8 @@ impl Pump {
     /// Runs until the source fails. What was received and not settled then is received again.
     pub(super) async fn receive(mut self) -> Result<Infallible, ChannelError> {
         let unreachable = |err: StoreError| ChannelError::Unreachable(err.into());
-        let (channel, account) = (self.channel, self.account.clone());
-        let stored = self.host.central.read(move |it| it.cursor(channel, &account)).await;
+        let (channel, account) = self.args.account.names();
+        let stored = self.args.host.central.read(move |it| it.cursor(channel, &account)).await;
         let mut cursor = Cursor(stored.map_err(unreachable)?.unwrap_or_default());
         loop {
             self.state_gap().await?;
@@ -49,7 +45,7 @@ impl Pump {
             self.pulse.beat();
             self.state_gap().await?;
             self.storing.store(true, Ordering::SeqCst);
-            let (channel, account) = (self.channel, self.account.clone());
+            let (channel, account) = self.args.account.names();
             let to = (next != cursor).then(|| Position { channel, account, value: next.0.clone() });
             let Routed { verdicts, is_moved, has_failed } = self.store(events, to.clone()).await;
             self.storing.store(false, Ordering::SeqCst);
@@ -61,7 +57,7 @@ impl Pump {
             if let Some(to) = to.filter(|_| !is_moved) {
                 let set =
                     move |it: &mut CentralStore| it.set_cursor(to.channel, &to.account, &to.value);
-                self.host.central.write("a cursor", set).await.map_err(unreachable)?;
+                self.args.host.central.write("a cursor", set).await.map_err(unreachable)?;
             }
             cursor = next;
             self.source.settle(&verdicts).await?;
@@ -71,11 +67,12 @@ impl Pump {
     /// Commits what became of the gap, as soon as the source knows.
     async fn state_gap(&mut self) -> Result<(), ChannelError> {
         let Some(gap) = self.source.gap() else { return Ok(()) };
-        let (channel, account, now) = (self.channel, self.account.clone(), self.host.clock.now());
+        let (host, (channel, account)) = (&self.args.host, self.args.account.names());
         // Nobody can be told where nothing can be sent.
-        let said = if self.caps.mute { Gap::None } else { gap };
+        let now = host.clock.now();
+        let said = if self.args.registration.caps.mute { Gap::None } else { gap };
         let close = move |it: &mut CentralStore| it.close_gap(channel, &account, said, now);
-        let closed = self.host.central.write("a gap", close).await;
+        let closed = host.central.write("a gap", close).await;
         let told = closed.map_err(|err| ChannelError::Unreachable(err.into()))?;
         info!(channel, ?gap, told = told.is_some(), "what became of the gap");
         let (actor, line) = &self.stated;
@@ -89,10 +86,10 @@ impl Pump {
             return Routed { verdicts: Vec::new(), is_moved: false, has_failed: false };
         }
         loop {
-            let (events, owner_only) = (events.clone(), self.caps.owner_only);
+            let (events, owner_only) = (events.clone(), self.args.registration.caps.owner_only);
             let (count, cursor) = (events.len(), to.clone());
             let ask = |reply| RouterMessage::Route { events, owner_only, cursor, reply };
-            match self.host.peers.router.call_within(ROUTE_WITHIN, ask).await {
+            match self.args.host.peers.router.call_within(ROUTE_WITHIN, ask).await {
                 Some(routed) if routed.verdicts.len() == count => return routed,
                 // It died with the batch in hand. Storing an event again is harmless.
                 _ => sleep(ROUTER_BACK).await,

@@ -2,15 +2,14 @@
 
 use std::fs;
 use std::sync::Arc;
-use std::time::Duration;
 
 use domain::Incarnation;
 use domain::plain::chain;
 use domain::session::StopReason;
 use domain::trouble::Trouble;
-use engine::container::refusal::StartError;
-use engine::container::{plan, room};
+use engine::container::{self, StartError};
 use engine::container_slots::Count;
+use engine::disk;
 use engine::host::Wake;
 use sandbox::{Observed, SandboxError};
 use store::SessionRows;
@@ -18,25 +17,16 @@ use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
 use super::SessionMessage;
-use super::state::SessionState;
-use crate::session::link::Link;
+use super::link::Link;
+use super::seen::{ASK_AGAIN, Seen};
+use super::state::SessionActor;
 
-mod seen;
-
-pub(super) use self::seen::Seen;
-
-/// How long an engine that does not answer is left alone.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
-/// The same for one that has not answered for long.
-const ASK_AGAIN_MAX: Duration = Duration::from_secs(10);
 /// Why an incarnation ended that a person stopped.
 const STOPPED: &str = "somebody stopped it";
 
+/// What a call to the engine came to.
 #[derive(Debug)]
-pub struct Report(Kind);
-
-#[derive(Debug)]
-enum Kind {
+pub enum Report {
     Inspected {
         found: Result<Observed, SandboxError>,
         /// What it is to be made like, if that could be read.
@@ -51,7 +41,7 @@ enum Kind {
     Overfull(Incarnation, u32),
 }
 
-impl SessionState {
+impl SessionActor {
     /// Asks the engine when nobody knows.
     pub(super) fn observe(&mut self) {
         if !self.container.ask_in(self.is_closed()).is_zero() {
@@ -60,8 +50,8 @@ impl SessionState {
         let (host, row) = (Arc::clone(self.host()), self.args.row.clone());
         self.call(async move {
             let found = host.sandbox.inspect(row.id).await;
-            let wanted = plan::fingerprint(&host, &row.agent).await.ok();
-            Kind::Inspected { found, wanted }
+            let wanted = container::fingerprint(&host, &row.agent).await.ok();
+            Report::Inspected { found, wanted }
         });
     }
 
@@ -74,20 +64,20 @@ impl SessionState {
             let look = || host.wake(Wake::Everything);
             let slot = host.container_slots.take(row.id, &row.agent, look).await;
             if host.stops.is_closed(row.id, &row.agent) {
-                return Kind::Started(Err(StartError::Stopped));
+                return Report::Started(Err(StartError::Stopped));
             }
             let now = host.clock.now();
             let incarnation = match store.write("a launch", move |it| it.launch(now)).await {
                 Ok(incarnation) => incarnation,
-                Err(err) => return Kind::Started(Err(err.into())),
+                Err(err) => return Report::Started(Err(err.into())),
             };
-            let started = async {
-                if was_full && let Some(gib) = room::overfull(&host, &row).await {
+            let started: Result<Link, StartError> = async {
+                if was_full && let Some(gib) = disk::overfull(&host, &row).await {
                     return Err(StartError::DiskFull { gib });
                 }
                 // As it is now: what was stopped or given up while this waited for a slot is gone.
                 store.renew().await?;
-                let spec = plan::spec(&host, &row, incarnation).await?;
+                let spec = container::spec(&host, &row, incarnation).await?;
                 let link = Link::open(&host, &row, incarnation, wakeups).await?;
                 if host.stops.is_closed(row.id, &row.agent) {
                     return Err(StartError::Stopped);
@@ -96,8 +86,8 @@ impl SessionState {
                 slot.keep();
                 host.sandbox.start(&spec).await?;
                 Ok(link)
-            };
-            let started: Result<Link, StartError> = started.await;
+            }
+            .await;
             if let Err(err) = &started {
                 let (bad, trouble) = (!err.is_outage(), err.trouble());
                 let (why, now) = (chain(err), host.clock.now());
@@ -112,7 +102,7 @@ impl SessionState {
                     let _ = store::on_disk(&*host.gate, move || fs::remove_dir_all(link)).await;
                 }
             }
-            Kind::Started(started)
+            Report::Started(started)
         });
     }
 
@@ -182,29 +172,29 @@ impl SessionState {
                 let _ = store::on_disk(&*host.gate, move || fs::remove_dir_all(link)).await;
             }
             drop(leaving);
-            Kind::Gone(gone)
+            Report::Gone(gone)
         });
     }
 
     /// Beside the mailbox and not in it, since a start takes long and a person is waiting for the
     /// acknowledgement of the next message.
-    fn call(&mut self, call: impl Future<Output = Kind> + Send + 'static) {
+    fn call(&mut self, call: impl Future<Output = Report> + Send + 'static) {
         self.container = Seen::Busy;
         let myself = self.myself.clone();
         self.calls.spawn(async move {
             // Fails only when the actor is gone, and then nobody waits.
-            let _ = myself.cast(SessionMessage::Sandbox(Report(call.await)));
+            let _ = myself.cast(SessionMessage::Sandbox(call.await));
         });
     }
 
     pub(super) async fn take_report(&mut self, report: Report) {
         self.is_look_due = false; // The look that follows is for all that came so far.
-        match report.0 {
-            Kind::Inspected { found: Ok(observed), wanted } => {
+        match report {
+            Report::Inspected { found: Ok(observed), wanted } => {
                 self.take_observed(observed, wanted).await
             }
-            Kind::Started(Ok(link)) => self.take_started(link),
-            Kind::Started(Err(err)) => {
+            Report::Started(Ok(link)) => self.take_started(link),
+            Report::Started(Err(err)) => {
                 warn!(why = chain(&err), "the container did not start");
                 self.why = Some(chain(&err));
                 // One of its folders may be gone.
@@ -212,7 +202,7 @@ impl SessionState {
                 self.full = matches!(err, StartError::DiskFull { .. });
                 self.container = if err.is_outage() { self.unreachable() } else { Seen::Unread };
             }
-            Kind::Gone(Ok(why)) => {
+            Report::Gone(Ok(why)) => {
                 if let Some(why) = why {
                     warn!(why, "the container ended badly");
                     self.why = Some(why);
@@ -220,17 +210,19 @@ impl SessionState {
                 self.host().container_slots.release(self.id());
                 self.container = Seen::Absent;
             }
-            Kind::Inspected { found: Err(err), .. } | Kind::Gone(Err(err)) => self.lose_sight(&err),
-            Kind::Overfull(incarnation, gib) if self.container.runs(incarnation) => {
+            Report::Inspected { found: Err(err), .. } | Report::Gone(Err(err)) => {
+                self.lose_sight(&err)
+            }
+            Report::Overfull(incarnation, gib) if self.container.runs(incarnation) => {
                 self.full = true;
                 let why = format!("its folders take more than {gib} GiB");
                 warn!(%incarnation, why, "stopping the container");
                 self.end(incarnation, (why, Some(Trouble::DiskFull { gib })), true, None);
             }
-            Kind::WatchEnded(incarnation) if self.container.runs(incarnation) => {
+            Report::WatchEnded(incarnation) if self.container.runs(incarnation) => {
                 self.container = Seen::Unread;
             }
-            Kind::Overfull(..) | Kind::WatchEnded(_) => {}
+            Report::Overfull(..) | Report::WatchEnded(_) => {}
         }
     }
 
@@ -262,7 +254,7 @@ impl SessionState {
             }
             Observed::Exited { incarnation, code, out_of_memory } => {
                 let (why, trouble) = if out_of_memory {
-                    let agent = plan::read(self.host(), &self.args.row.agent).await;
+                    let agent = container::settings_of(self.host(), &self.args.row.agent).await;
                     let limits = agent.ok().flatten().map(|it| it.0.resources);
                     let mib = limits.unwrap_or_default().memory_mib;
                     ("it ran out of memory".to_owned(), Trouble::OutOfMemory { mib })
@@ -305,13 +297,13 @@ impl SessionState {
             if host.sandbox.exited(id).await.is_err() {
                 sleep(ASK_AGAIN).await;
             }
-            let _ = myself.cast(SessionMessage::Sandbox(Report(Kind::WatchEnded(incarnation))));
+            let _ = myself.cast(SessionMessage::Sandbox(Report::WatchEnded(incarnation)));
         });
         let (host, row, myself) =
             (Arc::clone(self.host()), self.args.row.clone(), self.myself.clone());
         self.watch.spawn(async move {
-            let gib = room::until_overfull(&host, &row).await;
-            let report = Report(Kind::Overfull(incarnation, gib));
+            let gib = disk::until_overfull(&host, &row).await;
+            let report = Report::Overfull(incarnation, gib);
             let _ = myself.cast(SessionMessage::Sandbox(report));
         });
     }

@@ -20,8 +20,8 @@ use store::layout::FILES;
 use store::{Fetched, PendingFile};
 use tracing::info;
 
-use super::state::SessionState;
-use super::{SessionError, SessionMessage};
+use super::state::SessionActor;
+use super::{Result, SessionMessage};
 use crate::channel::ChannelMessage;
 use crate::channels::{ChannelsMessage, Fetch};
 use crate::peers::LiveHost;
@@ -35,7 +35,7 @@ const HEAD_BYTES: u64 = 512;
 
 pub type FetchResult = (PendingFile, Result<Fetched, FetchError>);
 
-impl SessionState {
+impl SessionActor {
     pub(super) fn fetch(&mut self, file: PendingFile) {
         self.fetching = true;
         let (host, myself) = (Arc::clone(self.host()), self.myself.clone());
@@ -46,10 +46,7 @@ impl SessionState {
         });
     }
 
-    pub(super) async fn take_fetched(
-        &mut self,
-        (file, how): FetchResult,
-    ) -> Result<(), SessionError> {
+    pub(super) async fn take_fetched(&mut self, (file, how): FetchResult) -> Result {
         self.fetching = false;
         let how = how.unwrap_or_else(|err| after_failure(&file, &err, self.now()));
         self.store.write("a file", move |it| it.fetched(&file, &how)).await?;

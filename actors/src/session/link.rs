@@ -36,7 +36,7 @@ const NOTIFY_STREAMS_MAX: usize = 4;
 const MODEL_STREAM_MAX: Duration = Duration::from_hours(6);
 
 #[derive(Debug)]
-pub(super) struct Link {
+pub struct Link {
     pub(super) incarnation: Incarnation,
     /// Each notify stream that is open has a receiver, and forwards that it changed.
     notify: watch::Sender<()>,

@@ -11,8 +11,8 @@ use domain::texts::notices;
 use store::SessionRows;
 use tokio::time::Instant;
 
-use super::SessionError;
-use super::state::SessionState;
+use super::Result;
+use super::state::SessionActor;
 use crate::channel::ChannelMessage;
 use crate::channels::ChannelsMessage;
 
@@ -35,8 +35,8 @@ fn has_passed(since: Option<Instant>, wait: Duration) -> bool {
     since.is_none_or(|it| wait <= it.elapsed())
 }
 
-impl SessionState {
-    pub(super) async fn perform_status(&mut self, message: MessageSeq) -> Result<(), SessionError> {
+impl SessionActor {
+    pub(super) async fn perform_status(&mut self, message: MessageSeq) -> Result {
         let now = self.now();
         (self.shown.line, self.shown.drafts) = (Some(Instant::now()), false);
         let text = notices::working(Duration::ZERO);
@@ -46,7 +46,7 @@ impl SessionState {
     }
 
     /// What the container said since it was last asked. Returns whether to look at its database.
-    pub(super) async fn take_wakeups(&mut self) -> Result<bool, SessionError> {
+    pub(super) async fn take_wakeups(&mut self) -> Result<bool> {
         let said = self.wakeups.take();
         let is_over = said.background.is_some();
         let is_sign = said.progress || said.tool.is_some() || is_over;
@@ -65,7 +65,7 @@ impl SessionState {
     }
 
     /// The provider gave a sign of life.
-    async fn take_progress(&mut self) -> Result<(), SessionError> {
+    async fn take_progress(&mut self) -> Result {
         if self.is_closed() {
             return Ok(()); // A notification from before it was cut.
         }
@@ -88,7 +88,7 @@ impl SessionState {
         Ok(())
     }
 
-    async fn take_draft(&mut self, message: MessageSeq, text: String) -> Result<(), SessionError> {
+    async fn take_draft(&mut self, message: MessageSeq, text: String) -> Result {
         self.take_progress().await?;
         if text.trim().is_empty() || self.is_closed() || !has_passed(self.shown.line, DRAFT_EVERY) {
             return Ok(());
@@ -110,7 +110,7 @@ impl SessionState {
     }
 
     /// The first piece of a long answer becomes the line.
-    async fn begin_draft(&mut self, message: MessageSeq, text: String) -> Result<(), SessionError> {
+    async fn begin_draft(&mut self, message: MessageSeq, text: String) -> Result {
         let channel = self.store.read(move |it| it.channel_of(message)).await?;
         let caps = channel.map(|it| self.host().caps_of(&it));
         let Some(caps) = caps.filter(|it| it.edits) else { return Ok(()) };

@@ -16,21 +16,19 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
-use super::container::Seen;
 use super::link::Link;
+use super::seen::Seen;
 use super::showing::Shown;
 use super::wakeups::{Pace, Wakeups};
-use super::{SessionArgs, SessionError, SessionMessage};
-use crate::actor_handle::Timer;
+use super::{Result, SessionArgs, SessionError, SessionMessage};
+use crate::actor::{SOON, Timer};
 use crate::peers::LiveHost;
 
 /// Rounds of one look; `decide` comes to rest within fewer.
 const ROUNDS_MAX: usize = 16;
-/// Delay after a passing failure.
-pub(super) const SOON: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
-pub struct SessionState {
+pub struct SessionActor {
     pub(super) args: SessionArgs,
     pub(super) myself: ActorRef<SessionMessage>,
     pub(super) store: SessionDb,
@@ -68,7 +66,7 @@ pub struct SessionState {
     pub(super) full: bool,
 }
 
-impl SessionState {
+impl SessionActor {
     pub(super) fn new(args: SessionArgs, myself: ActorRef<SessionMessage>) -> Self {
         let host = &args.host;
         let (central, gate) = (host.central.clone(), Arc::clone(&host.gate));
@@ -120,7 +118,7 @@ impl SessionState {
         self.host().stops.is_closed(self.id(), &self.args.row.agent)
     }
 
-    pub(super) async fn take(&mut self, message: SessionMessage) -> Result<(), SessionError> {
+    pub(super) async fn take(&mut self, message: SessionMessage) -> Result {
         while let Some(ended) = self.calls.try_join_next() {
             ended.map_err(SessionError::Call)?;
         }
@@ -160,7 +158,7 @@ impl SessionState {
         self.reconcile().await
     }
 
-    pub(super) async fn make_folders(&mut self) -> Result<(), SessionError> {
+    pub(super) async fn make_folders(&mut self) -> Result {
         if !self.folders_made {
             let (host, row) = (Arc::clone(self.host()), self.args.row.clone());
             let make = move || folders::make(&host.layout, row.id, &row.agent, host.container_user);
@@ -170,7 +168,7 @@ impl SessionState {
         Ok(())
     }
 
-    async fn reconcile(&mut self) -> Result<(), SessionError> {
+    async fn reconcile(&mut self) -> Result {
         self.make_folders().await?;
         for _ in 0..ROUNDS_MAX {
             let view = self.view().await?;
@@ -191,7 +189,7 @@ impl SessionState {
         Ok(())
     }
 
-    async fn view(&mut self) -> Result<View, SessionError> {
+    async fn view(&mut self) -> Result<View> {
         self.observe();
         let (snapshot, posted) = self.store.look(self.container.reader()).await?;
         self.wakeups.reading_took(snapshot.read_for);
@@ -238,7 +236,7 @@ impl SessionState {
 
     /// One outside call or one commit per arm; a condition here belongs in `decide`. Returns
     /// whether the next look may see something else.
-    async fn perform(&mut self, effect: Effect) -> Result<bool, SessionError> {
+    async fn perform(&mut self, effect: Effect) -> Result<bool> {
         let now = self.now();
         match effect {
             Effect::Import => {
@@ -249,7 +247,8 @@ impl SessionState {
                     info!(%message, outcome = outcome.as_str(), "a message reached its end");
                 }
                 if report.has_ended_task {
-                    self.look_at_tasks();
+                    // Another slot of a task may have waited for its end.
+                    self.host().wake_tasks();
                 }
             }
             Effect::Fetch => match self.next_file.take() {
@@ -278,7 +277,7 @@ impl SessionState {
                 let agent = self.args.row.agent.clone();
                 let fail = move |it: &SessionRows<'_>| it.fail(message, why, agent.as_str(), now);
                 self.store.write("a failure", fail).await?;
-                self.look_at_tasks();
+                self.host().wake_tasks();
             }
             Effect::LastChance(message, until) => {
                 let note = move |it: &SessionRows<'_>| it.last_chance(message, until, now);
@@ -292,12 +291,7 @@ impl SessionState {
         Ok(true)
     }
 
-    /// Another slot of a task may have waited for the end of one.
-    pub(super) fn look_at_tasks(&self) {
-        self.host().wake_tasks();
-    }
-
-    async fn rest(&mut self) -> Result<(), SessionError> {
+    async fn rest(&mut self) -> Result {
         let id = self.id();
         // A listing from before its container went may have counted it again.
         self.host().container_slots.release(id);
@@ -324,13 +318,9 @@ impl SessionState {
         self.timer = wait.map(|it| Timer(self.myself.send_after(it, || SessionMessage::Look)));
     }
 
-    async fn report(&mut self, reply: RpcReplyPort<SessionStatus>) -> Result<(), SessionError> {
-        self.make_folders().await?;
-        let (snapshot, posted) = self.store.look(self.container.reader()).await?;
-        if posted {
-            self.notify_runner();
-        }
-        let undelivered = self.store.read(|it| it.open_parts()).await?;
+    async fn report(&mut self, reply: RpcReplyPort<SessionStatus>) -> Result {
+        let read = |it: &SessionRows<'_>| Ok((it.counts()?.waiting, it.open_parts()?.len()));
+        let (waiting, undelivered) = self.store.read(read).await?;
         let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
         let _ = reply.send(SessionStatus {
             id: self.id().to_string(),
@@ -338,8 +328,8 @@ impl SessionState {
             chat: self.args.row.shares(),
             container: <&str>::from(self.container.as_container(Duration::ZERO)).into(),
             linked: self.link.as_ref().is_some_and(Link::is_connected),
-            waiting: count(snapshot.waiting.len()),
-            undelivered: count(undelivered.len()),
+            waiting: count(waiting),
+            undelivered: count(undelivered),
             why: self.why.clone(),
         });
         Ok(())

@@ -58,13 +58,13 @@ impl Demo {
     }
 
     /// One turn for all of the messages; returns whether it failed.
-    async fn turn(&mut self, messages: &[Inbound]) -> Result<bool, RunnerError> {
+    async fn turn(&mut self, messages: &[Inbound]) -> bool {
         let mut said = Vec::new();
         let mut failure = None;
         for message in messages {
             self.host_client.work_on(message.seq);
             self.host_client.notifier.progress();
-            match self.answer(message).await? {
+            match self.answer(message).await {
                 Ok(text) => said.push(text),
                 Err(err) => failure = Some(err),
             }
@@ -74,33 +74,27 @@ impl Demo {
             cost: None,
             covers: messages.iter().map(|it| it.seq).collect(),
             result: failure.map_or_else(|| Ok(said.join("\n")), Err),
-            keep: vec![(STATE_KEY.to_owned(), Some(json!((self.count, self.waits)).to_string()))],
+            keep: vec![(STATE_KEY, Some(json!((self.count, self.waits)).to_string()))],
         };
         self.report(Event::TurnEnded(ended)).await;
-        Ok(has_failed)
+        has_failed
     }
 
-    async fn answer(
-        &mut self,
-        message: &Inbound,
-    ) -> Result<Result<String, ProviderFailure>, RunnerError> {
+    async fn answer(&mut self, message: &Inbound) -> Result<String, ProviderFailure> {
         if message.kind == InboundKind::Command {
-            return Ok(Ok(self.command(&message.body.text)));
+            return Ok(self.command(&message.body.text));
         }
         let text = plain(&message.body.text);
         if let Some(failure) = self.failure(message.seq, text) {
-            return Ok(Err(failure));
+            return Err(failure);
         }
         self.count += 1;
         if text.eq_ignore_ascii_case("help") {
-            return Ok(Ok(HELP.to_owned()));
-        }
-        if text.eq_ignore_ascii_case("crash") {
-            return Err(RunnerError::DemoCrash);
+            return Ok(HELP.to_owned());
         }
         let is_reminder = message.task.is_some() && tasks::reminds_of(text).is_some();
         let did = if is_reminder { None } else { self.act(message, text).await };
-        Ok(Ok(match (did, &message.task) {
+        Ok(match (did, &message.task) {
             (Some(said), _) => format!("{WHO}: {said}"),
             (None, Some(task_run)) => {
                 // Nobody said it.
@@ -108,7 +102,7 @@ impl Demo {
                 tasks::reminder(task_run, text)
             }
             (None, None) => format!("{WHO}: you said \"{text}\""),
-        }))
+        })
     }
 
     /// What a message asked to fail with, as long as it did not often enough.
@@ -121,19 +115,18 @@ impl Demo {
     }
 
     fn command(&mut self, text: &str) -> String {
+        let count = self.count;
         let said = match command::parse(text) {
             Some(Command::New) => {
                 self.count = 0;
                 return NEW_CONVERSATION.to_owned();
             }
-            Some(Command::Compact) => {
-                "I keep no conversation, so there is nothing to shorten.".to_owned()
-            }
+            Some(Command::Compact) => "I keep no conversation, so there is nothing to shorten.",
             Some(Command::Context) => {
-                format!("I have no context to fill; I have seen {} messages.", self.count)
+                &format!("I have no context to fill; I have seen {count} messages.")
             }
-            Some(Command::Cost) => "nothing of this costs anything.".to_owned(),
-            Some(_) | None => format!("I do not know `{text}`."),
+            Some(Command::Cost) => "nothing of this costs anything.",
+            Some(_) | None => &format!("I do not know `{text}`."),
         };
         format!("{WHO}: {said}")
     }
@@ -159,8 +152,10 @@ impl Demo {
                     queued.extend(more);
                 }
                 let later = queued.split_off(turn_len(&queued));
-                let has_failed = self.turn(&queued).await?;
-                if has_failed {
+                if crashes(&queued[0]) {
+                    return Err(RunnerError::DemoCrash);
+                }
+                if self.turn(&queued).await {
                     // What was handed over besides is offered to the next provider.
                     return Ok(());
                 }
@@ -177,7 +172,10 @@ impl Demo {
 
 /// How many of the queued messages the next turn covers. What makes a turn fail has one of its own.
 fn turn_len(queued: &[Inbound]) -> usize {
-    let does_fail = |it: &str| it.eq_ignore_ascii_case("crash") || fails(it).is_some();
-    let is_own = |it: &Inbound| it.runs_alone() || does_fail(plain(&it.body.text));
-    queued.iter().position(is_own).unwrap_or(queued.len()).max(1)
+    let fails = |it: &Inbound| crashes(it) || fails(plain(&it.body.text)).is_some();
+    queued.iter().position(|it| it.runs_alone() || fails(it)).unwrap_or(queued.len()).max(1)
+}
+
+fn crashes(message: &Inbound) -> bool {
+    plain(&message.body.text).eq_ignore_ascii_case("crash")
 }

@@ -8,7 +8,6 @@
 //! complains of its arguments was let in. What must work is on the list too, so that a container in
 //! which nothing works does not look safe.
 
-mod bounds;
 mod files;
 mod kernel;
 mod network;
@@ -90,9 +89,9 @@ pub fn run() -> io::Result<()> {
     let runner = rustix::process::getppid();
     let mut list = List::default();
     files::attempts(&mut list, runner, Path::new(&outside));
-    kernel::attempts(&mut list, runner);
     network::attempts(&mut list);
-    bounds::attempts(&mut list);
+    // Last: it uses up what there is.
+    kernel::attempts(&mut list, runner);
     serde_json::to_writer(io::stdout(), &list)?;
     Ok(())
 }

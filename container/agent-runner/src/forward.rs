@@ -1,18 +1,22 @@
-//! Carries model requests from a port on loopback to the host: each connection is a stream of its
-//! own. What goes through is not looked at; the host decides and puts the credential in.
+//! Opens streams to the host, and carries model requests from a port on loopback through them. Each
+//! one is a connection of its own whose first line says what it is for; who speaks is known to the host from
+//! the socket. What goes through is not looked at; the host decides and puts the credential in.
 
+use std::fmt;
 use std::io;
 use std::net::Ipv4Addr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use domain::link::Header;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional_with_sizes};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{
+    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy_bidirectional_with_sizes,
+};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-
-use crate::{Connect, Stream};
 
 /// The CLI needs a handful; more wait to be accepted.
 const CONNECTIONS_MAX: usize = 32;
@@ -24,46 +28,59 @@ const LINGER: Duration = Duration::from_secs(1);
 /// The words that the CLI expects of the API. A 502 is tried again by the CLI a few times.
 const REFUSAL_BODY: &str = r#"{"type":"error","error":{"type":"api_error","message":"the host of this container cannot be reached"}}"#;
 
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+#[async_trait]
+pub trait Connect: fmt::Debug + Send + Sync {
+    async fn open(&self, header: Header) -> io::Result<Box<dyn Stream>>;
+}
+
+/// The link over a unix socket in a folder that only this container sees.
 #[derive(Debug)]
-pub(crate) struct Loopback {
-    pub(crate) listener: TcpListener,
-    pub(crate) port: u16,
+pub struct LinkSocket(pub PathBuf);
+
+#[async_trait]
+impl Connect for LinkSocket {
+    async fn open(&self, header: Header) -> io::Result<Box<dyn Stream>> {
+        let mut stream = UnixStream::connect(&self.0).await?;
+        stream.write_all(format!("{}\n", header.as_str()).as_bytes()).await?;
+        Ok(Box::new(stream))
+    }
 }
 
 /// Takes a free port. Loopback only, whatever the container is attached to.
-pub(crate) async fn listen() -> io::Result<Loopback> {
+pub(crate) async fn listen() -> io::Result<(TcpListener, u16)> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let port = listener.local_addr()?.port();
-    Ok(Loopback { listener, port })
+    Ok((listener, port))
 }
 
-impl Loopback {
-    /// Serves each connection, at most `max` at a time.
-    pub(crate) async fn serve<F>(self, max: usize, each: impl Fn(TcpStream) -> F)
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        let mut serving = JoinSet::new();
-        loop {
-            while serving.try_join_next().is_some() {}
-            if max <= serving.len() {
-                serving.join_next().await;
-                continue;
-            }
-            match self.listener.accept().await {
-                Ok((stream, _)) => drop(serving.spawn(each(stream))),
-                Err(err) => {
-                    tracing::warn!(error = %err, "could not take a connection");
-                    sleep(OPEN_RETRY).await;
-                }
+/// Serves each connection, at most `max` at a time.
+pub(crate) async fn serve_each<F>(listener: TcpListener, max: usize, each: impl Fn(TcpStream) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let mut serving = JoinSet::new();
+    loop {
+        while serving.try_join_next().is_some() {}
+        if max <= serving.len() {
+            serving.join_next().await;
+            continue;
+        }
+        match listener.accept().await {
+            Ok((stream, _)) => drop(serving.spawn(each(stream))),
+            Err(err) => {
+                tracing::warn!(error = %err, "could not take a connection");
+                sleep(OPEN_RETRY).await;
             }
         }
     }
 }
 
-pub(crate) async fn serve(loopback: Loopback, connect: Arc<dyn Connect>, patience: Duration) {
+pub(crate) async fn serve(listener: TcpListener, connect: Arc<dyn Connect>, patience: Duration) {
     let each = move |stream| carry(stream, Arc::clone(&connect), patience);
-    loopback.serve(CONNECTIONS_MAX, each).await;
+    serve_each(listener, CONNECTIONS_MAX, each).await;
 }
 
 async fn carry(mut near: TcpStream, connect: Arc<dyn Connect>, patience: Duration) {
@@ -108,7 +125,6 @@ async fn refuse(near: &mut TcpStream) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use async_trait::async_trait;
     use tokio::io::DuplexStream;
 
     use super::*;
@@ -141,8 +157,7 @@ mod tests {
     }
 
     async fn ask(connect: Arc<dyn Connect>, bytes: usize) -> String {
-        let loopback = listen().await.unwrap();
-        let port = loopback.port;
+        let (loopback, port) = listen().await.unwrap();
         let mut serving = JoinSet::new();
         serving.spawn(serve(loopback, connect, Duration::from_millis(300)));
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap();

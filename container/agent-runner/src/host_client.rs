@@ -6,7 +6,6 @@
 //! - A write that must not be lost is repeated until it is stored; only a database that nobody can
 //!   write any more, or the order to stop, ends that.
 
-mod ask;
 mod file;
 mod say;
 
@@ -20,16 +19,17 @@ use domain::link::Draft;
 use domain::time::{Clock, Timestamp};
 use domain::waits::WaitClass;
 use store::{Db, RunnerStore, StoreError, TurnEnd};
+use tokio::time::timeout;
 
-pub(crate) use self::ask::{Question, task_line};
 pub(crate) use self::file::FileToSend;
+pub(crate) use self::say::{Question, task_line};
 use crate::config::retry_wait;
 use crate::notifier::Notifier;
 use crate::provider::ToolNews;
 use crate::{Config, RunnerError};
 
 /// A key and its new value; no value forgets the key.
-pub(crate) type Kept = (String, Option<String>);
+pub(crate) type Kept = (&'static str, Option<String>);
 
 /// Why a tool did not do what a model asked for. Read by that model, so each says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +45,10 @@ pub(crate) enum ToolError {
     Store(#[from] StoreError),
 }
 
-fn refused<T>(why: impl Into<String>) -> Result<T, ToolError> {
+/// What the model reads, of a success or a failure.
+pub(crate) type ToolResult<T = String> = Result<T, ToolError>;
+
+fn refused<T>(why: impl Into<String>) -> ToolResult<T> {
     Err(ToolError::Refused(why.into()))
 }
 
@@ -97,12 +100,6 @@ impl HostClient {
         if let Some(current) = self.current() {
             self.notifier.draft(Draft::new(current, text));
         }
-    }
-
-    /// Messages that wait for this incarnation; a claim of `unsure` failed.
-    pub(crate) async fn due(&self, unsure: Vec<MessageSeq>) -> Result<Vec<Inbound>, StoreError> {
-        let now = self.clock.now();
-        self.store.read(move |store| store.due(now, &unsure)).await
     }
 
     /// Claims messages, all or none. Not repeated: who failed to claim looks again later.
@@ -157,13 +154,9 @@ impl HostClient {
     /// left; what fails is left for another time, since nothing depends on it.
     pub(crate) async fn prune(&self) -> bool {
         let now = self.clock.now();
-        match self.store.write("prune", move |store| store.prune(now)).await {
-            Ok(gone) => gone == 0,
-            Err(err) => {
-                tracing::warn!(error = %err, "could not remove old rows");
-                true
-            }
-        }
+        let gone = self.store.write("prune", move |store| store.prune(now)).await;
+        let failed = |err| tracing::warn!(error = %err, "could not remove old rows");
+        gone.map_err(failed).unwrap_or_default() == 0
     }
 
     /// Writes down that a tool was used, for people who ask. No turn is held up or lost for it.
@@ -181,13 +174,7 @@ impl HostClient {
 
     /// What an earlier incarnation kept. A database that cannot be read right now is waited for.
     pub(crate) async fn kept(&self, key: &'static str) -> Result<Option<String>, RunnerError> {
-        let mut failures = 0;
-        loop {
-            match self.store.read(move |store| store.state(key)).await {
-                Ok(value) => return Ok(value),
-                Err(err) => self.wait_out(err, &mut failures).await?,
-            }
-        }
+        self.until_done(|| self.store.read(move |store| store.state(key))).await
     }
 
     async fn persist(
@@ -195,40 +182,36 @@ impl HostClient {
         op: &'static str,
         write: impl Fn(&mut RunnerStore, Timestamp) -> Result<(), StoreError> + Clone + Send + 'static,
     ) -> Result<(), RunnerError> {
-        let mut failures = 0;
-        loop {
+        let stored = self.until_done(|| {
             let (write, now) = (write.clone(), self.clock.now());
-            match self.store.write(op, move |store| write(store, now)).await {
-                Ok(()) => {
-                    self.notifier.look();
-                    return Ok(());
-                }
-                Err(err) => self.wait_out(err, &mut failures).await?,
-            }
-        }
+            self.store.write(op, move |store| write(store, now))
+        });
+        stored.await?;
+        self.notifier.look();
+        Ok(())
     }
 
-    /// Waits before the next try, unless there is no point in one.
-    async fn wait_out(&self, err: StoreError, failures: &mut u32) -> Result<(), RunnerError> {
-        if err.is_permanent() {
-            return Err(RunnerError::Store(err));
+    /// Tries again after an error, unless there is no point in it.
+    async fn until_done<R, F>(&self, attempt: impl Fn() -> F) -> Result<R, RunnerError>
+    where
+        F: Future<Output = Result<R, StoreError>>,
+    {
+        let mut failures = 0;
+        loop {
+            let err = match attempt().await {
+                Ok(done) => return Ok(done),
+                Err(err) if err.is_permanent() => return Err(RunnerError::Store(err)),
+                Err(err) if self.notifier.is_stopped() => return Err(RunnerError::Unstored(err)),
+                Err(err) => err,
+            };
+            failures += 1;
+            tracing::warn!(error = %err, failures, "the database refused; will try again");
+            // After a stop one last try follows at once.
+            let _ = timeout(retry_wait(failures), self.notifier.stopped()).await;
         }
-        if self.notifier.is_stopped() {
-            return Err(RunnerError::Unstored(err));
-        }
-        *failures += 1;
-        tracing::warn!(error = %err, failures, "the database refused; will try again");
-        let wait = tokio::time::sleep(retry_wait(*failures));
-        tokio::select! {
-            biased;
-            () = wait => {}
-            // One last try follows at once.
-            () = self.notifier.stopped() => {}
-        }
-        Ok(())
     }
 }
 
 fn borrowed(keep: &[Kept]) -> Vec<(&str, Option<&str>)> {
-    keep.iter().map(|(key, value)| (key.as_str(), value.as_deref())).collect()
+    keep.iter().map(|(key, value)| (*key, value.as_deref())).collect()
 }

@@ -19,7 +19,6 @@
 
 mod claude;
 mod config;
-mod connect;
 mod demo;
 #[cfg(target_os = "linux")]
 pub mod escape;
@@ -33,7 +32,7 @@ mod script;
 mod turns;
 
 pub use crate::config::{Config, ConfigError};
-pub use crate::connect::{Connect, LinkSocket, Stream};
+pub use crate::forward::{Connect, LinkSocket, Stream};
 pub use crate::turns::run_until;
 
 /// Why the runner ended before it was told to.
@@ -51,7 +50,6 @@ pub enum RunnerError {
     ProviderGone,
     #[error("a task's script could not be run to its end")]
     Script(#[source] tokio::task::JoinError),
-    /// The demo was asked to crash.
     #[error("the demo agent was told to crash")]
     DemoCrash,
 }

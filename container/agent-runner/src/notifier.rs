@@ -51,10 +51,10 @@ struct Unsent {
     /// No draft before.
     draft_from: Option<Instant>,
     tool: Option<Tool>,
-    is_tool_unsent: bool,
+    told_tool: Option<Tool>,
     /// Whether work goes on after its turn.
     background: bool,
-    is_background_unsent: bool,
+    told_background: bool,
 }
 
 impl Unsent {
@@ -65,16 +65,14 @@ impl Unsent {
         if self.look_at.take_if(|at| *at <= now).is_some() {
             return Some(Notification::Look.as_str().to_owned());
         }
-        if std::mem::take(&mut self.is_tool_unsent) {
+        if self.told_tool != self.tool {
+            self.told_tool.clone_from(&self.tool);
             return Some(Tool::as_line(self.tool.as_ref()));
         }
-        if std::mem::take(&mut self.is_background_unsent) {
-            let notification = if self.background {
-                Notification::Background
-            } else {
-                Notification::BackgroundEnded
-            };
-            return Some(notification.as_str().to_owned());
+        if self.told_background != self.background {
+            self.told_background = self.background;
+            let (runs, ended) = (Notification::Background, Notification::BackgroundEnded);
+            return Some(if self.background { runs } else { ended }.as_str().to_owned());
         }
         if is_due(self.progress_from) && std::mem::take(&mut self.progress) {
             self.progress_from = Some(now + PROGRESS_INTERVAL);
@@ -95,8 +93,7 @@ impl Unsent {
     /// A host that reconnects knows nothing.
     fn begin_stream(&mut self) {
         (self.draft, self.draft_from, self.progress_from) = (None, None, None);
-        self.is_tool_unsent |= self.tool.is_some();
-        self.is_background_unsent |= self.background;
+        (self.told_tool, self.told_background) = (None, false);
     }
 }
 
@@ -134,18 +131,12 @@ impl Notifier {
     }
 
     pub(crate) fn tool(&self, tool: Option<Tool>) {
-        self.change(|unsent| {
-            unsent.is_tool_unsent |= unsent.tool != tool;
-            unsent.tool = tool;
-        });
+        self.change(|it| it.tool = tool);
     }
 
     /// Tells the host whether work goes on after the turn that began it.
     pub(crate) fn background(&self, runs: bool) {
-        self.change(|unsent| {
-            unsent.is_background_unsent |= unsent.background != runs;
-            unsent.background = runs;
-        });
+        self.change(|it| it.background = runs);
     }
 
     /// Notifications of the host from now on. Each listener has its own.

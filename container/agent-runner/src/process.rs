@@ -6,15 +6,16 @@
 //! - Input waits in memory for as long as the program does not read, so that one which waits for us
 //!   to read its output is never waited for.
 
-use std::future::pending;
 use std::io;
 use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::BytesMut;
 use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
 const READ_BYTES: usize = 16 * 1024;
@@ -34,14 +35,14 @@ pub(crate) struct Process {
     group: Option<Pid>,
     line_max: usize,
     patience: Duration,
-    stdin: Option<ChildStdin>,
-    input: BytesMut,
-    is_finishing: bool,
+    /// Closed when the program is to finish.
+    input: Option<mpsc::UnboundedSender<Vec<u8>>>,
     stdout: Option<BufReader<ChildStdout>>,
     /// What came of the next line.
     line: Vec<u8>,
-    stderr: Option<ChildStderr>,
-    last_words: BytesMut,
+    last_words: Arc<Mutex<Vec<u8>>>,
+    /// Tasks that feed the input and read the last words.
+    pumps: JoinSet<()>,
     exited_at: Option<Instant>,
     /// How many bytes of lines are still read once it has exited.
     left: usize,
@@ -79,33 +80,39 @@ impl Process {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
+        let (input, lines) = mpsc::unbounded_channel();
+        let last_words = Arc::default();
+        let mut pumps = JoinSet::new();
+        if let (Some(stdin), Some(stderr)) = (child.stdin.take(), child.stderr.take()) {
+            pumps.spawn(feed(stdin, lines));
+            pumps.spawn(keep_end(stderr, Arc::clone(&last_words)));
+        }
         Ok(Self {
             group: child.id().and_then(|it| i32::try_from(it).ok()).and_then(Pid::from_raw),
             line_max,
             patience,
-            stdin: child.stdin.take(),
-            input: BytesMut::new(),
-            is_finishing: false,
+            input: Some(input),
             stdout: child.stdout.take().map(|it| BufReader::with_capacity(READ_BYTES, it)),
             line: vec![],
-            stderr: child.stderr.take(),
-            last_words: BytesMut::new(),
+            last_words,
+            pumps,
             exited_at: None,
             left: AFTER_EXIT_BYTES_MAX,
             child,
         })
     }
 
-    pub(crate) fn send(&mut self, line: &[u8]) {
-        self.input.extend_from_slice(line);
+    /// Once the program is gone nothing is fed; that is noticed at its output.
+    pub(crate) fn send(&self, line: impl Into<Vec<u8>>) {
+        let _ = self.input.as_ref().map(|it| it.send(line.into()));
     }
 
     /// Lets the program finish what it has and exit.
     pub(crate) fn finish(&mut self) {
-        self.is_finishing = true;
+        self.input = None;
     }
 
-    /// Waits for the next line, and meanwhile feeds the input.
+    /// Waits for the next line.
     pub(crate) async fn next(&mut self) -> Output {
         loop {
             let is_whole = self.line.pop_if(|it| *it == b'\n').is_some();
@@ -118,12 +125,9 @@ impl Process {
                 }
                 return Output::Line(std::mem::take(&mut self.line));
             }
-            if self.stdout.is_none() {
+            let Some(stdout) = &mut self.stdout else {
                 return Output::Ended(self.reap().await);
-            }
-            if self.is_finishing && self.input.is_empty() {
-                self.stdin = None;
-            }
+            };
             let drained_at = self.exited_at.unwrap_or_else(Instant::now) + DRAIN;
             tokio::select! {
                 // The exit is seen whatever is printed; then what can be read is read, whatever the time.
@@ -133,11 +137,7 @@ impl Process {
                     // This line began before.
                     self.left += self.line.len();
                 },
-                is_open = write(&mut self.stdin, &mut self.input) => if !is_open {
-                    // That it is gone is noticed at its output.
-                    self.stdin = None;
-                },
-                is_open = read_line(&mut self.stdout, &mut self.line, self.line_max) => if !is_open {
+                is_open = read_line(stdout, &mut self.line, self.line_max) => if !is_open {
                     self.stdout = None;
                 } else if self.line_max < self.line.len() && !self.line.ends_with(b"\n") {
                     tracing::error!("a program printed an endless line");
@@ -147,22 +147,12 @@ impl Process {
                 () = sleep_until(drained_at), if self.exited_at.is_some() => {
                     self.stdout = None;
                 },
-                is_open = read(&mut self.stderr, &mut self.last_words) => if is_open {
-                    self.cut_last_words();
-                } else {
-                    self.stderr = None;
-                },
             }
         }
     }
 
-    fn cut_last_words(&mut self) {
-        let surplus = self.last_words.len().saturating_sub(LAST_WORDS_BYTES);
-        let _ = self.last_words.split_to(surplus);
-    }
-
     async fn reap(&mut self) -> Ending {
-        self.stdin = None;
+        self.finish();
         let mut exited = timeout(self.patience, self.child.wait()).await;
         if exited.is_err() {
             // It closed its output long ago, so it is useless.
@@ -171,20 +161,14 @@ impl Process {
         }
         self.kill();
         // A process that holds the pipe open has nothing to say for this one.
-        if self.stderr.is_some() {
-            let rest = async {
-                while read(&mut self.stderr, &mut self.last_words).await {
-                    self.cut_last_words();
-                }
-            };
-            let _ = timeout(DRAIN, rest).await;
-        }
-        self.cut_last_words();
+        let drained = async { while self.pumps.join_next().await.is_some() {} };
+        let _ = timeout(DRAIN, drained).await;
         let status = exited.ok().and_then(Result::ok);
+        let last_words = self.last_words.lock().unwrap_or_else(PoisonError::into_inner);
         Ending {
             is_success: status.is_some_and(|it| it.success()),
             status: status.map_or_else(|| "unknown".to_owned(), |it| it.to_string()),
-            last_words: String::from_utf8_lossy(&self.last_words).trim().to_owned(),
+            last_words: String::from_utf8_lossy(&last_words).trim().to_owned(),
         }
     }
 
@@ -202,31 +186,27 @@ impl Drop for Process {
     }
 }
 
-/// Returns whether the pipe is still open; waits for ever for what is closed. May be dropped at any time.
-async fn read(from: &mut Option<impl AsyncRead + Unpin>, to: &mut BytesMut) -> bool {
-    let Some(from) = from else { return pending().await };
-    to.reserve(READ_BYTES);
-    from.read_buf(to).await.is_ok_and(|it| 0 < it)
+async fn feed(mut stdin: ChildStdin, mut lines: mpsc::UnboundedReceiver<Vec<u8>>) {
+    while let Some(line) = lines.recv().await
+        && stdin.write_all(&line).await.is_ok()
+    {}
 }
 
-/// As [`read`], up to the end of a line, or one byte more than it may have.
-async fn read_line(
-    from: &mut Option<BufReader<ChildStdout>>,
-    line: &mut Vec<u8>,
-    line_max: usize,
-) -> bool {
-    let Some(from) = from else { return pending().await };
-    let room = u64::try_from((line_max + 1).saturating_sub(line.len())).unwrap_or(u64::MAX);
-    // What it read before it was dropped is in the line.
-    from.take(room).read_until(b'\n', line).await.is_ok_and(|it| 0 < it)
-}
-
-/// As [`read`], the other way, as long as there is something to write.
-async fn write(to: &mut Option<ChildStdin>, from: &mut BytesMut) -> bool {
-    match to {
-        Some(to) if !from.is_empty() => to.write_buf(from).await.is_ok(),
-        _ => pending().await,
+async fn keep_end(mut stderr: ChildStderr, last_words: Arc<Mutex<Vec<u8>>>) {
+    let mut part = [0; LAST_WORDS_BYTES];
+    while let Ok(count @ 1..) = stderr.read(&mut part).await {
+        let mut words = last_words.lock().unwrap_or_else(PoisonError::into_inner);
+        words.extend_from_slice(&part[..count]);
+        let surplus = words.len().saturating_sub(LAST_WORDS_BYTES);
+        words.drain(..surplus);
     }
+}
+
+/// Reads up to the end of a line, or one byte more than it may have. Returns whether the pipe is still open.
+/// May be dropped at any time: what it read before is in the line.
+async fn read_line(from: &mut BufReader<ChildStdout>, line: &mut Vec<u8>, line_max: usize) -> bool {
+    let room = u64::try_from((line_max + 1).saturating_sub(line.len())).unwrap_or(u64::MAX);
+    from.take(room).read_until(b'\n', line).await.is_ok_and(|it| 0 < it)
 }
 
 #[cfg(test)]
@@ -306,7 +286,7 @@ mod tests {
     async fn more_input_than_a_pipe_holds_does_not_block_the_output() {
         let mut process = shell("cat; exit 0");
         let big = vec![b'x'; 1 << 20];
-        process.send(&big);
+        process.send(big.clone());
         process.send(b"\n");
         process.finish();
         let Output::Line(line) = process.next().await else { panic!("no line") };

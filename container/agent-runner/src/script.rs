@@ -40,7 +40,8 @@ pub(crate) async fn run(script: &str, file: &Path, config: &Config) -> ScriptDec
     let ran = timeout(TIME_MAX, run_to_its_end(script, file, config)).await;
     let _ = fs::remove_file(file);
     let too_long = |_| Err(format!("the script took longer than {} s", TIME_MAX.as_secs()));
-    ran.unwrap_or_else(too_long).unwrap_or_else(ScriptDecision::Failed)
+    let short = |why: String| cut(&one_line(&why), REASON_CHARS_MAX);
+    ran.unwrap_or_else(too_long).unwrap_or_else(|why| ScriptDecision::Failed(short(why)))
 }
 
 /// An error is why it did not decide.
@@ -75,7 +76,7 @@ async fn run_to_its_end(
     if !ending.is_success {
         let words = ending.last_words.lines().next_back();
         let why = words.map(|it| format!(": {it}")).unwrap_or_default();
-        return Err(short(&format!("the script ended with {}{why}", ending.status)));
+        return Err(format!("the script ended with {}{why}", ending.status));
     }
     read(&String::from_utf8_lossy(&last))
 }
@@ -101,16 +102,10 @@ fn read(line: &str) -> Result<ScriptDecision, String> {
         return Err("the script printed nothing".to_owned());
     }
     let read: LastLine = serde_json::from_str(line).map_err(|err| {
-        short(&format!(
-            "the last line of the script is not {{\"wakeAgent\": true or false}}: {err}"
-        ))
+        format!("the last line of the script is not {{\"wakeAgent\": true or false}}: {err}")
     })?;
     let data = Some(read.data).filter(|it| !it.is_null()).map(|it| it.to_string());
     Ok(if read.wake_agent { ScriptDecision::Wake(data) } else { ScriptDecision::Rest })
-}
-
-fn short(why: &str) -> String {
-    cut(&one_line(why), REASON_CHARS_MAX)
 }
 
 #[cfg(test)]

@@ -20,13 +20,12 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
-use crate::claude::Claude;
 use crate::demo::Demo;
 use crate::host_client::HostClient;
 use crate::notifier::{Notifier, WakeupListener};
 use crate::provider::{Event, FailureClass, ProviderFailure, TurnEnded};
 use crate::script::{self, ScriptDecision};
-use crate::{Config, Connect, RunnerError};
+use crate::{Config, Connect, RunnerError, claude};
 
 /// Enough to keep a provider from waiting on a commit, little enough to hold it back on a full disk.
 const EVENTS_QUEUED_MAX: usize = 64;
@@ -99,8 +98,7 @@ fn start_provider(host_client: &Arc<HostClient>, connect: &Arc<dyn Connect>) -> 
                 Box::pin(Demo::new(host_client, from_provider).run(to_provider)).await
             }
             Provider::Claude => {
-                let claude = Claude { host_client, connect };
-                Box::pin(claude.run(to_provider, from_provider)).await
+                Box::pin(claude::run(host_client, connect, to_provider, from_provider)).await
             }
         }
     });
@@ -155,7 +153,8 @@ impl Turns {
 
     /// Claims what waits, all in one commit, and only then hands it over.
     async fn look(&mut self) -> Result<(), RunnerError> {
-        let due = match self.host_client.due(self.unsure.clone()).await {
+        let (now, unsure) = (self.host_client.clock.now(), self.unsure.clone());
+        let due = match self.host_client.store.read(move |store| store.due(now, &unsure)).await {
             Ok(due) => due,
             Err(err) => {
                 self.damaged_reads = if err.is_permanent() { self.damaged_reads + 1 } else { 0 };
@@ -168,9 +167,8 @@ impl Turns {
         };
         self.damaged_reads = 0;
         if due.is_empty() {
-            if self.pruned.is_none_or(|it| PRUNE_EVERY <= it.elapsed())
-                && self.host_client.prune().await
-            {
+            let is_prune_due = self.pruned.is_none_or(|it| PRUNE_EVERY <= it.elapsed());
+            if is_prune_due && self.host_client.prune().await {
                 self.pruned = Some(Instant::now());
             }
             return Ok(());
@@ -187,25 +185,22 @@ impl Turns {
     }
 
     /// To the provider; what a task sends, to its script first. It is always alone.
-    fn hand_over(&mut self, mut due: Vec<Inbound>) {
-        if let Some(message) = due.pop_if(|it| it.task.is_some()) {
+    fn hand_over(&mut self, due: Vec<Inbound>) {
+        if let [message] = due.as_slice()
+            && let Some(task_run) = &message.task
+        {
             self.task = Some(message.seq);
-            let Some(script) = message.task.as_ref().and_then(|it| it.script.clone()) else {
-                // A provider that has ended is noticed by its closed event queue.
-                let _ = self.provider.messages.send(vec![message]);
+            if let Some(script) = task_run.script.clone() {
+                tracing::info!(message = message.seq.0, "running a task's script");
+                let (message, config) = (message.clone(), self.host_client.config.clone());
+                let file = config.home.join(format!(".task-script-{}.sh", message.seq));
+                let run = async move { script::run(&script, &file, &config).await };
+                self.scripts.spawn(async move { (message, run.await) });
                 return;
-            };
-            tracing::info!(message = message.seq.0, "running a task's script");
-            let config = self.host_client.config.clone();
-            let file = config.home.join(format!(".task-script-{}.sh", message.seq));
-            self.scripts.spawn(async move {
-                let decision = script::run(&script, &file, &config).await;
-                (message, decision)
-            });
+            }
         }
-        if !due.is_empty() {
-            let _ = self.provider.messages.send(due);
-        }
+        // A provider that has ended is noticed by its closed event queue.
+        let _ = self.provider.messages.send(due);
     }
 
     async fn script_ended(
@@ -257,21 +252,17 @@ impl Turns {
         let (outcome, reason, text) = match ended.result {
             // Nobody asked, so nobody waits for an answer.
             Ok(text) if text.trim().is_empty() && is_task => {
-                (Outcome::Silent, NOTHING_TO_SAY.to_owned(), None)
+                (Outcome::Silent, NOTHING_TO_SAY, None)
             }
             Ok(text) if text.trim().is_empty() => {
-                (Outcome::Answered, String::new(), Some(NOTHING_SAID.to_owned()))
+                (Outcome::Answered, "", Some(NOTHING_SAID.to_owned()))
             }
-            Ok(text) => (Outcome::Answered, String::new(), Some(text)),
-            Err(failure) => {
-                let class = failure.class.as_str();
-                tracing::warn!(class, "a turn failed");
-                (Outcome::Failed, class.to_owned(), Some(failure.user_text))
-            }
+            Ok(text) => (Outcome::Answered, "", Some(text)),
+            Err(failure) => (Outcome::Failed, failure.class.as_str(), Some(failure.user_text)),
         };
-        tracing::info!(count = ended.covers.len(), outcome = outcome.as_str(), "a turn ended");
         let (messages, cost) = (ended.covers, ended.cost);
-        let end = TurnEnd { messages, outcome, reason, text, cost };
+        tracing::info!(count = messages.len(), outcome = outcome.as_str(), reason, "a turn ended");
+        let end = TurnEnd { messages, outcome, reason: reason.to_owned(), text, cost };
         self.host_client.end_turn(end, ended.keep).await
     }
 

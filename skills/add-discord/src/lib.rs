@@ -76,8 +76,6 @@ impl Adapter for Discord {
     /// The gateway is opened by the first `receive`, which says where to resume.
     async fn connect(&self, account: &Account) -> Result<Connection, ChannelError> {
         let token = account.require_credential(NAME)?;
-        // Connections need one for the whole process; whichever is there already is fine.
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let base = account.urls.get("api").map_or(BASE, String::as_str);
         let api = Api::new(base, token)?;
         let bot: User = api.get("users/@me").await?;

@@ -22,9 +22,7 @@ use self::client::Clients;
 use self::source::{EVENTS_AHEAD_MAX, accept};
 use crate::{Account, Adapter, Caps, ChannelError, Connection, Gap, Intake, Registration};
 
-/// The channel's name.
 pub const NAME: &str = "cli";
-/// The name of the socket in the run directory.
 pub const SOCKET: &str = "cli.sock";
 
 #[derive(Debug)]

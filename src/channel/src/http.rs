@@ -43,7 +43,6 @@ pub enum Failure {
     Unreadable(#[source] io::Error),
 }
 
-/// An answer that says no.
 #[derive(Clone, Debug, Default, PartialEq, Eq, thiserror::Error)]
 #[error("{why}")]
 pub struct Refusal {
@@ -109,13 +108,14 @@ impl From<Failure> for FetchError {
 
 /// A redirect would carry a token, or what people wrote, to somebody else.
 pub fn client() -> ClientBuilder {
+    // The whole process has one; the first that comes is fine.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     Client::builder()
         .redirect(redirect::Policy::none())
         .referer(false)
         .connect_timeout(CONNECT_WITHIN)
 }
 
-/// An answer that was read to its end.
 #[derive(Debug)]
 pub struct Answer {
     pub status: StatusCode,

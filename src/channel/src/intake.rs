@@ -12,7 +12,6 @@ use crate::{Batch, ChannelError, Cursor, Event, Gap, Source, Verdict};
 /// Events taken in one batch, and so in one commit per session.
 const BATCH_MAX: usize = 64;
 
-/// Somebody who waits for the verdict on an event.
 #[async_trait]
 pub trait Waiter: fmt::Debug + Send + Sync + 'static {
     async fn tell(self, verdict: &Verdict);

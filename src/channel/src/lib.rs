@@ -36,7 +36,6 @@ pub use crate::registry::{
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cursor(pub String);
 
-/// Something that happened on a platform.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     Message(Incoming),
@@ -57,7 +56,6 @@ pub struct Batch {
     pub cursor: Cursor,
 }
 
-/// What became of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Committed. It will be answered.
@@ -68,7 +66,6 @@ pub enum Verdict {
     Refused(String),
 }
 
-/// What goes out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
     pub to: Address,
@@ -93,7 +90,6 @@ pub struct Part {
 pub const REPEAT_NOTE: &str = "(possibly a repeat)\n\n";
 
 impl Part {
-    /// What goes before its text.
     pub fn note(&self) -> &'static str {
         if self.repeat { REPEAT_NOTE } else { "" }
     }
@@ -109,7 +105,6 @@ pub fn beginning(text: &str, limit: TextLimit) -> &str {
     over.map_or(text, |(at, _)| &text[..at])
 }
 
-/// The receiving half.
 #[async_trait]
 pub trait Source: fmt::Debug + Send + Sync {
     /// Waits for events behind `after`. Dropping the future must lose nothing.
@@ -129,7 +124,6 @@ pub trait Source: fmt::Debug + Send + Sync {
     }
 }
 
-/// The sending half.
 #[async_trait]
 pub trait Sink: fmt::Debug + Send + Sync {
     /// Sends one part; returns the platform's id for it.

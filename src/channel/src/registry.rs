@@ -14,7 +14,6 @@ use tokio::time::Instant;
 
 use crate::{ChannelError, Sink, Source};
 
-/// One account on a platform.
 #[derive(Clone, Debug)]
 pub struct Account {
     pub name: String,
@@ -65,7 +64,6 @@ impl Pulse {
         Self { clock, last: Arc::default() }
     }
 
-    /// The platform gave a sign of life right now.
     pub fn beat(&self) {
         let sign = Sign { at: self.clock.now(), when: Instant::now() };
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(sign);
@@ -87,14 +85,12 @@ impl Default for Pulse {
     }
 }
 
-/// Both halves of a connected account.
 #[derive(Debug)]
 pub struct Connection {
     pub source: Box<dyn Source>,
     pub sink: Arc<dyn Sink>,
 }
 
-/// Connects accounts of one platform.
 #[async_trait]
 pub trait Adapter: fmt::Debug + Send + Sync {
     async fn connect(&self, account: &Account) -> Result<Connection, ChannelError>;
@@ -111,7 +107,6 @@ pub struct Registration {
 
 inventory::collect!(Registration);
 
-/// The adapter of a channel, if it is in this program.
 pub fn registration(channel: &str) -> Option<&'static Registration> {
     inventory::iter::<Registration>.into_iter().find(|it| it.name == channel)
 }

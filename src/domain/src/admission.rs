@@ -13,9 +13,6 @@ mod tests;
 
 use std::cmp::Reverse;
 
-use serde::{Deserialize, Serialize};
-use strum::{EnumString, IntoStaticStr, VariantArray};
-
 use crate::AgentName;
 use crate::agent::{AgentGroup, DEFAULT_AGENT};
 use crate::engage::{By, Engage, engages, says_trigger, trigger_of};
@@ -63,38 +60,40 @@ pub struct WiringView<'a> {
     pub sticky_since: Option<Timestamp>,
 }
 
-/// What a chat does with people who are not known to an agent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[strum(serialize_all = "kebab-case")]
-pub enum Policy {
-    /// Ignores them.
-    Strict,
-    /// Asks an admin of the agent.
-    Ask,
-    /// Lets them in.
-    Public,
-}
+crate::words! {
+    /// What a chat does with people whom an agent does not know: ignores them, asks an admin, lets them in.
+    pub enum Policy {
+        Strict,
+        Ask,
+        Public,
+    }
 
-/// Whose messages a wiring takes, on top of what the chat's [`Policy`] says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[strum(serialize_all = "kebab-case")]
-pub enum Scope {
-    All,
-    /// Only of people with access to the agent, even in a public chat.
-    Known,
-}
+    /// Whose messages a wiring takes, on top of what the chat's [`Policy`] says.
+    pub enum Scope {
+        All,
+        /// Only of people with access to the agent, even in a public chat.
+        Known,
+    }
 
-/// What a wiring does with messages that do not call for its agent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
-#[strum(serialize_all = "kebab-case")]
-pub enum Ignored {
-    Drop,
-    /// Kept, and shown to the agent along with the next message that does.
-    Accumulate,
+    /// What a wiring does with messages that do not call for its agent.
+    pub enum Ignored {
+        Drop,
+        /// Kept, and shown to the agent along with the next message that does.
+        Accumulate,
+    }
+
+    pub enum Why {
+        NotCalled,
+        ChatNotConnected,
+        ChatDenied,
+        UnknownStrict,
+        UnknownAsk,
+        /// An unknown user, in a public chat, for an agent that takes known people only.
+        UnknownScope,
+        SenderDenied,
+        /// An unknown user, and people are asked about too many others.
+        TooManyRequests,
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -134,23 +133,6 @@ pub enum Ask {
     Sender { agent: AgentName },
     Chat,
 }
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
-#[strum(serialize_all = "kebab-case")]
-pub enum Why {
-    NotCalled,
-    ChatNotConnected,
-    ChatDenied,
-    UnknownStrict,
-    UnknownAsk,
-    /// An unknown user, in a public chat, for an agent that takes known people only.
-    UnknownScope,
-    SenderDenied,
-    /// An unknown user, and people are asked about too many others.
-    TooManyRequests,
-}
-
-crate::words!(Policy, Scope, Ignored, Why);
 
 /// The whole policy; pure and total.
 pub fn admit(view: &AdmissionView<'_>) -> Admission {
@@ -270,8 +252,7 @@ fn gate(view: &AdmissionView<'_>, wiring: &WiringView<'_>) -> Result<(), Why> {
     }
 }
 
-/// A refusal is counted even where another agent took the message; that nobody was called, only
-/// where nobody kept it.
+/// A refusal counts even where another agent took it; that nobody was called, only where nobody did.
 fn dropped(decisions: &[AgentDecision]) -> Option<Why> {
     let whys = || {
         decisions.iter().filter_map(|decided| match decided.decision {

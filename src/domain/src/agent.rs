@@ -1,8 +1,5 @@
 //! An agent group: one identity with a workspace, a memory, a provider and limits.
 
-use serde::{Deserialize, Serialize};
-use strum::{EnumString, IntoStaticStr, VariantArray};
-
 use crate::AgentName;
 
 /// The agent that exists from the first start on. Its name is the trigger word in group chats.
@@ -11,28 +8,22 @@ pub const DEFAULT_AGENT: &str = "andy";
 /// The name under which the vault keeps the credential that the model's API takes.
 pub const MODEL_CREDENTIAL: &str = "anthropic";
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
-#[strum(serialize_all = "kebab-case")]
-pub enum Provider {
-    Demo,
-    Claude,
-}
+crate::words! {
+    pub enum Provider {
+        Demo,
+        Claude,
+    }
 
-/// What an agent's administration tool may see and ask for. Changes are asked for all the same.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[derive(IntoStaticStr, EnumString, VariantArray, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[strum(serialize_all = "kebab-case")]
-pub enum AdminScope {
-    None,
-    /// What concerns itself: the chats that it is in, its members, its sessions.
-    #[default]
-    Own,
-    /// Everything, like the person who runs the host.
-    All,
+    /// What an agent's administration tool may see and ask for. Changes are asked for all the same.
+    #[derive(Default)]
+    pub enum AdminScope {
+        None,
+        /// What concerns itself: the chats that it is in, its members, its sessions.
+        #[default]
+        Own,
+        All,
+    }
 }
-
-crate::words!(Provider, AdminScope);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resources {

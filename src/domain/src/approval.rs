@@ -5,7 +5,6 @@
 //! - After a question has expired, nobody is asked.
 //! - The requester always hears the result, also when nobody can be asked.
 
-mod choice;
 #[cfg(test)]
 mod tests;
 
@@ -14,12 +13,8 @@ use std::time::Duration;
 
 use crate::AgentName;
 use crate::people::{PersonId, Role};
+use crate::question::Opt;
 use crate::time::Timestamp;
-
-pub use choice::{
-    ALLOW, ChatChoice, REFUSE, asked_by, chat_options, consent_options, first_options,
-    second_option, second_options, sender_options,
-};
 
 /// How long an approver has before the next one is asked too.
 pub const ESCALATE_AFTER: Duration = Duration::from_secs(10 * 60);
@@ -191,4 +186,97 @@ impl RequestLoad {
 pub fn unasked_due_at(oldest: Timestamp, last_told: Option<Timestamp>) -> Timestamp {
     let gathered = oldest + GATHER;
     last_told.map_or(gathered, |it| gathered.max(it + SPAN))
+}
+
+// What the cards about unknown users and chats offer: the safest first. Sharing an agent takes two steps, since everyone
+// who talks to an agent can read what it remembers. The options of a question are stored in one list: those that its card
+// shows, then those that only a second card offers, which asks whether an agent is really to be shared.
+
+pub const ALLOW: &str = "allow";
+pub const REFUSE: &str = "refuse";
+/// A card offers no more agents; the others can be connected with the command line.
+const AGENTS_MAX: usize = 8;
+/// Stands before the value that a second card asks about.
+const ASK: &str = "ask:";
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChatChoice {
+    Connect(AgentName),
+    New(AgentName),
+    Refuse,
+}
+
+impl ChatChoice {
+    /// The value of the option; a `:` is in no agent's name.
+    pub fn value(&self) -> String {
+        match self {
+            Self::Connect(agent) => format!("connect:{agent}"),
+            Self::New(agent) => format!("new:{agent}"),
+            Self::Refuse => REFUSE.to_owned(),
+        }
+    }
+
+    pub fn parse(value: &str) -> Option<Self> {
+        match value.split_once(':') {
+            Some(("connect", agent)) => AgentName::parse(agent).ok().map(Self::Connect),
+            Some(("new", agent)) => AgentName::parse(agent).ok().map(Self::New),
+            Some(_) => None,
+            None => (value == REFUSE).then_some(Self::Refuse),
+        }
+    }
+}
+
+pub fn chat_options(agents: &[AgentName], new_name: &AgentName) -> Vec<Opt> {
+    let shared = || agents.iter().take(AGENTS_MAX);
+    let value = |it: &AgentName| ChatChoice::Connect(it.clone()).value();
+    let new = ChatChoice::New(new_name.clone()).value();
+    let mut options =
+        vec![Opt::new(format!("New agent `{new_name}`"), new), Opt::new("Refuse", REFUSE)];
+    let first = |it: &AgentName| Opt::new(format!("Share {it}…"), format!("{ASK}{}", value(it)));
+    options.extend(shared().map(first));
+    options.extend(shared().map(|it| Opt::new(format!("Yes, share {it}"), value(it))));
+    options
+}
+
+pub fn sender_options() -> Vec<Opt> {
+    vec![
+        Opt::new("Refuse", REFUSE),
+        Opt::new("Allow…", format!("{ASK}{ALLOW}")),
+        Opt::new("Yes, allow", ALLOW),
+    ]
+}
+
+pub fn consent_options() -> Vec<Opt> {
+    vec![Opt::new("Allow", ALLOW), Opt::new("Refuse", REFUSE)]
+}
+
+pub fn first_options(options: &[Opt]) -> &[Opt] {
+    let is_second = |it: &Opt| options.iter().any(|ask| asks_about(ask) == Some(&it.value));
+    let first = options.iter().position(is_second).unwrap_or(options.len());
+    &options[..first]
+}
+
+/// The place of the option that a second card asks about, where this one only asks for that card.
+pub fn second_option(options: &[Opt], index: usize) -> Option<usize> {
+    let wanted = asks_about(options.get(index)?)?;
+    options.iter().position(|it| it.value == wanted)
+}
+
+/// The option of the first card that leads to this one; `None` where it is on the first card.
+pub fn asked_by(options: &[Opt], index: usize) -> Option<usize> {
+    let value = &options.get(index)?.value;
+    options.iter().position(|ask| asks_about(ask) == Some(value))
+}
+
+/// With their places: those that share nothing, then the one that was asked for.
+pub fn second_options(options: &[Opt], wanted: usize) -> Vec<(usize, &Opt)> {
+    let first = first_options(options).len();
+    let is_offered = |(index, option): &(usize, &Opt)| {
+        *index == wanted || (*index < first && asks_about(option).is_none())
+    };
+    options.iter().enumerate().filter(is_offered).collect()
+}
+
+fn asks_about(option: &Opt) -> Option<&str> {
+    option.value.strip_prefix(ASK)
 }

@@ -2,29 +2,26 @@
 //! is a text like any other. The host carries them out at once, whatever the agent is doing, unless it says otherwise.
 
 use crate::people::Access;
-use strum::{EnumString, IntoStaticStr, VariantArray};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
-#[strum(serialize_all = "kebab-case")]
-pub enum Command {
-    Stop,
-    /// For the runner, between two turns; so is [`Self::Compact`].
-    New,
-    Compact,
-    /// The agent's CLI knows this one and [`Self::Cost`] by their names; they are passed on as they stand, as turns of
-    /// their own (<https://docs.anthropic.com/en/docs/claude-code/slash-commands>).
-    Context,
-    Cost,
-    Status,
-    Tasks,
-    Panic,
-    Resume,
-    Timezone,
-    Quiet,
-    Help,
+crate::words! {
+    pub enum Command {
+        Stop,
+        /// For the runner, between two turns; so is [`Self::Compact`].
+        New,
+        Compact,
+        /// The agent's CLI knows this one and [`Self::Cost`] by their names; they are passed on as they stand, as turns of
+        /// their own (<https://docs.anthropic.com/en/docs/claude-code/slash-commands>).
+        Context,
+        Cost,
+        Status,
+        Tasks,
+        Panic,
+        Resume,
+        Timezone,
+        Quiet,
+        Help,
+    }
 }
-
-crate::words!(Command);
 
 impl Command {
     /// What its sender is told who may not give it. `is_direct` says that nobody else is in the chat.
@@ -47,7 +44,6 @@ impl Command {
     }
 }
 
-/// What stands behind the command in a text, without space around it; empty when nothing does.
 pub fn argument(text: &str) -> &str {
     text.trim().split_once(char::is_whitespace).map_or("", |it| it.1.trim())
 }

@@ -150,8 +150,8 @@ pub fn conclude(outcome: DeliveryOutcome, tried: &Tried, now: Timestamp) -> Verd
 /// Why a part that may have been seen this often is not sent again.
 pub fn exhausted(uncertain_attempts: u32) -> Option<String> {
     let why =
-        format!("no answer came {uncertain_attempts} times; it may have been shown each time");
-    (UNCERTAIN_MAX <= uncertain_attempts).then_some(why)
+        || format!("no answer came {uncertain_attempts} times; it may have been shown each time");
+    (UNCERTAIN_MAX <= uncertain_attempts).then(why)
 }
 
 /// A back-off that differs, so that what failed together does not come back together.

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use regex::{Regex, RegexBuilder};
-use strum::{EnumString, IntoStaticStr, VariantArray};
+use strum::{EnumString, IntoStaticStr};
 
 use crate::admission::{AdmissionView, WiringView};
 use crate::time::Timestamp;
@@ -60,18 +60,16 @@ impl Engage {
 /// has an end of its own; a whole group would never be left in peace again.
 pub const STICKY_FOR: Duration = Duration::from_secs(30 * 60);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
-#[strum(serialize_all = "kebab-case")]
-pub enum By {
-    /// Its trigger word, or, on the terminal, its name.
-    Trigger,
-    Direct,
-    Mention,
-    Sticky,
-    Pattern,
+crate::words! {
+    pub enum By {
+        /// Its trigger word, or, on the terminal, its name.
+        Trigger,
+        Direct,
+        Mention,
+        Sticky,
+        Pattern,
+    }
 }
-
-crate::words!(By);
 
 /// Whether the message calls for the agent of this wiring. Pure and total.
 ///
@@ -101,8 +99,7 @@ fn called(view: &AdmissionView<'_>, wiring: &WiringView<'_>) -> Option<By> {
 }
 
 fn sticks(view: &AdmissionView<'_>, wiring: &WiringView<'_>) -> bool {
-    // Looked at both ways: a clock that stepped back far ends the conversation, it never
-    // prolongs it.
+    // Both ways: a clock that stepped back far ends the conversation, it never prolongs it.
     let recent = |at: Timestamp| view.now.since(at).max(at.since(view.now)) <= STICKY_FOR;
     let open = wiring.sticky_since.is_some_and(|at| view.in_thread || recent(at));
     open && !calls_another(view, wiring)
@@ -114,25 +111,21 @@ fn calls_another(view: &AdmissionView<'_>, wiring: &WiringView<'_>) -> bool {
 }
 
 const PATTERN_CHARS_MAX: usize = 1_000;
-/// The largest compiled pattern; `\w{20}` fits, `\w{1000}` does not. Bounds the work per character
-/// of a text.
+/// The largest compiled pattern, which bounds the work per character; `\w{20}` fits, `\w{1000}` not.
 const COMPILED_BYTES_MAX: usize = 1024 * 1024;
 const CACHE_BYTES_MAX: usize = 2 * 1024 * 1024;
 const NEST_MAX: u32 = 50;
 
 /// How many compiled patterns are kept; a host has a handful of wirings with one.
 const RECENT_MAX: usize = 32;
-/// Those that were used last, the newest at the end. To compile one takes longer than all the rest of
-/// what is decided about a message.
+/// The last ones used, the newest at the end: to compile takes longer than all else about a message.
 static RECENT: Mutex<Vec<(String, Arc<Regex>)>> = Mutex::new(Vec::new());
 
-/// Checks a pattern before it is stored: a regular expression as
-/// <https://docs.rs/regex/latest/regex/#syntax> has it, and not too large.
+/// Takes regular expressions as <https://docs.rs/regex/latest/regex/#syntax>, if not too large.
 pub fn check_pattern(text: &str) -> Result<(), BadText> {
     compile(text).map(drop)
 }
 
-/// Whether a pattern is found anywhere in a text.
 fn is_found(pattern: &str, text: &str) -> bool {
     let recent = || RECENT.lock().unwrap_or_else(PoisonError::into_inner);
     let known = recent().iter().find(|it| it.0 == pattern).map(|it| Arc::clone(&it.1));
@@ -160,65 +153,46 @@ fn compile(text: &str) -> Result<Regex, BadText> {
         .dfa_size_limit(CACHE_BYTES_MAX)
         .nest_limit(NEST_MAX)
         .build();
-    let why = match built {
-        Ok(regex) => return Ok(regex),
-        Err(regex::Error::CompiledTooBig(_)) => {
-            "the pattern becomes too large; use smaller numbers in its `{…}` repetitions".into()
+    built.map_err(|err| {
+        if matches!(err, regex::Error::CompiledTooBig(_)) {
+            let why = "the pattern becomes too large; use smaller numbers in its `{…}` repetitions";
+            return BadText(why.into());
         }
-        Err(err) => format!(
-            "`{text}` is not a regular expression: {}; use `.` for every message, and put `\\` \
-             before a character that is meant as it stands",
-            reason(&err)
-        ),
-    };
-    Err(BadText(why))
+        let why = err.to_string();
+        let why = why.lines().last().unwrap_or_default().trim().trim_start_matches("error: ");
+        BadText(format!(
+            "`{text}` is not a regular expression: {why}; use `.` for every message, and put `\\` \
+             before a character that is meant as it stands"
+        ))
+    })
 }
 
-fn reason(err: &regex::Error) -> String {
-    let text = err.to_string();
-    let last = text.lines().last().unwrap_or_default().trim();
-    last.strip_prefix("error: ").unwrap_or(last).to_owned()
-}
-
-/// The longest word; a few words, as in `hey andy`.
 pub const TRIGGER_CHARS_MAX: usize = 64;
 
 pub fn trigger_of(agent: &AgentName, custom: Option<&str>) -> String {
-    match custom.map(str::trim) {
-        Some(word) if !word.is_empty() => word.to_owned(),
-        Some(_) | None => format!("@{agent}"),
-    }
+    let custom = custom.map(str::trim).filter(|it| !it.is_empty());
+    custom.map_or_else(|| format!("@{agent}"), str::to_owned)
 }
 
 /// Whether a text says the word: in any case, and alone. `@andy` is in "ask @Andy, please", and
 /// is not in "@andyx", "@andy-2", "mail@andy.com".
 pub fn says_trigger(text: &str, trigger: &str) -> bool {
     let trigger = trigger.trim();
-    let word: Vec<char> = trigger.chars().flat_map(fold).collect();
-    if word.is_empty() || trigger.chars().nth(TRIGGER_CHARS_MAX).is_some() {
+    if trigger.is_empty() || trigger.chars().nth(TRIGGER_CHARS_MAX).is_some() {
         return false;
     }
-    // Each with where the character that it comes from starts, since one may become several.
-    let folded: Vec<(char, usize)> =
-        text.char_indices().flat_map(|(at, c)| fold(c).map(move |it| (it, at))).collect();
-    let start = |index: usize| folded.get(index).map_or(text.len(), |it| it.1);
-    let joints: &[char] = if trigger.starts_with(is_word) { &['-', '.', '@'] } else { &[] };
-    let is_alone = |from: usize, to: usize| {
-        (!trigger.chars().any(is_word) || ends_there(text[..from].chars().rev(), joints))
-            && (!trigger.ends_with(is_word) || ends_there(text[to..].chars(), &['-', '.']))
-    };
-    folded.windows(word.len()).enumerate().any(|(index, window)| {
-        let (from, to) = (start(index), start(index + word.len()));
-        window.iter().map(|it| &it.0).eq(&word)
-            && (index == 0 || start(index - 1) != from)
-            && window.last().is_some_and(|it| it.1 != to)
-            && is_alone(from, to)
+    let (text, word) = (folded(text), folded(trigger));
+    let joints: &[char] = if word.starts_with(is_word) { &['-', '.', '@'] } else { &[] };
+    text.match_indices(&word).any(|(from, _)| {
+        let (before, behind) = (&text[..from], &text[from + word.len()..]);
+        (!word.contains(is_word) || ends_there(before.chars().rev(), joints))
+            && (!word.ends_with(is_word) || ends_there(behind.chars(), &['-', '.']))
     })
 }
 
 /// Upper case first, so that letters that differ only in lower case meet: final and other sigma.
-fn fold(c: char) -> impl Iterator<Item = char> {
-    c.to_uppercase().flat_map(char::to_lowercase)
+fn folded(text: &str) -> String {
+    text.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
 }
 
 /// Whether no word, address or name goes on beyond the trigger, as in `@andy-2` and `mail@andy.com`.

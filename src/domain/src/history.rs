@@ -1,26 +1,22 @@
 //! Kinds of events: what the history keeps, for people and for what is worked out from it.
 
-use strum::{EnumString, IntoStaticStr, VariantArray};
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, EnumString, VariantArray)]
-#[strum(serialize_all = "kebab-case")]
-pub enum EventKind {
-    Change,
-    Answer,
-    Pairing,
-    Stop,
-    Resume,
-    /// A container ended: of which session and incarnation, and why.
-    Exit,
-    /// What a turn cost: of which session, begun by which message.
-    Cost,
-    /// A slot of a task ended or was skipped: what came of it.
-    Run,
-    /// Requests of an agent that the vault did not let out.
-    Refused,
+crate::words! {
+    pub enum EventKind {
+        Change,
+        Answer,
+        Pairing,
+        Stop,
+        Resume,
+        /// A container ended: of which session and incarnation, and why.
+        Exit,
+        /// What a turn cost: of which session, begun by which message.
+        Cost,
+        /// A slot of a task ended or was skipped: what came of it.
+        Run,
+        /// Requests of an agent that the vault did not let out.
+        Refused,
+    }
 }
-
-crate::words!(EventKind);
 
 impl EventKind {
     pub const BY_PEOPLE: [Self; 5] =

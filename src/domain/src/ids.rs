@@ -13,7 +13,6 @@ macro_rules! ids {
         pub struct $name(pub i64);
 
         impl $name {
-            /// Reads what [`fmt::Display`] writes.
             pub fn parse(text: &str) -> Option<Self> {
                 text.strip_prefix($prefix)?.parse().ok().map(Self)
             }
@@ -69,16 +68,12 @@ impl AgentName {
     pub fn parse(text: &str) -> Result<Self, BadText> {
         let name = text.trim().to_ascii_lowercase();
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-        let first_ok = name.starts_with(plain);
-        let rest_ok = name.chars().all(|c| plain(c) || c == '-' || c == '_');
-        if first_ok && rest_ok && name.len() <= AGENT_NAME_CHARS_MAX {
-            Ok(Self(name))
-        } else {
-            Err(BadText(
-                "an agent name has 1 to 32 of a-z, 0-9, `-` and `_`, and starts with a letter or digit"
-                    .into(),
-            ))
-        }
+        let is_safe = name.starts_with(plain)
+            && name.len() <= AGENT_NAME_CHARS_MAX
+            && name.chars().all(|c| plain(c) || c == '-' || c == '_');
+        let why =
+            "an agent name has 1 to 32 of a-z, 0-9, `-` and `_`, and starts with a letter or digit";
+        if is_safe { Ok(Self(name)) } else { Err(BadText(why.into())) }
     }
 
     pub fn as_str(&self) -> &str {

@@ -41,7 +41,6 @@ pub struct FileIn {
     pub kind: FileKind,
     /// What its sender called it; may be empty.
     pub name: String,
-    /// May be empty.
     pub mime: String,
     pub location: FileLocation,
 }
@@ -60,7 +59,6 @@ pub struct ContextMessages {
 }
 
 impl Inbound {
-    /// When it was sent, as far as that is known.
     pub fn at(&self) -> Timestamp {
         self.body.sent_at.unwrap_or(self.received_at)
     }

@@ -19,8 +19,7 @@ pub const RUNNER: &str = "/usr/local/bin/agent-runner";
 /// Where the image keeps the Claude Code CLI.
 pub const CLAUDE: &str = "/usr/local/bin/claude";
 
-/// Has the runner run the escape list instead of an agent; names a folder of the host that no
-/// container may see.
+/// Has the runner run the escape list; names a folder of the host that no container may see.
 pub const ESCAPE_ENV: &str = "NANOCLAW_ESCAPE";
 pub const ESCAPE_REPORT: &str = "escape.json";
 pub const AGENT_ENV: &str = "NANOCLAW_AGENT";

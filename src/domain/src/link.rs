@@ -6,8 +6,6 @@
 
 use std::time::Duration;
 
-use strum::{EnumString, IntoStaticStr, VariantArray};
-
 use crate::MessageSeq;
 
 /// Bytes of the longest header or notification; either side hangs up on a longer one.
@@ -19,29 +17,25 @@ pub const DRAFT_LINE_BYTES_MAX: usize = DRAFT_BYTES_MAX + LINE_BYTES_MAX;
 
 const CUT: char = '…';
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, EnumString, VariantArray)]
-#[strum(serialize_all = "kebab-case")]
-pub enum Header {
-    Notify,
-    Model,
-}
+crate::words! {
+    pub enum Header {
+        Notify,
+        Model,
+    }
 
-/// A line on a notify stream. A word of a later version is ignored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, EnumString, VariantArray)]
-#[strum(serialize_all = "kebab-case")]
-pub enum Notification {
-    Look,
-    /// The provider emitted something. Runner to host only.
-    Progress,
-    /// The provider will report later, unasked. Runner to host only, as is the next one.
-    Background,
-    /// All of that has ended and was reported.
-    BackgroundEnded,
-    /// Finish and exit. Host to runner only.
-    Stop,
+    /// A line on a notify stream. A word of a later version is ignored.
+    pub enum Notification {
+        Look,
+        /// The provider emitted something. Runner to host only.
+        Progress,
+        /// The provider will report later, unasked. Runner to host only, as is the next one.
+        Background,
+        /// All of that has ended and was reported.
+        BackgroundEnded,
+        /// Finish and exit. Host to runner only.
+        Stop,
+    }
 }
-
-crate::words!(Header, Notification);
 
 /// A tool that the provider runs; runner to host only. On the line it is
 /// `tool <seconds that it may take> <name>`, or `tool` alone once none runs.
@@ -64,14 +58,12 @@ pub struct Draft {
 }
 
 impl Tool {
-    /// Drops what a name may not contain, and what is too much of it.
     pub fn new(name: &str, max: Duration) -> Self {
         let may = |it: &char| it.is_ascii_alphanumeric() || matches!(it, '_' | '-' | '.');
         let name = name.chars().filter(may).take(TOOL_NAME_CHARS_MAX).collect();
         Self { name, max }
     }
 
-    /// Without its end, as all lines here.
     pub fn as_line(tool: Option<&Self>) -> String {
         tool.map_or("tool".into(), |it| format!("tool {} {}", it.max.as_secs(), it.name))
     }

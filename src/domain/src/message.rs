@@ -1,7 +1,6 @@
 //! Messages, where they came from and how they end.
 
 use std::time::Duration;
-use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use serde::{Deserialize, Serialize};
 
@@ -10,8 +9,7 @@ use crate::time::Timestamp;
 use crate::trace::Rule;
 use crate::{Incarnation, MessageSeq, OutSeq};
 
-/// The longest text that is accepted. Larger than any platform's limit, small enough that one
-/// message cannot fill a model's context.
+/// The longest text: larger than any platform's limit, too small to fill a model's context.
 pub const TEXT_BYTES_MAX: usize = 256 * 1024;
 
 /// A message that was sent longer ago than this when it was stored is late: by then "in ten minutes"
@@ -23,8 +21,7 @@ pub fn lateness(sent_at: Timestamp, received_at: Timestamp) -> Option<Duration> 
     Some(received_at.since(sent_at)).filter(|it| LATE_AFTER < *it)
 }
 
-/// Where a message came from and where its answer goes. `chat` and `thread` are the platform's
-/// names, opaque outside its adapter.
+/// Where a message came from and its answer goes; chat and thread are the platform's opaque names.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Address {
     pub channel: String,
@@ -109,29 +106,31 @@ pub struct Attachment {
     pub source: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[derive(IntoStaticStr, EnumString, VariantArray)]
-#[strum(serialize_all = "kebab-case")]
-#[serde(rename_all = "lowercase")]
-pub enum FileKind {
-    Image,
-    Audio,
-    Voice,
-    Video,
-    Sticker,
-    Document,
-}
+crate::words! {
+    pub enum FileKind {
+        Image,
+        Audio,
+        Voice,
+        Video,
+        Sticker,
+        Document,
+    }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[derive(IntoStaticStr, EnumString, VariantArray)]
-#[strum(serialize_all = "kebab-case")]
-#[serde(rename_all = "lowercase")]
-pub enum InboundKind {
-    Chat,
-    /// Context: shown with the next message that is to be answered, never alone.
-    Context,
-    /// For the runner and not for a model; to be answered.
-    Command,
+    pub enum InboundKind {
+        Chat,
+        /// Context: shown with the next message that is to be answered, never alone.
+        Context,
+        /// For the runner and not for a model; to be answered.
+        Command,
+    }
+
+    /// How an accepted message ended. There is exactly one for each.
+    pub enum Outcome {
+        Answered,
+        Silent,
+        Declined,
+        Failed,
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -164,18 +163,6 @@ pub fn refusal(text: &str) -> Option<String> {
         )
     })
 }
-
-/// How an accepted message ended. There is exactly one for each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
-#[strum(serialize_all = "kebab-case")]
-pub enum Outcome {
-    Answered,
-    Silent,
-    Declined,
-    Failed,
-}
-
-crate::words!(FileKind, InboundKind, Outcome);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
@@ -212,7 +199,8 @@ pub struct Outbound {
     pub attempt: Option<Attempt>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Form {
     Text,
     /// A name below `files/` beside the outbound database.

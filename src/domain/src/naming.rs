@@ -15,15 +15,12 @@ const EXTENSION_BYTES_MAX: usize = 16;
 
 pub fn agent_name_for(title: &str, taken: &[AgentName]) -> AgentName {
     let base = slug(title, "chat");
-    let mut number = 1;
+    let mut names = (1..).filter_map(|it| AgentName::parse(&numbered(&base, it)).ok());
+    // A slug is always a name, and numbers do not end: the loop only saves an `expect`.
     loop {
-        // A slug is always a name; the check only saves an `expect`.
-        if let Ok(name) = AgentName::parse(&numbered(&base, number))
-            && !taken.contains(&name)
-        {
+        if let Some(name) = names.find(|it| !taken.contains(it)) {
             return name;
         }
-        number += 1;
     }
 }
 
@@ -92,12 +89,8 @@ fn shorten(name: &str) -> String {
     if name.len() <= FILE_NAME_BYTES_MAX {
         return name.to_owned();
     }
-    let (stem, extension) = match name.rsplit_once('.') {
-        Some((stem, extension)) if extension.len() <= EXTENSION_BYTES_MAX => {
-            (stem, format!(".{extension}"))
-        }
-        Some(_) | None => (name, String::new()),
-    };
+    let dot = name.rfind('.').filter(|at| name.len() - at <= 1 + EXTENSION_BYTES_MAX);
+    let (stem, extension) = name.split_at(dot.unwrap_or(name.len()));
     let stem = cut_at(stem, FILE_NAME_BYTES_MAX - extension.len()).trim_end_matches([' ', '.']);
     format!("{stem}{extension}")
 }

@@ -9,18 +9,14 @@ use serde::{Deserialize, Serialize};
 pub enum Content {
     /// Markdown as a model writes it; the adapter turns it into what its platform shows.
     Text(String),
+    /// With its caption.
     File(FileOut),
+    /// A text with buttons.
     Card(Card),
     /// Replaces a message of ours, and the buttons below it.
-    Edit {
-        target: String,
-        card: Card,
-    },
+    Edit { target: String, card: Card },
     /// Puts an emoji under a message; an empty one takes it away.
-    Reaction {
-        target: String,
-        emoji: String,
-    },
+    Reaction { target: String, emoji: String },
 }
 
 impl Content {

@@ -1,5 +1,4 @@
-//! Proves that the user at the terminal also holds an account on a platform: the terminal shows
-//! a code, the account sends it.
+//! Pairing: an account on a platform sends the code that its holder sees in the terminal.
 
 use std::fmt;
 use std::time::Duration;
@@ -47,14 +46,11 @@ impl fmt::Debug for Code {
 /// The code that a message consists of, alone or behind `/start`, `/pair` or `pair`. A platform's
 /// mention, as `@bot`, may stand in front of that.
 fn code_in(text: &str) -> Option<Code> {
+    let text = text.to_lowercase();
     let mut words = text.split_whitespace().peekable();
     words.next_if(|it| it.starts_with('@'));
-    match (words.next(), words.next(), words.next()) {
-        (Some(code), None, None) => Code::parse(code),
-        (Some(before), Some(code), None) => {
-            let known = matches!(before.to_lowercase().as_str(), "/start" | "/pair" | "pair");
-            if known { Code::parse(code) } else { None }
-        }
+    match words.collect::<Vec<_>>()[..] {
+        [code] | ["/start" | "/pair" | "pair", code] => Code::parse(code),
         _ => None,
     }
 }

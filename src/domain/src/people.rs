@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use strum::{EnumString, IntoStaticStr, VariantArray};
+use strum::IntoStaticStr;
 
 pub use crate::ids::PersonId;
 use crate::{AgentName, BadText};
@@ -54,15 +54,12 @@ impl Identity {
     }
 }
 
-/// What a person was granted. An owner is one everywhere, so there is no owner of one agent.
+/// What a person was granted. An owner is one everywhere, an admin of one agent or, for `None`, of all.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]
 pub enum Role {
     Owner,
-    /// Of one agent, or of all for `None`.
-    Admin {
-        of: Option<AgentName>,
-    },
+    Admin { of: Option<AgentName> },
 }
 
 impl Role {
@@ -103,18 +100,16 @@ impl Standing {
     }
 }
 
-/// What somebody is to one agent, the strongest that holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
-#[strum(serialize_all = "kebab-case")]
-pub enum Access {
-    Owner,
-    /// Of this agent or of all.
-    Admin,
-    Member,
-    Unknown,
+crate::words! {
+    /// What somebody is to one agent, the strongest that holds.
+    pub enum Access {
+        Owner,
+        /// Of this agent or of all.
+        Admin,
+        Member,
+        Unknown,
+    }
 }
-
-crate::words!(Access);
 
 impl Access {
     pub fn is_admin(self) -> bool {

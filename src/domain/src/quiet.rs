@@ -56,14 +56,10 @@ crate::as_text!(Hours);
 /// `7`, `7:00`, `07:30`; up to `24:00`.
 fn minute(text: &str) -> Option<u16> {
     let (hour, minute) = text.trim().split_once(':').unwrap_or((text.trim(), "00"));
-    let digits =
-        |it: &str| !it.is_empty() && it.len() <= 2 && it.bytes().all(|b| b.is_ascii_digit());
-    if !digits(hour) || minute.len() != 2 || !digits(minute) {
-        return None;
-    }
-    let (hour, minute): (u16, u16) = (hour.parse().ok()?, minute.parse().ok()?);
-    let whole = hour * 60 + minute;
-    (minute < 60 && whole <= DAY_MINUTES).then_some(whole)
+    let number = |it: &str| it.parse::<u16>().ok().filter(|_| it.len() <= 2 && !it.contains('+'));
+    let (hours, minutes) = (number(hour)?, number(minute).filter(|_| minute.len() == 2)?);
+    let whole = hours * 60 + minutes;
+    (minutes < 60 && whole <= DAY_MINUTES).then_some(whole)
 }
 
 /// Whether somebody waits for a part that goes to this chat: a user who wrote there what led to it, which

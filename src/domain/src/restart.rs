@@ -1,5 +1,4 @@
-//! Restart intensity: how often a child may die before its supervisor gives up, and how long it
-//! waits before it starts the child again.
+//! How often a child may die before its supervisor gives up, and how long each restart waits.
 
 use std::time::Duration;
 

@@ -97,8 +97,7 @@ pub fn due_before(now: Timestamp) -> (Timestamp, Timestamp) {
     (now - AWAKE_EVERY, now - ASLEEP_EVERY)
 }
 
-/// Whether what was pruned at `last` is due again. One that lies ahead was set before the clock
-/// stepped back.
+/// Whether what was pruned at `last` is due again; one ahead is of before the clock stepped back.
 pub fn is_due(last: Timestamp, now: Timestamp) -> bool {
     (last + AWAKE_EVERY).is_due(now, AWAKE_EVERY)
 }

@@ -16,15 +16,13 @@ use crate::time::{Timestamp, backoff};
 use crate::waits::{ProviderWait, WaitClass};
 use crate::{Incarnation, MessageSeq, OutSeq};
 
-mod looks;
 mod view;
 
 use self::view::{BACKOFF_BASE, DEAF_MAX, STATUS_AFTER, TELL_AFTER, TRIES_MAX};
 
-pub use self::looks::next_look;
 pub use self::view::{
     BACKOFF_MAX, Container, DEADLINE, Launches, Limits, Mailbox, QUEUE_MAX, StopPhase, View,
-    Waiting,
+    Waiting, next_look,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,10 +110,8 @@ pub fn decide(view: &View, limits: &Limits, now: Timestamp) -> Vec<Effect> {
 
 /// Nothing starts, and what the agent says is not even read.
 fn while_stopped(view: &View, limits: &Limits) -> Vec<Effect> {
-    let mut todo = match view.stop_phase {
-        StopPhase::Due => vec![Effect::ApplyStop],
-        StopPhase::No | StopPhase::Done => vec![],
-    };
+    let due = (view.stop_phase == StopPhase::Due).then_some(Effect::ApplyStop);
+    let mut todo = Vec::from_iter(due);
     todo.extend(match view.container {
         Container::Busy | Container::Unknown(_) => None,
         Container::Running { .. } => Some(Effect::Stop(StopReason::Asked)),

@@ -1,21 +1,17 @@
 //! Which messages of an agent share one conversation.
 
-use strum::{EnumString, IntoStaticStr, VariantArray};
-
 use crate::AgentName;
 pub use crate::ids::ChatId;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
-#[strum(serialize_all = "kebab-case")]
-pub enum SessionMode {
-    Shared,
-    /// One session for every thread of a chat.
-    PerThread,
-    /// Everything of all chats that are wired this way.
-    AgentShared,
+crate::words! {
+    pub enum SessionMode {
+        Shared,
+        /// One session for every thread of a chat.
+        PerThread,
+        /// Everything of all chats that are wired this way.
+        AgentShared,
+    }
 }
-
-crate::words!(SessionMode);
 
 /// Names one conversation with one agent. Equal keys mean the same session.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -239,8 +239,7 @@ impl Fence {
     }
 }
 
-/// The block that is open at `cut`. `carried` is open where the text begins. A line counts when it
-/// starts before the cut.
+/// The block open at `cut`; `carried` is open at the start. A line counts if it starts before the cut.
 fn open_at(
     text: &str,
     cut: usize,

@@ -1,19 +1,17 @@
 //! Tasks: what an agent is to do at set times, and what became of each time that came. When those
 //! times are is the matter of the crate `schedule`.
 
+pub mod failing;
 pub mod rights;
 
 use std::fmt;
 use std::time::Duration;
-use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use serde::{Deserialize, Serialize};
 
 pub use crate::ids::TaskId;
 use crate::texts::asides::NOTHING_SAID;
 use crate::time::Timestamp;
-
-pub mod failing;
 
 /// The most missed slots that a task may make up for. More would be a flood after a long sleep.
 pub const MADE_UP_MAX: u32 = 24;
@@ -25,8 +23,7 @@ pub fn says_nothing(answer: &str) -> bool {
     answer == NOTHING_SAID || answer.trim_end_matches('.') == NOTHING || answer.is_empty()
 }
 
-/// One slot of one task. Its text names the message that it becomes, so that a session stores it
-/// once however often it is handed over.
+/// One slot of one task. Its text names the message that it becomes, so that it is stored once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct FireKey {
     pub task: TaskId,
@@ -37,7 +34,6 @@ impl FireKey {
     /// What every key begins with. No platform may call a message of its own so.
     pub const PREFIX: &'static str = "task:";
 
-    /// Reads what [`fmt::Display`] writes.
     pub fn parse(text: &str) -> Option<Self> {
         let (task, slot) = text.strip_prefix(Self::PREFIX)?.split_once(':')?;
         Some(Self { task: TaskId::parse(task)?, slot: Timestamp(slot.parse().ok()?) })
@@ -50,15 +46,25 @@ impl fmt::Display for FireKey {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
-#[strum(serialize_all = "kebab-case")]
-pub enum TaskState {
-    Active,
-    Paused,
-    Done,
-    Cancelled,
-    /// It failed too often; it does not fire until somebody resumes it.
-    Failing,
+crate::words! {
+    pub enum TaskState {
+        Active,
+        Paused,
+        Done,
+        Cancelled,
+        /// It failed too often; it does not fire until somebody resumes it.
+        Failing,
+    }
+
+    pub enum FireState {
+        /// Written down, not yet with the session.
+        Fired,
+        Running,
+        Ok,
+        Failed,
+        /// The task's policy skipped it.
+        Skipped,
+    }
 }
 
 impl TaskState {
@@ -71,20 +77,6 @@ impl TaskState {
         }
     }
 }
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
-#[strum(serialize_all = "kebab-case")]
-pub enum FireState {
-    /// Written down, not yet with the session.
-    Fired,
-    Running,
-    Ok,
-    Failed,
-    /// The task's policy skipped it.
-    Skipped,
-}
-
-crate::words!(TaskState, FireState);
 
 /// What is done about slots that came while nobody looked: the machine was off or asleep.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -135,7 +127,6 @@ pub struct TaskRun {
     pub due: String,
     /// How long after its slot it was handed over.
     pub late_by: Duration,
-    /// How many slots before it were skipped because nobody was there.
     pub missed: u32,
     /// Runs first and decides whether the model is asked.
     pub script: Option<String>,
@@ -149,8 +140,7 @@ impl TaskRun {
     }
 }
 
-/// A slot that is handed over this long after its time was missed: the host was away or held up. More
-/// than what a lost timer costs.
+/// A slot handed over this long after its time was missed. More than what a lost timer costs.
 const LATE_AFTER: Duration = Duration::from_secs(2 * 60);
 
 /// The units of a span of time in seconds, the largest first; the first two are only read.
@@ -165,8 +155,7 @@ pub fn span(span: Duration) -> String {
     format!("{}{unit}", seconds / of)
 }
 
-/// Reads what [`span`] writes, and weeks and years of 365 days. `None` for anything else, and for more
-/// than a thousand years.
+/// Reads what [`span`] writes, and weeks and years of 365 days; up to a thousand years.
 pub fn parse_span(text: &str) -> Option<Duration> {
     let (unit, of) = UNITS.into_iter().find(|(unit, _)| text.ends_with(*unit))?;
     let number = text.strip_suffix(unit)?;

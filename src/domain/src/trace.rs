@@ -140,13 +140,11 @@ pub struct TraceContext {
     /// The running host's word for the container of the session, and why it stands as it does.
     pub container: Option<(String, String)>,
     pub launches: Launches,
-    /// Why the last bad one ended.
     pub last_bad_reason: String,
     /// Who stopped the agent, if a stop holds, and what `nanoclaw agents resume` has to name.
     pub stopped: Option<(String, String)>,
     /// The wait for the model that holds up the session.
     pub wait: Option<ProviderWait>,
-    /// An older message of the session that is not answered yet.
     pub behind: Option<MessageSeq>,
     /// What the agent asked for an older message, and has no answer to.
     pub asked_before: Option<Question>,

@@ -1,5 +1,8 @@
 //! What is the matter with a session's container, as its chats may know it. What the container printed is for the log
 //! and for `nanoclaw status`, never for a chat.
+//!
+//! Silent is one that works on a message and gives no sign of life, with the tool that it runs if it said so; damaged, one
+//! that wrote what no runner writes.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,28 +10,14 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "kebab-case")]
 pub enum Trouble {
     NoImage,
-    /// The image that was named is not there.
-    ImageMissing {
-        image: String,
-    },
+    ImageMissing { image: String },
     NoAgent,
     NoStart,
     NoFolder,
-    /// It took more memory than this.
-    OutOfMemory {
-        mib: u32,
-    },
-    /// Its folders took more than this.
-    DiskFull {
-        gib: u32,
-    },
-    /// It worked on a message and gave no sign of life.
-    Silent {
-        /// What it ran, if it said so.
-        tool: Option<String>,
-    },
+    OutOfMemory { mib: u32 },
+    DiskFull { gib: u32 },
+    Silent { tool: Option<String> },
     Deaf,
-    /// It wrote what no runner writes.
     Damaged,
     Ended,
 }

@@ -3,7 +3,6 @@
 //! automatically, until its deadline.
 
 use std::time::Duration;
-use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use serde::{Deserialize, Serialize};
 
@@ -22,19 +21,15 @@ const WORTH_TELLING: Duration = Duration::from_secs(60 * 60);
 /// The shortest time between two waits that a chat is told of. The agent may forge any number.
 const TELL_EVERY: Duration = Duration::from_secs(5 * 60);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[derive(IntoStaticStr, EnumString, VariantArray)]
-#[strum(serialize_all = "kebab-case")]
-#[serde(rename_all = "lowercase")]
-pub enum WaitClass {
-    Limit,
-    Billing,
-    Overloaded,
-    /// The model cannot be reached, or fails.
-    Network,
+crate::words! {
+    pub enum WaitClass {
+        Limit,
+        Billing,
+        Overloaded,
+        /// The model cannot be reached, or fails.
+        Network,
+    }
 }
-
-crate::words!(WaitClass);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProviderWait {

@@ -1,13 +1,22 @@
 //! Closed sets of words: what the databases, the command line and JSON call the variants of an enum.
 //! Also the JSON of values that are written as text ([`as_text!`]).
 
-/// Gives enums their words, from what strum derives for them (`IntoStaticStr`, `EnumString`,
-/// `VariantArray`): `ALL`, `as_str` and `parse`.
+/// Declares enums that have words, in kebab case; JSON has the same. Alone, a name gets `ALL`, `as_str` and `parse` from
+/// what strum derives for it (`IntoStaticStr`, `EnumString`, `VariantArray`).
 #[macro_export]
 macro_rules! words {
+    ($($(#[$meta:meta])* $vis:vis enum $name:ident { $($body:tt)* })+) => { $(
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+        #[derive(strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
+        #[serde(rename_all = "kebab-case")]
+        #[strum(serialize_all = "kebab-case")]
+        $vis enum $name { $($body)* }
+
+        $crate::words!($name);
+    )+ };
     ($($name:ident),+) => { $(
         impl $name {
-            /// Every one, in order.
             pub const ALL: [Self; <Self as strum::VariantArray>::VARIANTS.len()] =
                 match <Self as strum::VariantArray>::VARIANTS.first_chunk() {
                     Some(all) => *all,
@@ -19,7 +28,6 @@ macro_rules! words {
                 self.into()
             }
 
-            /// Reads what [`Self::as_str`] writes.
             pub fn parse(text: &str) -> Option<Self> {
                 text.parse().ok()
             }

@@ -7,31 +7,30 @@
 //! - A look waits for nobody: messages are routed and platforms asked beside it, so that one that is
 //!   wedged delays no other question.
 
-mod access_request;
-mod answers;
 mod asking;
 mod dead_letters;
+mod incoming;
 mod requests;
 mod settling;
-mod tasks;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::approval::{self, ESCALATE_AFTER, Effect};
-use domain::people::PersonId;
+use domain::approval::{self, Effect};
 use domain::plain::chain;
 use domain::time::Timestamp;
 use store::{QuestionRow, QuestionState, StoreError};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use tracing::{instrument, warn};
 
-pub(crate) use self::access_request::{pair, pair_key, request_access};
-pub(crate) use self::answers::{Answer, answer, ask_which, typed_in, which_key};
 use self::asking::Directs;
+pub(crate) use self::incoming::{
+    Answer, answer, ask_which, pair, pair_key, request_access, typed_in, which_key,
+};
 pub use self::requests::forward_request;
 pub(crate) use self::requests::run;
+use crate::Result;
 use crate::host::Host;
 
 /// Rounds of one look; every round asks, tells or settles something.
@@ -45,7 +44,12 @@ const WAIT_MAX: Duration = Duration::from_secs(60);
 /// Looks again and again: when something is due, and at every hint.
 /// Ends when the database is unusable.
 pub async fn keep_looking(host: Arc<Host>) -> StoreError {
-    let mut approvals = Approvals::new(Arc::clone(&host));
+    let mut approvals = Approvals {
+        host: Arc::clone(&host),
+        calls: JoinSet::new(),
+        directs: Directs::default(),
+        replaying: Arc::default(),
+    };
     loop {
         let wait = match approvals.look().await {
             Ok(wait) => wait,
@@ -64,34 +68,21 @@ pub async fn keep_looking(host: Arc<Host>) -> StoreError {
 struct Approvals {
     host: Arc<Host>,
     calls: JoinSet<()>,
-    /// Who could not be reached where, and since when.
-    unreachable: Vec<(PersonId, String, Instant)>,
     directs: Directs,
     /// Shared while messages are routed, all that are due at once.
     replaying: Arc<()>,
 }
 
 impl Approvals {
-    fn new(host: Arc<Host>) -> Self {
-        Self {
-            host,
-            calls: JoinSet::new(),
-            unreachable: Vec::new(),
-            directs: Directs::default(),
-            replaying: Arc::default(),
-        }
-    }
-
     fn now(&self) -> Timestamp {
         self.host.clock.now()
     }
 
     /// Compares what should be with what is. Returns when to look again, if nothing else causes it.
     #[instrument(name = "approvals", skip_all)]
-    async fn look(&mut self) -> Result<Duration, StoreError> {
+    async fn look(&mut self) -> Result<Duration> {
         while self.calls.try_join_next().is_some() {}
-        let hour_ago = |since: &Instant| ESCALATE_AFTER <= since.elapsed();
-        self.unreachable.retain(|it| !hour_ago(&it.2));
+        self.forget_unreachable();
         let mut next = None;
         for _ in 0..ROUNDS_MAX {
             self.route_due().await?;
@@ -116,7 +107,7 @@ impl Approvals {
     }
 
     /// Takes one question a step further. Returns whether it did, and else when to look again.
-    async fn advance(&mut self, row: QuestionRow) -> Result<(bool, Option<Timestamp>), StoreError> {
+    async fn advance(&mut self, row: QuestionRow) -> Result<(bool, Option<Timestamp>)> {
         if row.state != QuestionState::Open {
             return self.settle(row.id, None).await.map(|()| (true, None));
         }

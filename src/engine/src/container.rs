@@ -1,25 +1,151 @@
-//! Containers of sessions: what one is made like, why it does not start, how much disk it takes, and the end
-//! of those that no actor looks after.
+//! Containers of sessions: what one is made like, why it does not start, and the end of those that no actor
+//! looks after.
 
-pub mod plan;
-pub mod refusal;
-pub mod room;
-
+use std::collections::BTreeMap;
+use std::io;
 use std::time::Duration;
 
-use domain::SessionId;
+use domain::agent::{AgentGroup, Provider};
 use domain::plain::chain;
-use sandbox::SandboxError;
-use store::{CentralStore, SessionRow};
+use domain::trouble::Trouble;
+use domain::{AgentName, Incarnation, SessionId};
+use sandbox::{Job, SandboxError, Spec};
+use store::{CentralStore, SessionRow, StoreError};
 use tokio::time::timeout;
 use tracing::warn;
 
-use crate::host::Host;
+use crate::Result;
+use crate::folders;
+use crate::host::{Host, settings};
 
 /// Longer than the engine's own deadlines.
 const ENGINE_WITHIN: Duration = Duration::from_secs(30);
 /// Why a container was ended that nobody looked after.
 const UNWATCHED: &str = "its conversation was out of service";
+
+/// Why a container does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("could not read what to start")]
+    Store(#[from] StoreError),
+    #[error("could not make the folders")]
+    Folders(#[from] io::Error),
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    #[error("somebody stopped it; `nanoclaw agents resume` lets it go on")]
+    Stopped,
+    #[error("its folders take more than {gib} GiB")]
+    DiskFull { gib: u32 },
+    #[error("there is no image for agents yet; run `nanoclaw image build`")]
+    NoImage,
+    #[error("the agent `{0}` was removed; `nanoclaw agents add {0}` brings it back")]
+    NoAgent(AgentName),
+}
+
+impl StartError {
+    /// The engine is down, or the disk is full: that passes, and says nothing about the session.
+    pub fn is_outage(&self) -> bool {
+        match self {
+            Self::Sandbox(SandboxError::Unreachable(_)) | Self::Stopped => true,
+            Self::Store(err) => !err.is_permanent(),
+            Self::Folders(_)
+            | Self::Sandbox(_)
+            | Self::DiskFull { .. }
+            | Self::NoImage
+            | Self::NoAgent(_) => false,
+        }
+    }
+
+    /// The same in words for people.
+    pub fn trouble(&self) -> Trouble {
+        match self {
+            Self::NoImage => Trouble::NoImage,
+            Self::Sandbox(SandboxError::ImageMissing(image)) => {
+                Trouble::ImageMissing { image: image.clone() }
+            }
+            Self::NoAgent(_) => Trouble::NoAgent,
+            Self::DiskFull { gib } => Trouble::DiskFull { gib: *gib },
+            Self::Folders(_) => Trouble::NoFolder,
+            Self::Sandbox(err) if lacks_a_folder(err) => Trouble::NoFolder,
+            Self::Store(_) | Self::Sandbox(_) | Self::Stopped => Trouble::NoStart,
+        }
+    }
+}
+
+/// Whether the engine refused a mount. It has no code for that, only these words
+/// (<https://github.com/moby/moby/blob/master/volume/mounts/validate.go>).
+fn lacks_a_folder(err: &SandboxError) -> bool {
+    chain(err).contains("bind source path does not exist")
+}
+
+/// Works out what the container of a session is to be, from the settings of its agent.
+pub async fn spec(
+    host: &Host,
+    row: &SessionRow,
+    incarnation: Incarnation,
+) -> Result<Spec, StartError> {
+    let settings = settings_of(host, &row.agent).await?;
+    let (agent, provider) = settings.ok_or_else(|| StartError::NoAgent(row.agent.clone()))?;
+    let fingerprint = describe(&agent, provider);
+    let mounts = folders::mounts(&host.layout, row.id, &row.agent, incarnation);
+    let (link, owner) = (mounts.link.clone(), host.container_user);
+    store::on_disk(&*host.gate, move || folders::make_link(&link, owner)).await?;
+    // What the runner has to know, and nothing secret.
+    let mut env = BTreeMap::from([
+        ("NANOCLAW_INCARNATION".to_owned(), incarnation.to_string()),
+        ("NANOCLAW_PROVIDER".to_owned(), provider.as_str().to_owned()),
+    ]);
+    env.extend(agent.model.map(|it| ("NANOCLAW_MODEL".to_owned(), it)));
+    Ok(Spec {
+        job: Job::Run,
+        agent: agent.name,
+        agent_number: agent.number,
+        session: row.id,
+        incarnation,
+        image: agent.image.ok_or(StartError::NoImage)?,
+        resources: agent.resources,
+        mounts,
+        env,
+        fingerprint,
+    })
+}
+
+/// Changes whenever a container of the agent would be made differently.
+pub async fn fingerprint(host: &Host, agent: &AgentName) -> Result<String> {
+    let settings = settings_of(host, agent).await?;
+    Ok(settings.map_or_else(|| "removed".into(), |(agent, provider)| describe(&agent, provider)))
+}
+
+/// The settings of an agent, with the image of this install where it names none, and what it runs;
+/// nothing when there is no such agent.
+pub async fn settings_of(host: &Host, agent: &AgentName) -> Result<Option<(AgentGroup, Provider)>> {
+    let name = agent.clone();
+    let read = move |central: &mut CentralStore| {
+        let Some(mut agent) = central.agent(&name)? else { return Ok(None) };
+        if agent.image.is_none() {
+            agent.image = central.setting(settings::IMAGE)?;
+        }
+        let has_credential = central.secret(vault::MODEL_CREDENTIAL)?.is_some();
+        let provider = agent.effective_provider(has_credential);
+        Ok(Some((agent, provider)))
+    };
+    host.central.read(read).await
+}
+
+/// In plain words, so that a label of a container can be read.
+fn describe(agent: &AgentGroup, provider: Provider) -> String {
+    let resources = agent.resources;
+    format!(
+        "{} {} {} {}m {}c {}p {}g",
+        provider.as_str(),
+        agent.model.as_deref().unwrap_or("-"),
+        agent.image.as_deref().unwrap_or("-"),
+        resources.memory_mib,
+        resources.cpu_milli,
+        resources.pids,
+        resources.disk_gib
+    )
+}
 
 /// Sessions that may have something to do, and containers without a session. The first complete listing
 /// counts what runs and opens the container slots.
@@ -77,4 +203,25 @@ pub async fn remove_container(host: &Host, id: SessionId) {
         warn!(session = %id, why = chain(&err), "found gone by its next look");
     }
     host.container_slots.release(id);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_is_missing_is_not_put_down_to_the_engine() {
+        let failed = |why: &str| {
+            let source = why.to_owned().into();
+            StartError::Sandbox(SandboxError::Failed { op: "create a container", source })
+        };
+        let mount =
+            failed("invalid mount config for type \"bind\": bind source path does not exist: /a");
+        assert_eq!(mount.trouble(), Trouble::NoFolder);
+        assert_eq!(failed("range of CPUs is from 0.01 to 2.00").trouble(), Trouble::NoStart);
+        let gone = StartError::Folders(io::ErrorKind::NotFound.into());
+        assert_eq!(gone.trouble(), Trouble::NoFolder);
+        let image = StartError::Sandbox(SandboxError::ImageMissing("foo".into())).trouble();
+        assert_eq!(image, Trouble::ImageMissing { image: "foo".into() });
+    }
 }

@@ -1,4 +1,4 @@
-//! How much disk the folders of an agent take.
+//! How much disk the folders of a session take, and whether that is more than they may.
 //!
 //! No quota is needed for this, which most machines do not have: the host looks from time to time. So
 //! an agent can go over its limit for as long as that takes, at the speed of the disk; one write of
@@ -17,8 +17,24 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fs, io};
 
+use domain::plain::chain;
+use domain::{Incarnation, inside};
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, fstat, openat, statat};
 use rustix::io::Errno;
+use store::SessionRow;
+use tokio::time::{Instant, sleep};
+use tracing::warn;
+
+use crate::container;
+use crate::host::Host;
+
+/// When a new container is first looked at: not while it starts.
+const FIRST: Duration = Duration::from_secs(5);
+const EVERY: Duration = Duration::from_secs(60);
+/// Even where a look takes long, which an agent can see to.
+const EVERY_MAX: Duration = Duration::from_secs(180);
+/// At most a twentieth of the time is spent on looking, however much there is.
+const SHARE: u32 = 20;
 
 /// As many files as a large project has, ten times over. Each takes its place in tables of the file
 /// system that everybody shares.
@@ -36,7 +52,7 @@ const ENTRY_BYTES: u64 = 512;
 const BLOCK_BYTES: u64 = 512;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Usage {
+enum Usage {
     Bytes(u64),
     /// At least so many; a folder is closed to the host, which is not root.
     Closed(u64),
@@ -45,7 +61,7 @@ pub(crate) enum Usage {
 }
 
 impl Usage {
-    pub(crate) fn exceeds(self, limit: u64) -> bool {
+    fn exceeds(self, limit: u64) -> bool {
         match self {
             Self::Bytes(bytes) | Self::Closed(bytes) => limit < bytes,
             Self::Beyond => true,
@@ -53,13 +69,57 @@ impl Usage {
     }
 }
 
+/// Returns the limit, in GiB, once they take more.
+pub async fn until_overfull(host: &Host, row: &SessionRow) -> u32 {
+    let mut wait = FIRST;
+    loop {
+        sleep(wait).await;
+        let began = Instant::now();
+        if let Some(gib) = overfull(host, row).await {
+            return gib;
+        }
+        wait = (began.elapsed() * SHARE).clamp(EVERY, EVERY_MAX);
+    }
+}
+
+/// The limit, in GiB, if they take more now. What cannot be found out is left to the next look.
+pub async fn overfull(host: &Host, row: &SessionRow) -> Option<u32> {
+    let (agent, _) = container::settings_of(host, &row.agent).await.ok().flatten()?;
+    let (limits, number) = (agent.resources, agent.number);
+    let mut usage = look(host, row, number).await?;
+    if matches!(usage, Usage::Closed(_)) {
+        // Programs close folders of theirs to everybody. What is closed at once again is hidden.
+        let spec = container::spec(host, row, Incarnation(0)).await;
+        let opened = match &spec {
+            Ok(spec) => host.sandbox.open_up(spec).await.map_err(|err| chain(&err)),
+            Err(err) => Err(chain(err)),
+        };
+        match opened {
+            Ok(()) => usage = look(host, row, number).await?,
+            Err(why) => warn!(why, "what the agent closed stays closed"),
+        }
+    }
+    usage.exceeds(limits.disk_bytes()).then_some(limits.disk_gib)
+}
+
+async fn look(host: &Host, row: &SessionRow, number: u32) -> Option<Usage> {
+    let paths = host.layout.session(row.id);
+    let folders = [host.layout.workspace(&row.agent), paths.home(), paths.outbound_dir()];
+    let user = host.container_user.map(|(runner, _)| inside::agent_uid(runner, number));
+    let look = move || usage(folders.iter().map(AsRef::as_ref), user);
+    match store::on_disk(&*host.gate, look).await {
+        Ok(usage) => Some(usage),
+        Err(err) => {
+            warn!(error = %err, "could not look how much disk the agent takes");
+            None
+        }
+    }
+}
+
 /// Adds up what lies below the folders, and what programs of `user` keep of the same disks under no name.
 /// What is gone meanwhile is left out.
 /// Fails when one of the folders themselves cannot be read.
-pub(crate) fn usage<'a>(
-    folders: impl IntoIterator<Item = &'a Path>,
-    user: Option<u32>,
-) -> io::Result<Usage> {
+fn usage<'a>(folders: impl IntoIterator<Item = &'a Path>, user: Option<u32>) -> io::Result<Usage> {
     let (mut found, mut disks) = (Found::default(), BTreeSet::new());
     for folder in folders {
         let folder = open(CWD, folder)?;

@@ -7,7 +7,7 @@
 pub mod approvals;
 pub mod container;
 pub mod container_slots;
-mod disk;
+pub mod disk;
 pub mod folders;
 pub mod host;
 pub mod outbox;
@@ -17,3 +17,6 @@ pub mod router;
 pub mod stopping;
 pub mod stops;
 pub mod tasks;
+
+/// Most of what fails here is the store.
+type Result<T, E = store::StoreError> = std::result::Result<T, E>;

@@ -22,32 +22,31 @@ pub async fn perform(host: &Host, order: &str, keys: &[String]) -> Response {
     if KEYS_MAX < keys.len() {
         return Response::Failed { why: format!("at most {KEYS_MAX} parts at a time") };
     }
-    let found: Vec<HostKey> = keys.iter().filter_map(|it| HostKey::parse(it)).collect();
-    let (asked, now) = (found.clone(), host.clock.now());
+    let parsed: Vec<Option<HostKey>> = keys.iter().map(|it| HostKey::parse(it)).collect();
+    let (asked, now) = (parsed.iter().flatten().cloned().collect::<Vec<_>>(), host.clock.now());
     let execute = move |central: &mut CentralStore| central.order_parts(&asked, order, now);
     let answers = match timeout(WITHIN, host.central.write("an order", execute)).await {
         Ok(answers) => answers.map_err(|err| chain(&err)),
         Err(_) => Err(GONE.to_owned()),
     };
-    let answer = |key: &String| -> Ordered {
-        let key = HostKey::parse(key).ok_or("it is no key of a part")?;
-        let at = found.iter().position(|it| *it == key);
-        let answers = answers.as_ref().map_err(Clone::clone)?;
-        at.and_then(|at| answers.get(at).cloned()).unwrap_or_else(|| Err(GONE.to_owned()))
-    };
-    Response::Outbox { parts: keys.iter().map(|key| ordered_part(key, answer(key))).collect() }
+    // One for each key that is one, in their order.
+    let mut answers = answers.map(Vec::into_iter);
+    let parts = keys.iter().zip(parsed).map(|(key, parsed)| {
+        let answer = match (parsed, &mut answers) {
+            (None, _) => Err("it is no key of a part".to_owned()),
+            (Some(_), Ok(answers)) => answers.next().unwrap_or_else(|| Err(GONE.to_owned())),
+            (Some(_), Err(why)) => Err(why.clone()),
+        };
+        ordered_part(key, answer)
+    });
+    Response::Outbox { parts: parts.collect() }
 }
 
 /// As it goes over the socket.
 pub fn ordered_part(key: &str, answer: Ordered) -> OrderedPart {
-    let key = key.to_owned();
-    match answer {
-        Ok(done) => OrderedPart {
-            key,
-            was: Some(done.was.as_str().to_owned()),
-            may_be_seen: done.may_be_seen,
-            why: None,
-        },
-        Err(why) => OrderedPart { key, was: None, may_be_seen: false, why: Some(why) },
-    }
+    let (was, may_be_seen, why) = match answer {
+        Ok(done) => (Some(done.was.as_str().to_owned()), done.may_be_seen, None),
+        Err(why) => (None, false, Some(why)),
+    };
+    OrderedPart { key: key.to_owned(), was, may_be_seen, why }
 }

@@ -11,16 +11,17 @@ use std::path::Path;
 use domain::plain::chain;
 use domain::retention::{Cutoffs, Retention, due_before, is_due};
 use domain::time::Timestamp;
-use store::{CentralStore, SessionRow, StoreError};
+use store::{CentralStore, SessionRow};
 use tracing::{info, warn};
 
+use crate::Result;
 use crate::host::{Host, settings};
 
 /// Neither a host that runs for a year nor a stranger who is refused without end may fill the disk with
 /// what is said about it. The same bound as at its start.
 const LOG_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
-pub async fn cutoffs(host: &Host) -> Result<Cutoffs, StoreError> {
+pub async fn cutoffs(host: &Host) -> Result<Cutoffs> {
     let rule = host.central.read(|central| central.setting(settings::RETENTION)).await?;
     Ok(Retention::from_setting(rule.as_deref()).cutoffs(host.clock.now()))
 }
@@ -35,7 +36,7 @@ pub async fn sweep(host: &Host) -> Option<SessionRow> {
     })
 }
 
-async fn look(host: &Host) -> Result<Option<SessionRow>, StoreError> {
+async fn look(host: &Host) -> Result<Option<SessionRow>> {
     let now = host.clock.now();
     let last = host.central.read(|central| central.setting(settings::PRUNED_AT)).await?;
     let last = last.and_then(|it| it.parse().ok()).map_or(host.started_at, Timestamp);
@@ -46,7 +47,7 @@ async fn look(host: &Host) -> Result<Option<SessionRow>, StoreError> {
     host.central.read(move |central| central.due_for_pruning(awake, asleep)).await
 }
 
-async fn prune_central(host: &Host, now: Timestamp) -> Result<(), StoreError> {
+async fn prune_central(host: &Host, now: Timestamp) -> Result<()> {
     let cutoffs = cutoffs(host).await?;
     let mut all = 0;
     loop {

@@ -8,14 +8,14 @@
 
 mod admission_snapshot;
 mod admit;
+mod commands;
 mod orders;
-mod personal;
-mod tasks;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use channel::{Event, Verdict};
+use domain::admission::AgentDecision;
 use domain::command;
 use domain::message::{Address, Click, Incoming};
 use domain::plain::chain;
@@ -25,7 +25,9 @@ use futures_util::future::join_all;
 use store::{CentralStore, SessionRow, StoreError};
 use tracing::{instrument, warn};
 
+use self::admission_snapshot::AdmissionSnapshot;
 use self::orders::Order;
+use crate::Result;
 use crate::approvals;
 use crate::host::{Host, Wake};
 use crate::stopping;
@@ -43,7 +45,7 @@ pub struct Position {
 }
 
 impl Position {
-    fn store(&self, central: &mut CentralStore) -> Result<(), StoreError> {
+    fn store(&self, central: &mut CentralStore) -> Result<()> {
         central.set_cursor(self.channel, &self.account, &self.value)
     }
 }
@@ -182,7 +184,7 @@ async fn commit(
     events: Vec<Event>,
     owner_only: bool,
     cursor: Option<Position>,
-) -> Result<Vec<Step>, StoreError> {
+) -> Result<Vec<Step>> {
     let is_message = |event: &Event| matches!(event, Event::Message(_));
     let op = if events.iter().any(is_message) { "a message" } else { "an event" };
     let shared = Arc::clone(host);
@@ -204,12 +206,7 @@ async fn commit(
     host.central.write(op, write).await
 }
 
-fn take(
-    host: &Host,
-    central: &mut CentralStore,
-    event: &Event,
-    owner_only: bool,
-) -> Result<Step, StoreError> {
+fn take(host: &Host, central: &mut CentralStore, event: &Event, owner_only: bool) -> Result<Step> {
     match event {
         Event::Message(message) => admit::admit(host, central, message, owner_only),
         Event::Click(Click { from: chat, sender: by, data, .. }) => {
@@ -264,10 +261,13 @@ async fn unstored(host: &Arc<Host>, event: &Event, owner_only: bool, err: &Store
     let refused = Verdict::Refused(texts::access::unstored(&err.to_string()));
     let Event::Message(message) = event else { return refused };
     let (shared, about) = (Arc::clone(host), message.clone());
-    let read = move |it: &mut CentralStore| admit::whom(&shared, it, &about, owner_only);
+    let read = move |central: &mut CentralStore| {
+        let snapshot = AdmissionSnapshot::read(&shared, central, &about, owner_only)?;
+        Ok(snapshot.admission(&about))
+    };
     match host.central.read(read).await {
-        Ok(whom) if whom.is_engaged => told(host, message, err).await,
-        Ok(whom) if whom.is_context => Verdict::Ignored,
+        Ok(found) if admit::is_engaged(&found) => told(host, message, err).await,
+        Ok(found) if found.decisions.iter().any(AgentDecision::takes) => Verdict::Ignored,
         Ok(_) | Err(_) => refused,
     }
 }

@@ -9,10 +9,11 @@ use domain::SessionId;
 use domain::plain::chain;
 use domain::stop::Scope;
 use futures_util::future::{join, join_all};
-use store::{CentralStore, SessionRow, StoreError};
+use store::{CentralStore, SessionRow};
 use tokio::time::timeout;
 use tracing::{info, warn};
 
+use crate::Result;
 use crate::host::{Host, Wake};
 use crate::protocol::{Resumed, StopStatus, Stopped, StoppedSession};
 
@@ -51,7 +52,7 @@ pub async fn stop(host: &Host, scope: &Scope, by: &str, why: &str) -> Stopped {
 }
 
 /// Writes down every stop that is not yet. What fails is tried again.
-pub(crate) async fn write_down(host: &Host) -> Result<(), StoreError> {
+pub(crate) async fn write_down(host: &Host) -> Result<()> {
     let _order = host.stops.orders.lock().await;
     let unwritten = host.stops.unwritten();
     if unwritten.is_empty() {
@@ -136,7 +137,7 @@ async fn set_aside(host: &Host, scope: &Scope) -> Vec<StoppedSession> {
 
 /// Lets those go on whose stop has one of these scopes. Other stops hold on.
 /// Fails when it could not be written down; then nothing has changed.
-pub async fn resume(host: &Host, scopes: &[Scope], by: &str) -> Result<Resumed, StoreError> {
+pub async fn resume(host: &Host, scopes: &[Scope], by: &str) -> Result<Resumed> {
     let (asked, by, now) = (scopes.to_vec(), by.to_owned(), host.clock.now());
     let write = move |central: &mut CentralStore| {
         let mut any = false;

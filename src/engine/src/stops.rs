@@ -8,9 +8,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use domain::stop::{Scope, Stop, StopId, Stops};
 use domain::time::Timestamp;
 use domain::{AgentName, SessionId};
-use store::{CentralStore, SessionRow, StopOrder, StoreError};
+use store::{CentralStore, SessionRow, StopOrder};
 use tokio::sync::Notify;
 
+use crate::Result;
 use crate::host::{Host, Wake};
 
 #[derive(Debug, Default)]
@@ -197,7 +198,7 @@ impl Drop for StopGuard<'_> {
 /// Writes down what could not be so far, and reads the stops: the command line may have written one
 /// without this process. Returns whether that changed anything.
 /// Fails when the database fails; then what was known goes on to count.
-pub async fn reread(host: &Host) -> Result<bool, StoreError> {
+pub async fn reread(host: &Host) -> Result<bool> {
     crate::stopping::write_down(host).await?;
     let stops = host.central.read(|it: &mut CentralStore| it.stops()).await?;
     let is_new = host.stops.set(stops);

@@ -7,20 +7,27 @@
 //! - A slot is in the central database before any session hears of it, and goes to one session.
 //! - A task of a stopped agent waits as if the host slept; its policy decides when it is resumed.
 
-mod handover;
-
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::AgentName;
+use domain::message::{Address, Author, Body, ChatInfo, Incoming};
 use domain::plain::chain;
 use domain::session::DEADLINE;
+use domain::session_key::{ChatId, SessionMode, session_key};
 use domain::task::failing::Streak;
+use domain::task::{FireKey, TaskRun, TaskState};
 use domain::time::Timestamp;
-use store::{CentralStore, Decided, Handover, StoreError, TaskRow};
+use schedule::local;
+use store::{
+    CentralStore, ChatRow, Decided, Handover, SessionRow, StoreError, TaskMessage, TaskRow,
+};
 use tokio::time::timeout;
 use tracing::{info, warn};
 
-use crate::host::Host;
+use crate::Result;
+use crate::host::{Host, Wake};
 
 /// Tasks that are read at once.
 const BATCH: u32 = 200;
@@ -34,6 +41,10 @@ const HAND_OVER_WITHIN: Duration = Duration::from_secs(20);
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// A slot without an end for so long has none: its session is gone. Longer than any message lives.
 const LOST_AFTER: Duration = DEADLINE.saturating_mul(2);
+/// Who a task's message is from where no person is known.
+const NOBODY: &str = "task";
+/// Slots that are handed over in one commit.
+const SLOTS_MAX: usize = 64;
 const LOST: &str = "its conversation never came to an end with it";
 
 /// Looks again and again: at the next slot of all, and at every hint. A slot that comes costs what it costs, and
@@ -50,13 +61,11 @@ pub async fn keep_looking(host: Arc<Host>) -> StoreError {
 /// next hint.
 async fn look(host: &Host) -> Option<Timestamp> {
     let (why, next) = match fire(host).await {
-        Ok((waiting, next)) => {
-            match timeout(HAND_OVER_WITHIN, handover::hand_over(host, waiting)).await {
-                Ok(Ok(())) => return next,
-                Ok(Err(err)) => (chain(&err), next),
-                Err(_) => ("the database does not answer".to_owned(), next),
-            }
-        }
+        Ok((waiting, next)) => match timeout(HAND_OVER_WITHIN, hand_over(host, waiting)).await {
+            Ok(Ok(())) => return next,
+            Ok(Err(err)) => (chain(&err), next),
+            Err(_) => ("the database does not answer".to_owned(), next),
+        },
         Err(err) => (chain(&err), None),
     };
     warn!(why, "tasks wait for the next look");
@@ -65,7 +74,7 @@ async fn look(host: &Host) -> Option<Timestamp> {
 }
 
 /// Returns the slots that wait for their sessions, oldest first, and when the next slot comes.
-async fn fire(host: &Host) -> Result<(Vec<Handover>, Option<Timestamp>), StoreError> {
+async fn fire(host: &Host) -> Result<(Vec<Handover>, Option<Timestamp>)> {
     for _ in 0..ROUNDS_MAX {
         let now = host.clock.now();
         let read = move |central: &mut CentralStore| {
@@ -106,4 +115,123 @@ fn decide((row, streak): (TaskRow, Streak), now: Timestamp) -> Decided {
     } else {
         Decided { row, plan, why: None }
     }
+}
+
+/// Where a slot goes.
+enum Route {
+    Goes(Box<ChatRow>, SessionMode),
+    /// It can never arrive.
+    Ends(&'static str),
+    /// The same, and its task will never come again.
+    Cancels(&'static str),
+}
+
+/// Brings slots to their sessions, in their order. One that fails delays only those that follow for its agent
+/// in its chat.
+/// Fails with the last of those, which wait for another look.
+async fn hand_over(host: &Host, mut slots: Vec<Handover>) -> Result<()> {
+    // Those of stopped agents stay until that is over.
+    slots.retain(|it| !host.stops.is_stopped(&it.task.task.agent));
+    let (mut result, mut failed) = (Ok(()), HashSet::new());
+    for batch in slots.chunks(SLOTS_MAX) {
+        let (batch, before, now) = (batch.to_vec(), failed.clone(), host.clock.now());
+        let write = move |central: &mut CentralStore| {
+            let (mut woken, mut failed, mut last) = (Vec::new(), before, None);
+            for slot in batch {
+                let place = (slot.task.task.agent.clone(), slot.task.task.chat);
+                if failed.contains(&place) {
+                    continue;
+                }
+                match central.whole("a slot of a task", |it| bring(it, &slot, now)) {
+                    Ok(row) => woken.extend(row),
+                    Err(err) if err.passes() => return Err(err),
+                    Err(err) => {
+                        warn!(why = chain(&err), "a slot waits for another look");
+                        failed.insert(place);
+                        last = Some(err);
+                    }
+                }
+            }
+            Ok((woken, failed, last))
+        };
+        let (woken, now_failed, last) = host.central.write("slots of tasks", write).await?;
+        for (row, chat) in woken {
+            host.wake(Wake::Session(row, Some(chat)));
+        }
+        failed = now_failed;
+        result = last.map_or(result, Err);
+    }
+    result
+}
+
+/// Brings a slot to its session and notes that it has it. Doing it again changes nothing. Returns the session
+/// and the chat, unless the slot goes nowhere.
+fn bring(
+    central: &mut CentralStore,
+    handover: &Handover,
+    now: Timestamp,
+) -> Result<Option<(SessionRow, Address)>> {
+    let (task, key) = (&handover.task.task, handover.fire.key);
+    let (chat, mode) = match route(central, &task.agent, task.chat)? {
+        Route::Goes(chat, mode) => (chat, mode),
+        Route::Ends(why) => return end(central, key, why, now).map(|()| None),
+        Route::Cancels(why) => {
+            central.set_task_state(key.task, TaskState::Cancelled, why, now)?;
+            return end(central, key, why, now).map(|()| None);
+        }
+    };
+    let chosen = session_key(mode, &task.agent, task.chat, task.thread.as_deref());
+    // It may have gone on meanwhile.
+    let row = central.settle_fire_session(key, &chosen, task.session, now)?;
+    let Some(row) = row else { return Ok(None) };
+    let message = message(handover, *chat, now);
+    central.rows(row.id).insert_task(&message, now)?;
+    central.fire_handed_over(key, row.id)?;
+    Ok(Some((row, message.message.from)))
+}
+
+fn route(central: &CentralStore, agent: &AgentName, chat: ChatId) -> Result<Route> {
+    if central.agent(agent)?.is_none() {
+        return Ok(Route::Cancels("its agent was removed"));
+    }
+    let Some(row) = central.chat_by_id(chat)?.map(Box::new) else {
+        return Ok(Route::Cancels("its chat is gone"));
+    };
+    if row.denied_at.is_some() {
+        return Ok(Route::Ends("its chat is to be left alone"));
+    }
+    if let Some(wired) = central.wirings_of(chat)?.iter().find(|it| it.wiring.agent == *agent) {
+        return Ok(Route::Goes(row, wired.wiring.session_mode));
+    }
+    Ok(match central.destinations_of(agent)?.iter().any(|it| it.chat == chat) {
+        true => Route::Goes(row, SessionMode::PerThread),
+        false => Route::Ends("its agent may not write to its chat any more"),
+    })
+}
+
+fn end(central: &mut CentralStore, key: FireKey, why: &'static str, now: Timestamp) -> Result<()> {
+    central.record_result(key, false, why, now)?;
+    info!(fire = %key, why, "a task's slot goes nowhere");
+    Ok(())
+}
+
+fn message(handover: &Handover, chat: ChatRow, now: Timestamp) -> TaskMessage {
+    let (key, task) = (handover.fire.key, &handover.task.task);
+    let from = Address { thread: task.thread.clone(), ..chat.address };
+    let owner = task.owner_handle.as_ref().filter(|it| it.channel == from.channel);
+    let id = owner.map_or(NOBODY, |it| &it.id).to_owned();
+    let sender = Author { id, name: format!("task {}", key.task) };
+    let body = Body {
+        chat: ChatInfo { title: chat.title, is_group: chat.is_group },
+        ..Body::new(sender, task.prompt.as_str())
+    };
+    let run = TaskRun {
+        key,
+        due: local(key.slot, &task.zone),
+        late_by: now.since(key.slot),
+        missed: handover.missed,
+        script: task.script.clone(),
+        found: None,
+    };
+    TaskMessage { run, message: Incoming { from, body, ..Incoming::default() } }
 }

@@ -63,7 +63,6 @@ async fn exchange(layout: &Layout, request: &Request) -> anyhow::Result<Option<R
     serde_json::from_str(&answer).context("the host answers in another version's words").map(Some)
 }
 
-/// The running host, if one runs.
 pub(crate) async fn status(layout: &Layout) -> anyhow::Result<Option<Box<Status>>> {
     match ask(layout, &Request::Status).await? {
         Some(Response::Status(status)) => Ok(Some(status)),

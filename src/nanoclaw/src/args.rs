@@ -7,17 +7,8 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 use operations::Operation;
 
-use crate::commands::backup::BackupCommand;
-use crate::commands::channels::ChannelsCommand;
-use crate::commands::chat::ChatArgs;
-use crate::commands::history::HistoryArgs;
-use crate::commands::image::ImageCommand;
-use crate::commands::outbox::OutboxCommand;
-use crate::commands::pair::PairArgs;
-use crate::commands::selftest::SelftestArgs;
-use crate::commands::settings::{KeepArgs, TimezoneArgs};
-use crate::commands::vault::VaultCommand;
-use crate::commands::why::WhyArgs;
+use crate::commands::{backup, channels, history, outbox, pair, selftest, settings, vault, why};
+use crate::{chat, image, setup};
 
 /// The commands as `--help` shows them; those of the last group only in `help --all`.
 const GROUPS: [(&str, &str); 8] = [
@@ -99,24 +90,23 @@ pub(crate) fn in_groups(definition: &clap::Command, has_all: bool) -> String {
     for (group, names) in &GROUPS[..shown] {
         text += &format!("{group}:\n");
         for command in names.split(' ').filter_map(|it| definition.find_subcommand(it)) {
+            let mut add = |name: &str, command: &clap::Command| {
+                let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+                text += &format!("  {name:<21} {about}\n");
+            };
             let noun = command.get_name();
-            text += &line(noun, command);
+            add(noun, command);
             let verbs = command.get_subcommands().filter(|_| has_all);
-            verbs.for_each(|it| text += &line(&format!("{noun} {}", it.get_name()), it));
+            verbs.for_each(|it| add(&format!("{noun} {}", it.get_name()), it));
         }
     }
     text
 }
 
-fn line(name: &str, command: &clap::Command) -> String {
-    let about = command.get_about().map(ToString::to_string).unwrap_or_default();
-    format!("  {name:<21} {about}\n")
-}
-
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Install what is missing, build the image, start the host, open a chat
-    Setup(SetupArgs),
+    Setup(setup::SetupArgs),
     /// Run the host in the foreground
     Run {
         /// Set by `start`: leave the terminal's session.
@@ -138,7 +128,7 @@ pub(crate) enum Command {
     #[command(alias = "stop-all")]
     Panic,
     /// Talk to an agent: one MESSAGE, or a prompt without one
-    Chat(ChatArgs),
+    Chat(chat::ChatArgs),
     /// Show the host's log
     Logs {
         /// Wait for more
@@ -151,34 +141,34 @@ pub(crate) enum Command {
     /// Check everything and say how to fix what is wrong
     Doctor,
     /// Run the host through random faults and crashes, in memory, and check that nothing is lost
-    Selftest(SelftestArgs),
+    Selftest(selftest::SelftestArgs),
     /// Show what is on its way to people, send it again, or drop it
     #[command(subcommand)]
-    Outbox(OutboxCommand),
+    Outbox(outbox::OutboxCommand),
     /// Say how a message came about and what became of it
-    Why(WhyArgs),
+    Why(why::WhyArgs),
     /// Show who changed what, and when
-    History(HistoryArgs),
+    History(history::HistoryArgs),
     #[command(flatten)]
     Operation(Operation),
     /// Connect accounts of yours on messaging platforms
     #[command(subcommand)]
-    Channels(ChannelsCommand),
+    Channels(channels::ChannelsCommand),
     /// Make the sender of a code the bot's owner, or let them in
-    Pair(PairArgs),
+    Pair(pair::PairArgs),
     /// Keep credentials, sealed, outside all containers
     #[command(subcommand)]
-    Vault(VaultCommand),
+    Vault(vault::VaultCommand),
     /// Make a copy of everything, check one, or put one back
     #[command(subcommand)]
-    Backup(BackupCommand),
+    Backup(backup::BackupCommand),
     /// Show or set how long things are kept
-    Keep(KeepArgs),
+    Keep(settings::KeepArgs),
     /// Show or set the time zone of this install
-    Timezone(TimezoneArgs),
+    Timezone(settings::TimezoneArgs),
     /// Build the image that agents run in
     #[command(subcommand)]
-    Image(ImageCommand),
+    Image(image::ImageCommand),
     /// Explain a command, or show all of them
     Help {
         /// Every command, in one line
@@ -198,29 +188,6 @@ Examples:
     /// Stop the host and remove this install's containers (see `nanoclaw.sh uninstall`)
     #[command(hide = true)]
     Uninstall,
-}
-
-#[derive(Debug, clap::Args)]
-#[command(after_help = "\
-A step that is done already is skipped, so run it again after a failure. With `--yes` it asks nothing and
-ends with one round trip through a container.")]
-pub(crate) struct SetupArgs {
-    /// Only these steps, by name
-    #[arg(long, hide = true, value_delimiter = ',', value_name = "STEP")]
-    pub(crate) only: Vec<crate::setup::Step>,
-}
-
-#[derive(Clone, Debug, Default, clap::Args)]
-pub(crate) struct ImageArgs {
-    /// The image to build on; '' is Debian's, or one made from this system's packages
-    #[arg(long, value_name = "IMAGE")]
-    pub(crate) base: Option<String>,
-    /// Add Node.js for the agent's own work (kept for later builds; `=false` takes it out)
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    pub(crate) with_node: Option<bool>,
-    /// Add the Chromium browser, about 400 MB (kept for later builds; `=false` takes it out)
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    pub(crate) with_browser: Option<bool>,
 }
 
 #[cfg(test)]

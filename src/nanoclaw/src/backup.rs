@@ -17,22 +17,26 @@
 //! The HMAC is made with the master key of the vault. A user without it, or the passphrase that
 //! opens the sealed copy in the backup, cannot make a backup that `verify` or `restore` takes, nor
 //! change one. Without the key at hand a backup is refused, unless somebody says `--untrusted`.
+//! A forged one must not place anything, nor have the host mount or write anything, outside of the folder
+//! that it is unpacked into: hence the rules for paths and links.
 
 mod archive;
 pub(crate) mod create;
-mod paths;
 pub(crate) mod restore;
 mod sparse;
 mod tree;
 mod unpack;
 
-use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use anyhow::Context;
+use domain::{AgentName, SessionId};
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
+
+use self::unpack::Refused;
 
 /// Counts up when an older program could not read it any more.
 const FORMAT: u32 = 3;
@@ -60,13 +64,13 @@ pub(crate) struct Head {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Manifest {
+pub(crate) struct Manifest {
     /// Path and target of the symbolic links in workspaces and homes. Kept apart from the members, so
     /// that nothing can be written through one.
     links: Vec<(String, String)>,
-    /// The first of them.
-    left_out: Vec<LeftOut>,
-    left_out_count: usize,
+    /// What is not in the backup: the first of it, and how much.
+    pub(crate) left_out: Vec<LeftOut>,
+    pub(crate) left_out_count: usize,
 }
 
 /// Of these the manifest tells the names; of more their number.
@@ -81,7 +85,6 @@ impl Manifest {
     }
 }
 
-/// What is not in the backup, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LeftOut {
     pub(crate) path: String,
@@ -89,10 +92,89 @@ pub(crate) struct LeftOut {
 }
 
 /// Makes a folder for this user alone, which is removed when it is dropped.
-fn scratch(parent: &Path) -> anyhow::Result<TempDir> {
+pub(crate) fn scratch(parent: &Path) -> anyhow::Result<TempDir> {
     tempfile::Builder::new()
         .prefix(".nanoclaw-backup-")
         .permissions(Permissions::from_mode(0o700))
         .tempdir_in(parent)
         .with_context(|| format!("nothing can be written in {}", parent.display()))
+}
+
+/// A relative path of plain parts, below one of the places that a backup has.
+fn plain(name: &str) -> Option<&Path> {
+    let parts: Vec<&str> = name.split('/').collect();
+    let is_plain = !name.contains('\0') && !parts.iter().any(|it| matches!(*it, "" | "." | ".."));
+    let is_known = match parts.as_slice() {
+        [CENTRAL | KEY | "agents"] => true,
+        ["agents", agent, ..] => AgentName::parse(agent).is_ok(),
+        ["sessions", session, "in" | "out" | "sending" | "home", ..] => {
+            SessionId::parse(session).is_some_and(|it| it.to_string() == *session)
+        }
+        _ => false,
+    };
+    (is_plain && is_known).then_some(Path::new(name))
+}
+
+/// Whether a path lies inside of a folder that the host itself makes, and is none.
+fn is_inside(path: &Path) -> bool {
+    let folders = if path.starts_with("agents") { 2 } else { 3 };
+    folders < path.components().count()
+}
+
+fn may_hold_files(path: &Path) -> bool {
+    path == Path::new(CENTRAL) || path == Path::new(KEY) || is_inside(path)
+}
+
+/// Where an agent may have links of its own.
+fn may_hold_links(path: &Path) -> bool {
+    let of_session = path.components().nth(2).is_some_and(|it| it.as_os_str() == "home");
+    is_inside(path) && (path.starts_with("agents") || of_session)
+}
+
+/// Makes a link where the agent had one. Nothing is ever written through it here.
+fn make_link(to: &Path, name: &str, target: &str) -> Result<(), Refused> {
+    let strange = || Refused::Strange(name.to_owned());
+    let path = plain(name).filter(|it| may_hold_links(it)).ok_or_else(strange)?;
+    let mut at = to.to_owned();
+    for part in path.parent().ok_or_else(strange)?.components() {
+        at.push(part);
+        if !fs::symlink_metadata(&at).is_ok_and(|it| it.is_dir()) {
+            return Err(strange());
+        }
+    }
+    Ok(symlink(target, to.join(path))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_is_made_in_a_real_folder_only() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("agents/a")).unwrap();
+        fs::create_dir_all(folder.path().join("sessions/s1/home")).unwrap();
+        fs::create_dir_all(folder.path().join("sessions/s1/out/files")).unwrap();
+        for path in ["agents/a/link", "sessions/s1/home/link"] {
+            make_link(folder.path(), path, "/tmp").unwrap();
+        }
+        for path in [
+            "agents/a/link/b",
+            "agents/a/none/b",
+            "agents/b",
+            "agents",
+            "sessions",
+            "sessions/s1",
+            "sessions/s2",
+            "sessions/s1/out",
+            "sessions/s1/out/files/x",
+            "sessions/s1/in",
+            "sessions/s1/sending",
+            "central.db",
+            "../x",
+            "x",
+        ] {
+            assert!(make_link(folder.path(), path, "/tmp").is_err(), "{path}");
+        }
+    }
 }

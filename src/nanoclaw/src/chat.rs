@@ -1,15 +1,17 @@
-//! The terminal's side of the chat: what is sent, what is shown, and going on after the host went
-//! away in the middle.
+//! `nanoclaw chat`: one message, lines from a program, or a prompt; and going on after the host went away in
+//! the middle.
 
-mod editor;
 mod once;
 mod prompt;
 
 use std::collections::HashSet;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, IsTerminal, Read};
+use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::Context;
 use channel::cli::frames::{FromClient, ToClient};
+use clap::value_parser;
 use domain::AgentName;
 use store::ChatRow;
 use store::layout::Layout;
@@ -18,11 +20,68 @@ use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::{Instant, sleep};
 
-use crate::error::fail;
+use crate::error::{Hint, fail};
 use crate::{admin, home, lock};
 
-pub(crate) use self::once::{AskEnd, Heard, ask};
+pub(crate) use self::once::say;
 pub(crate) use self::prompt::prompt;
+
+/// More than any message that the host takes, so that it can say what is wrong with it.
+const INPUT_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  nanoclaw chat                        a prompt; Ctrl-D ends it
+  nanoclaw chat what is new            one message, one answer
+  nanoclaw chat --agent ben \"hello\"    another agent
+  nanoclaw chat --chat work \"go on\"    another conversation with its own context
+  cat notes.txt | nanoclaw chat -      the message comes from a program
+  printf 'one\\ntwo\\n' | nanoclaw chat  each line is a message
+
+Exits with 0 after an answer, with 1 when it was given up, with 3 when the agent asks you something
+first (reply with another `nanoclaw chat`), with 4 when the agent is stopped, and with 124 when no
+answer comes in time; the message is kept then.")]
+pub(crate) struct ChatArgs {
+    /// Who is asked [default: the first agent]
+    #[arg(long, value_name = "NAME")]
+    agent: Option<AgentName>,
+    /// Which conversation [default: terminal, or terminal-AGENT]
+    #[arg(long, value_name = "NAME")]
+    chat: Option<String>,
+    /// How long to wait for each answer
+    #[arg(long, default_value_t = 300, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..))]
+    timeout: u64,
+    /// What to say; `-` reads it from the standard input
+    message: Vec<String>,
+}
+
+pub(crate) async fn perform(args: ChatArgs, layout: &Layout) -> anyhow::Result<ExitCode> {
+    let limit = Duration::from_secs(args.timeout);
+    let mut client = ChatClient::new(layout, args.chat, args.agent);
+    if args.message.is_empty() && io::stdin().is_terminal() {
+        return prompt(&mut client).await.map(|()| ExitCode::SUCCESS);
+    }
+    if args.message.is_empty() {
+        let mut code = ExitCode::SUCCESS;
+        // Nothing else is under way while a line is waited for.
+        for line in io::stdin().lines() {
+            let line = line.context("the standard input could not be read as text")?;
+            if !line.trim().is_empty() {
+                // It may answer what the agent asked about the one before.
+                code = say(&mut client, line.trim_end(), limit).await?;
+            }
+        }
+        return Ok(code);
+    }
+    let mut text = args.message.join(" ");
+    if text == "-" {
+        text = io::read_to_string(io::stdin().take(INPUT_BYTES_MAX))
+            .context("the standard input could not be read, or is not UTF-8 text")
+            .hint("convert it first, for example with `iconv`")?;
+    }
+    say(&mut client, &text, limit).await
+}
 
 /// A host that has its lock has its socket soon.
 const STARTING_MAX: Duration = Duration::from_secs(10);
@@ -38,7 +97,7 @@ const RETRY_EVERY: Duration = Duration::from_millis(200);
 pub(crate) struct ChatClient {
     layout: Layout,
     chat: String,
-    pub(crate) agent: Option<AgentName>,
+    agent: Option<AgentName>,
     /// `None` while the host is away.
     wire: Option<Wire>,
     /// By their ids the messages that are not known to be stored, the oldest first.
@@ -48,7 +107,6 @@ pub(crate) struct ChatClient {
 }
 
 enum ChatEvent {
-    /// The host is gone; it is waited for.
     Lost,
     Back,
     Line(ToClient),
@@ -80,10 +138,10 @@ impl ChatClient {
         loop {
             let Err(err) = self.open().await else { return Ok(()) };
             if err.kind() == ErrorKind::PermissionDenied {
-                return Err(fail(
-                    format!("the host on {} belongs to another user", self.layout.home().display()),
-                    "run this as that user, or name your own data directory with `--home DIR`",
-                ));
+                let hint =
+                    "run this as that user, or name your own data directory with `--home DIR`";
+                let home = self.layout.home().display();
+                return Err(fail(format!("the host on {home} belongs to another user"), hint));
             }
             let is_absent =
                 matches!(err.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused);
@@ -141,13 +199,13 @@ impl ChatClient {
         }
         let central = home::central(&self.layout)?;
         let stops = central.stops()?;
+        if let Some(agent) = &self.agent {
+            return Ok(stops.of(agent).is_some());
+        }
         let is_here = |it: &ChatRow| it.address.channel == "cli" && it.address.chat == self.chat;
         let here = central.chats()?.into_iter().find(is_here);
         let wired = here.map(|it| central.wirings_of(it.id)).transpose()?.unwrap_or_default();
-        let wired = wired.into_iter().map(|it| it.wiring.agent);
-        let mut agents = self.agent.clone().map_or_else(|| wired.collect(), |it| vec![it]);
-        agents.retain(|it| stops.of(it).is_some());
-        Ok(stops.all.is_some() || !agents.is_empty())
+        Ok(stops.all.is_some() || wired.iter().any(|it| stops.of(&it.wiring.agent).is_some()))
     }
 
     /// What to show of a part; nothing if it was shown before.

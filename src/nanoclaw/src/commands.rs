@@ -2,16 +2,11 @@
 
 pub(crate) mod backup;
 pub(crate) mod channels;
-pub(crate) mod chat;
-mod escape;
 pub(crate) mod history;
-pub(crate) mod image;
 mod operation;
 pub(crate) mod outbox;
-mod overview;
 pub(crate) mod pair;
 mod process;
-mod run;
 pub(crate) mod selftest;
 pub(crate) mod settings;
 mod status;
@@ -22,26 +17,25 @@ pub(crate) mod why;
 use std::process::ExitCode;
 
 use domain::stop::Scope;
+use domain::time::{Clock, SystemClock};
 use operations::Output;
 use serde_json::json;
-use store::CentralStore;
 use store::layout::Layout;
+use store::{CentralStore, StoreError};
 
-pub(crate) use self::chat::{prompt, say};
-pub(crate) use self::process::{Started, start};
+pub(crate) use self::process::start;
 pub(crate) use self::vault::add_model_credential;
 use crate::args::{self, Args, Command};
 use crate::error::fail;
-use crate::{admin, home, install, setup, term};
+use crate::{admin, chat, doctor, home, image, install, logfile, run, setup, term};
 
-/// What a command came to.
 #[derive(Debug)]
 pub(crate) struct Report {
-    output: Output,
+    pub(crate) output: Output,
     /// The program exits with 1, though it has a result.
-    has_failed: bool,
+    pub(crate) has_failed: bool,
     /// A running host is told of it once it is printed: one that hangs delays no result.
-    reloads: bool,
+    pub(crate) reloads: bool,
 }
 
 impl From<Output> for Report {
@@ -54,7 +48,7 @@ impl From<Output> for Report {
 pub(crate) async fn perform(args: Args, layout: &Layout) -> anyhow::Result<ExitCode> {
     let Args { json, yes, dry_run, command, .. } = args;
     let Some(command) = command else {
-        return print(overview::perform(layout).await?.into(), json);
+        return print(status::overview(layout).await?.into(), json);
     };
     if dry_run && !matches!(&command, Command::Operation(_)) {
         return Err(untried());
@@ -71,17 +65,17 @@ pub(crate) async fn perform(args: Args, layout: &Layout) -> anyhow::Result<ExitC
             return Err(fail("this command has no result as JSON", "leave out --json"));
         }
         Command::Setup(args) => return Box::pin(setup::perform(args, yes, layout)).await,
-        Command::Keeper => return run::keep(layout).await,
+        Command::Keeper => return process::keep(layout).await,
         Command::Run { detached } => return run::perform(detached, layout).await,
         Command::Chat(args) => return Box::pin(chat::perform(args, layout)).await,
-        Command::Logs { follow, lines } => return run::show_log(follow, lines, layout).await,
+        Command::Logs { follow, lines } => return logfile::show(follow, lines, layout).await,
         Command::Completions { shell } => return completions(shell),
         Command::Help { .. } => said(args::in_groups(&args::definition(), true)).into(),
         Command::Version => said(concat!("nanoclaw ", env!("CARGO_PKG_VERSION"))).into(),
-        Command::Selftest(args) if args.escape => escape::perform(layout).await?,
+        Command::Selftest(args) if args.escape => selftest::escape(layout).await?,
         Command::Selftest(args) => match selftest::perform(&args, json)? {},
         Command::Status => status::perform(json, layout).await?,
-        Command::Doctor => status::check(layout).await?,
+        Command::Doctor => doctor::perform(layout).await?,
         Command::Panic => stops::stop(&Scope::All, layout).await?,
         Command::Outbox(command) => outbox::perform(command, json, layout).await?,
         Command::Why(args) => why::perform(&args, layout).await?.into(),
@@ -139,6 +133,19 @@ fn completions(shell: clap_complete::Shell) -> anyhow::Result<ExitCode> {
     clap_complete::generate(shell, &mut args::definition(), "nanoclaw", &mut script);
     term::out_piece(&String::from_utf8(script)?);
     Ok(ExitCode::SUCCESS)
+}
+
+/// A change with its line in the history, in one commit.
+fn change<T>(
+    central: &mut CentralStore,
+    line: &str,
+    change: impl FnOnce(&mut CentralStore) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    central.whole("a change", |central| {
+        let done = change(central)?;
+        central.record_change(line, "host", SystemClock.now())?;
+        Ok(done)
+    })
 }
 
 /// The central database, with what every install has; only for a change it is made.

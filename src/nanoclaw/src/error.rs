@@ -59,7 +59,6 @@ pub(crate) fn end(code: u8, what: impl Into<String>, hint: impl Into<String>) ->
     Hinted { error: anyhow::Error::msg(what.into()), hint: hint.into(), code }.into()
 }
 
-/// What the program exits with for an error.
 pub(crate) fn code_of(err: &anyhow::Error) -> u8 {
     err.chain().find_map(|it| it.downcast_ref::<Hinted>()).map_or(REFUSED, |it| it.code)
 }

@@ -38,10 +38,8 @@ pub(crate) fn find(asked: Option<PathBuf>) -> anyhow::Result<Layout> {
 pub(crate) fn create(layout: &Layout) -> anyhow::Result<()> {
     let home = layout.home();
     if SOCKET_PATH_MAX < layout.admin_socket().as_os_str().len() {
-        return Err(fail(
-            format!("the path {} is too long to put sockets into", home.display()),
-            "use a shorter one: `--home DIR`, or NANOCLAW_HOME",
-        ));
+        let what = format!("the path {} is too long to put sockets into", home.display());
+        return Err(fail(what, "use a shorter one: `--home DIR`, or NANOCLAW_HOME"));
     }
     for folder in [home.to_owned(), layout.run(), layout.logs(), layout.cache()] {
         DirBuilder::new()
@@ -55,6 +53,10 @@ pub(crate) fn create(layout: &Layout) -> anyhow::Result<()> {
     fs::set_permissions(home, Permissions::from_mode(0o700))
         .with_context(|| format!("could not close {} to other users", home.display()))
         .hint("it must belong to you; or choose another one with `--home DIR`")
+}
+
+pub(crate) fn program() -> anyhow::Result<PathBuf> {
+    std::env::current_exe().context("the program does not find itself")
 }
 
 /// For what must not make what it reads.
@@ -73,7 +75,6 @@ pub(crate) fn make(layout: &Layout) -> anyhow::Result<store::CentralStore> {
     Ok(store::CentralStore::open(&layout.central())?)
 }
 
-/// Free space where `path` is, in MiB.
 pub(crate) fn free_mib(path: &Path) -> std::io::Result<u64> {
     let disk = rustix::fs::statvfs(path)?;
     Ok(disk.f_bavail.saturating_mul(disk.f_frsize) / (1024 * 1024))

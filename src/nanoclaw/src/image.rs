@@ -1,18 +1,21 @@
-//! What this install's agent image is made of, and whether the one that is there is still it.
+//! `nanoclaw image`: what the image is made of that agents run in, and whether the one that is there is
+//! still it.
 
 use std::path::Path;
 
 use domain::time::{Clock, SystemClock};
+use operations::Output;
 use sandbox::engine::Engine;
 use sandbox::image::runner::RunnerInputs;
 use sandbox::image::{ImageError, ImageInputs};
+use serde_json::json;
 use store::layout::Layout;
 use store::{CentralStore, StoreError};
 use tokio::sync::Notify;
 
-use crate::args::ImageArgs;
-use crate::error::hinted;
+use crate::error::{fail, hinted};
 use crate::install::IMAGE;
+use crate::{admin, home, term};
 
 const DOCKERFILE: &str = include_str!("../../../container/Dockerfile");
 const BUILDER_DOCKERFILE: &str = include_str!("../../../container/builder.Dockerfile");
@@ -21,6 +24,49 @@ const BUILDER_DOCKERFILE: &str = include_str!("../../../container/builder.Docker
 const BASE: &str = "image.base";
 const NODE: &str = "image.node";
 const BROWSER: &str = "image.browser";
+
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct ImageArgs {
+    /// The image to build on; '' is Debian's, or one made from this system's packages
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) base: Option<String>,
+    /// Add Node.js for the agent's own work (kept for later builds; `=false` takes it out)
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) with_node: Option<bool>,
+    /// Add the Chromium browser, about 400 MB (kept for later builds; `=false` takes it out)
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) with_browser: Option<bool>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum ImageCommand {
+    /// Build the image unless it is there and current; prints its name
+    Build(ImageArgs),
+    /// Print the name of the image that was built
+    Show,
+}
+
+pub(crate) async fn perform(command: ImageCommand, layout: &Layout) -> anyhow::Result<Output> {
+    let tag = match command {
+        ImageCommand::Show => installed(layout)?,
+        ImageCommand::Build(args) => {
+            let inputs = inputs(&args, &home::make(layout)?, layout)?;
+            let (engine, mut progress) = (Engine::new(None), |line: &str| term::note(line));
+            let built = Box::pin(sandbox::image::build(&engine, &inputs, &mut progress)).await;
+            let tag = built.map_err(explain)?;
+            remember(&home::central(layout)?, &inputs, &tag)?;
+            admin::reload(layout).await;
+            tag
+        }
+    };
+    let json = json!({ "image": tag });
+    Ok(Output::new(tag, json))
+}
+
+pub(crate) fn installed(layout: &Layout) -> anyhow::Result<String> {
+    let tag = home::central(layout)?.setting(IMAGE)?;
+    tag.ok_or_else(|| fail("no image was built yet", "build it with `nanoclaw image build`"))
+}
 
 /// What is asked for now, completed with what was asked for before.
 pub(crate) fn inputs(
@@ -80,7 +126,6 @@ pub(crate) async fn current(
     }
 }
 
-/// The error with its hint.
 pub(crate) fn explain(err: ImageError) -> anyhow::Error {
     let hint = err.hint();
     hinted(err, hint)

@@ -29,22 +29,18 @@ pub(crate) fn ensure_defaults(
     };
     let mut added = None;
     if central.agents()?.is_empty() {
-        let name = AgentName::parse(DEFAULT_AGENT)?;
+        let name = added.insert(AgentName::parse(DEFAULT_AGENT)?);
         central.add_agent(&AgentGroup::new(name.clone()))?;
-        added = Some(name);
     }
-    if central.install_zone()?.is_none()
-        && let Some(zone) = machine_zone()
-    {
-        central.set_install_zone(&zone)?;
+    if central.install_zone()?.is_none() {
+        // What `TZ` says, else what the system is set to, if that is known.
+        let set = zone(std::env::var("TZ").ok().as_deref());
+        let found = set.or_else(|| zone(iana_time_zone::get_timezone().ok().as_deref()));
+        if let Some(zone) = found {
+            central.set_install_zone(&zone)?;
+        }
     }
     Ok((id, added))
-}
-
-/// The time zone of this machine: what `TZ` says, else what the system is set to, if that is known.
-fn machine_zone() -> Option<Zone> {
-    let set = std::env::var("TZ").ok();
-    zone(set.as_deref()).or_else(|| zone(iana_time_zone::get_timezone().ok().as_deref()))
 }
 
 /// `Europe/Berlin`, `:Europe/Berlin`, `/usr/share/zoneinfo/Europe/Berlin`. What `TZ` may hold
@@ -61,7 +57,6 @@ pub(crate) fn rename(central: &CentralStore, name: Option<String>) -> anyhow::Re
     Ok(central.set_setting(INSTALL, &name)?)
 }
 
-/// The name of this install if it has one.
 pub(crate) fn id(central: &CentralStore) -> anyhow::Result<Option<String>> {
     Ok(central.setting(INSTALL)?)
 }

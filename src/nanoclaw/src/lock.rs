@@ -1,5 +1,5 @@
-//! The locks that keep a data directory to one host, and to one keeper of it. The kernel lets go of it when the host ends,
-//! however it ends; the file's content is only for people.
+//! The locks that keep a data directory to one host, and to one keeper of it. The kernel lets go of them,
+//! however a process ends; the file's content is only for people.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
@@ -11,7 +11,6 @@ use store::layout::Layout;
 
 use crate::error::{Hint, fail};
 
-/// Who holds the lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Holder {
     /// `None` in the moment between taking the lock and writing the pid.
@@ -26,36 +25,26 @@ impl Holder {
 }
 
 /// Makes the data directory if need be and takes its lock, which is held for as long as the file is open.
-///
-/// # Errors
-/// When another host holds it; its pid is in the message.
+/// Fails when another host holds it; its pid is in the message.
 pub(crate) fn take(layout: &Layout) -> anyhow::Result<File> {
     crate::home::create(layout)?;
     hold(&layout.lock())?
         .with_context(|| {
-            let (home, holder) =
-                (layout.home().display(), Holder { pid: read_pid(&layout.lock()) });
-            format!("a host runs on {home} already ({})", holder.named())
+            let holder = Holder { pid: read_pid(&layout.lock()) };
+            format!("a host runs on {} already ({})", layout.home().display(), holder.named())
         })
         .hint("talk to it with `nanoclaw chat`, or stop it with `nanoclaw stop`")
 }
 
 /// The same for work during which no host may start: also not one that died and waits to be started again.
-///
-/// # Errors
-/// As [`take`].
 pub(crate) fn take_alone(layout: &Layout) -> anyhow::Result<File> {
     let lock = take(layout)?;
-    match holder_of(&keeper(layout)) {
-        None => Ok(lock),
-        Some(_) => Err(fail(
-            format!(
-                "the host of {} died and is about to be started again",
-                layout.home().display()
-            ),
-            "stop it with `nanoclaw stop`",
-        )),
+    if holder_of(&keeper(layout)).is_some() {
+        let home = layout.home().display();
+        let what = format!("the host of {home} died and is about to be started again");
+        return Err(fail(what, "stop it with `nanoclaw stop`"));
     }
+    Ok(lock)
 }
 
 /// The lock of what starts the host again when it dies; it has one too while no host runs.
@@ -68,13 +57,10 @@ pub(crate) fn hold(path: &Path) -> anyhow::Result<Option<File>> {
     let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
     let file = file.with_context(|| format!("could not open {}", path.display()))?;
     match file.try_lock() {
-        Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Ok(None),
-        Err(TryLockError::Error(err)) => {
-            return Err(err)
-                .with_context(|| format!("could not lock {}", path.display()))
-                .hint("put the data directory on a local disk");
-        }
+        locked => locked
+            .with_context(|| format!("could not lock {}", path.display()))
+            .hint("put the data directory on a local disk")?,
     }
     fs::write(path, format!("{}\n", std::process::id()))
         .with_context(|| format!("could not write {}", path.display()))?;
@@ -86,7 +72,6 @@ pub(crate) fn holder(layout: &Layout) -> Option<Holder> {
     holder_of(&layout.lock())
 }
 
-/// Who holds a lock.
 pub(crate) fn holder_of(path: &Path) -> Option<Holder> {
     let file = File::open(path).ok()?;
     // Two that ask do not disturb each other; a host that starts in this very moment may be told

@@ -1,17 +1,48 @@
-//! Log files: their last lines, and following them.
+//! Log files: their last lines, following them, and `nanoclaw logs`.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
+use store::layout::Layout;
+use tokio::time::sleep;
+
+use crate::error::fail;
+use crate::term;
 
 /// Looked through for the last lines; hundreds of lines of any log.
 const TAIL_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Beyond this a log is put aside at the next start of the host; one older one is kept.
 const LOG_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+pub(crate) async fn show(follow: bool, lines: usize, layout: &Layout) -> anyhow::Result<ExitCode> {
+    let path = layout.host_log();
+    let unread = || format!("could not read {}", path.display());
+    // From before the tail is read, so that nothing falls between the two.
+    let mut new = Follow::new(&path);
+    match tail(&path, lines) {
+        Ok(text) => term::out_piece(&text),
+        Err(err) if err.kind() == io::ErrorKind::NotFound && follow => {}
+        Err(err) if err.kind() == io::ErrorKind::NotFound => {
+            let what = format!("there is no log: no host ran on {} yet", layout.home().display());
+            return Err(fail(what, "start one with `nanoclaw start`"));
+        }
+        Err(err) => return Err(err).with_context(unread),
+    }
+    while follow && !term::has_failed() {
+        let more = new.more().with_context(unread)?;
+        term::out_piece(&more);
+        sleep(LOOK_EVERY).await;
+    }
+    Ok(ExitCode::SUCCESS)
+}
 
 /// The last lines of a file, each with its end.
 pub(crate) fn tail(path: &Path, lines: usize) -> io::Result<String> {
@@ -42,7 +73,7 @@ pub(crate) fn begin(path: &Path) -> anyhow::Result<File> {
 
 /// Reads what is appended to a file, also after another file took its place.
 #[derive(Debug)]
-pub(crate) struct Follow {
+struct Follow {
     path: PathBuf,
     inode: u64,
     at: u64,
@@ -50,14 +81,14 @@ pub(crate) struct Follow {
 
 impl Follow {
     /// Begins at the end of the file that is there now.
-    pub(crate) fn new(path: &Path) -> Self {
+    fn new(path: &Path) -> Self {
         let meta = fs::metadata(path).ok();
         let inode = meta.as_ref().map_or(0, MetadataExt::ino);
         Self { path: path.to_owned(), inode, at: meta.map_or(0, |it| it.len()) }
     }
 
     /// What came since the last call; nothing while there is no file.
-    pub(crate) fn more(&mut self) -> io::Result<String> {
+    fn more(&mut self) -> io::Result<String> {
         let mut file = match File::open(&self.path) {
             Ok(file) => file,
             Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(String::new()),

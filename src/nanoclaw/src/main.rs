@@ -1,7 +1,4 @@
-//! The `nanoclaw` program: host, command line, setup.
-//!
-//! Everything that keeps state is in the crates below; here is what people type, what they read,
-//! and the wiring ([`run`]).
+//! The `nanoclaw` program: what people type, what they read, the setup, and the wiring of the host ([`run`]).
 
 mod admin;
 mod args;
@@ -13,7 +10,6 @@ mod error;
 mod home;
 mod image;
 mod install;
-mod linked;
 mod lock;
 mod logfile;
 mod rows;
@@ -24,6 +20,14 @@ mod term;
 use std::process::ExitCode;
 
 use anyhow::Context;
+
+// Links the chosen channels into the program. Each registers itself; nothing else names it.
+#[cfg(feature = "discord")]
+use discord as _;
+#[cfg(feature = "telegram")]
+use telegram as _;
+#[cfg(feature = "webhook")]
+use webhook as _;
 
 use crate::args::Args;
 use crate::error::{USAGE, code_of};

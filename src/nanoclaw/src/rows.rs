@@ -17,9 +17,6 @@ use vault::{Cause, Limits, SealedRow, SecretRows, Vault};
 
 use crate::error::Hint;
 
-/// Who keeps credentials, for the history.
-const BY: &str = "host";
-
 #[derive(Debug)]
 struct CentralRows(Db<CentralStore>);
 
@@ -37,7 +34,8 @@ impl SecretRows for CentralRows {
     async fn put(&self, row: SealedRow) -> Result<(), Cause> {
         let put = move |db: &mut CentralStore| {
             db.put_secret(&row)?;
-            db.record_change(&format!("store the credential {}", row.name), BY, SystemClock.now())
+            let line = format!("store the credential {}", row.name);
+            db.record_change(&line, "host", SystemClock.now())
         };
         Ok(self.0.write("a credential", put).await?)
     }
@@ -48,7 +46,7 @@ impl SecretRows for CentralRows {
             let is_gone = db.remove_secret(&name)?;
             if is_gone {
                 let line = format!("remove the credential {name}");
-                db.record_change(&line, BY, SystemClock.now())?;
+                db.record_change(&line, "host", SystemClock.now())?;
             }
             Ok(is_gone)
         };
@@ -87,14 +85,12 @@ impl Credentials for Tokens {
 
 /// The vault of a data directory, for the command line. Makes the key if nothing is sealed yet.
 pub(crate) fn vault(layout: &Layout) -> anyhow::Result<Vault> {
-    let central = crate::home::central(layout)?;
-    let anything_sealed = !central.secrets()?.is_empty();
-    drop(central);
+    let anything_sealed = !crate::home::central(layout)?.secrets()?.is_empty();
     let key = key(layout, anything_sealed)?;
     let path = layout.central();
     let db = Db::new(Arc::new(NoGate), move || CentralStore::open(&path));
-    let rows = Arc::new(CentralRows(db));
-    Vault::new(key, rows, Limits::default()).context("the vault cannot be used")
+    Vault::new(key, Arc::new(CentralRows(db)), Limits::default())
+        .context("the vault cannot be used")
 }
 
 /// The key of the vault; made if nothing is sealed yet.

@@ -1,8 +1,8 @@
-//! The host: takes the lock, wires the tree, runs it until it is told to stop.
-//!
-//! Wiring only; what is wired lives in the crates below.
+//! `nanoclaw run`, the host: takes the lock, wires the tree, runs it until it is told to stop.
 
-use std::sync::Arc;
+use std::io;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actors::peers::{LiveHost, Peers};
@@ -15,17 +15,22 @@ use engine::host::{Hints, Host, Policy};
 use engine::stops::StopGate;
 use ractor::Actor;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use sandbox::docker::{DockerOptions, DockerSandbox};
 use store::NoGate;
 use store::layout::Layout;
 use tokio::signal::ctrl_c;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
 use tracing::{info, warn};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::writer::MakeWriterExt;
 use vault::Vault;
 
 use crate::error::fail;
 use crate::rows::Tokens;
+use crate::{home, install, lock, logfile, rows};
+
+/// What is logged unless this variable says otherwise.
+const FILTER: &str = "NANOCLAW_LOG";
 
 /// What one agent at work takes, for the cap on containers: Claude Code has about 140 MiB to itself
 /// and what it runs wants some too.
@@ -38,19 +43,46 @@ const CONTAINERS_UNTOLD: usize = 10;
 /// How long a stop may take before the tree is left to itself.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
 
-/// Runs the host until it ends.
-///
-/// # Errors
-/// When another host holds the directory, a database or the vault cannot be used, or the tree
-/// failed too often; then the process ends with an error, for a service manager to start it again.
-pub(crate) async fn run(layout: &Layout) -> anyhow::Result<()> {
-    let _lock = crate::lock::take(layout)?;
+pub(crate) async fn perform(detached: bool, layout: &Layout) -> anyhow::Result<ExitCode> {
+    if detached {
+        // Fails only for the leader of a group, which has left the terminal's already.
+        let _ = rustix::process::setsid();
+    }
+    home::create(layout)?;
+    log_to(detached, layout)?;
+    Box::pin(run(layout)).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// In the foreground both the terminal and the file get the log; detached, the standard error *is*
+/// the file, so that a panic is in it too.
+pub(crate) fn log_to(detached: bool, layout: &Layout) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_from_env(FILTER).unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(false)
+        // Told on the same stderr, where a full disk would make it a panic.
+        .log_internal_errors(false);
+    if detached {
+        log.with_writer(io::stderr).init();
+        return Ok(());
+    }
+    let file = logfile::open(&layout.host_log())?;
+    log.with_writer(Mutex::new(file).and(io::stderr)).init();
+    Ok(())
+}
+
+/// Runs the host until it ends. Fails when another host holds the directory, a database or the vault cannot
+/// be used, or the tree failed too often; then the keeper or a service manager starts it again.
+async fn run(layout: &Layout) -> anyhow::Result<()> {
+    let _lock = lock::take(layout)?;
     set_limits();
     let (host, vault) = wire(layout)?;
     let peers = host.peers.clone();
     let args = RootArgs { host, admin: true };
-    let (root, mut ended) =
-        Actor::spawn(None, RootSupervisor, args).await.context("the tree did not start")?;
+    let (root, mut ended) = Actor::spawn(None, RootSupervisor::default(), args)
+        .await
+        .context("the tree did not start")?;
     info!(version = env!("CARGO_PKG_VERSION"), pid = std::process::id(), "ready");
     tokio::select! {
         _ = &mut ended => {}
@@ -71,17 +103,15 @@ pub(crate) async fn run(layout: &Layout) -> anyhow::Result<()> {
 }
 
 fn wire(layout: &Layout) -> anyhow::Result<(Arc<LiveHost>, Arc<Vault>)> {
-    let central = crate::home::make(layout)?;
-    let (install, _added) = crate::install::ensure_defaults(&central)?;
+    let central = home::make(layout)?;
+    install::ensure_defaults(&central)?;
+    let sandbox = install::sandbox(layout, &central)?.context("this install has no name")?;
     let stops = StopGate::new(central.stops()?);
     drop(central);
-    let user = crate::install::container_user();
-    let root = layout.home().to_owned();
-    let sandbox = DockerSandbox::new(DockerOptions { install, user, root, socket: None });
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let peers = Peers::default();
     let central = peers.central(layout.central(), Arc::new(NoGate));
-    let vault = Arc::new(crate::rows::vault(layout)?);
+    let vault = Arc::new(rows::vault(layout)?);
     let tokens = Tokens { vault: Arc::clone(&vault), central: central.clone() };
     let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let host = Host {
@@ -97,7 +127,7 @@ fn wire(layout: &Layout) -> anyhow::Result<(Arc<LiveHost>, Arc<Vault>)> {
         container_slots: ContainerSlots::new(containers_max(&meminfo)),
         stops,
         policy: Policy::default(),
-        container_user: rustix::process::geteuid().is_root().then_some(user),
+        container_user: rustix::process::geteuid().is_root().then(install::container_user),
         actors: Arc::new(peers.clone()),
         hints: Hints::default(),
     };
@@ -108,22 +138,22 @@ fn wire(layout: &Layout) -> anyhow::Result<(Arc<LiveHost>, Arc<Vault>)> {
 /// programs of this user, since the key of the vault is in it. What is refused is noted, and the host
 /// runs all the same.
 fn set_limits() {
+    let note = |set: rustix::io::Result<()>, what: &str| {
+        if let Err(err) = set {
+            warn!(why = chain(&err), "{what}");
+        }
+    };
     let files = getrlimit(Resource::Nofile);
     // Shells give 1,024; 200 chats need more.
     let all = Rlimit { current: files.maximum, maximum: files.maximum };
-    if let Err(err) = setrlimit(Resource::Nofile, all) {
-        warn!(why = chain(&err), "few files can be open at a time");
-    }
+    note(setrlimit(Resource::Nofile, all), "few files can be open at a time");
     let none = Rlimit { current: Some(0), maximum: Some(0) };
-    if let Err(err) = setrlimit(Resource::Core, none) {
-        warn!(why = chain(&err), "a crash would write memory to the disk");
-    }
+    note(setrlimit(Resource::Core, none), "a crash would write memory to the disk");
     #[cfg(target_os = "linux")]
-    if let Err(err) =
-        rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
-    {
-        warn!(why = chain(&err), "other programs can read the host's memory");
-    }
+    note(
+        rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable),
+        "other programs can read the host's memory",
+    );
 }
 
 /// How many containers may run at the same time: as many as memory holds, at least two.
@@ -135,7 +165,6 @@ fn containers_max(meminfo: &str) -> usize {
     usize::try_from(fit).unwrap_or(CONTAINERS_UNTOLD).clamp(2, 100)
 }
 
-/// Returns when somebody wants the host to end.
 async fn stop_signal() -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("signals cannot be received")?;
     tokio::select! {

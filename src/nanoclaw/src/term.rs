@@ -42,14 +42,12 @@ pub(crate) fn aside(line: &str) {
 
 /// One line about what is going on.
 pub(crate) fn note(line: &str) {
-    let mut to = io::stderr().lock();
-    let _ = writeln!(to, "{}", for_a_terminal(line));
+    let _ = writeln!(io::stderr().lock(), "{}", for_a_terminal(line));
 }
 
-/// A piece of a line about what is going on.
-pub(crate) fn note_piece(text: &str) {
-    let mut to = io::stderr().lock();
-    let _ = to.write_all(text.as_bytes()).and_then(|()| to.flush());
+/// A piece of a line about what is going on. The standard error is not buffered.
+fn note_piece(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
 /// Overwrites the line that says what is going on, where that can be done; returns whether it can.
@@ -71,7 +69,6 @@ pub(crate) fn is_interactive() -> bool {
     io::stdin().is_terminal() && io::stdout().is_terminal()
 }
 
-/// An error as people read it.
 pub(crate) fn error(err: &anyhow::Error) {
     let mut all = lines(err).into_iter();
     note(&format!("error: {}", all.next().unwrap_or_default()));
@@ -81,7 +78,6 @@ pub(crate) fn error(err: &anyhow::Error) {
     note(&format!("hint: {}", hint_of(err).unwrap_or("`nanoclaw doctor` checks everything")));
 }
 
-/// A value as indented JSON.
 pub(crate) fn json(value: &impl serde::Serialize) -> anyhow::Result<()> {
     out_piece(&format!("{}\n", escaped(&serde_json::to_string_pretty(value)?)));
     Ok(())
@@ -116,13 +112,11 @@ pub(crate) fn agree(what: &str, yes: bool, question: &str) -> anyhow::Result<()>
         return Ok(());
     }
     note(what);
-    if !is_interactive() {
-        return Err(fail("nobody is there to agree to it", "say --yes if you agree"));
+    match is_interactive() {
+        false => Err(fail("nobody is there to agree to it", "say --yes if you agree")),
+        true if confirm(question) => Ok(()),
+        true => Err(fail("nothing was changed", "answer y to go on")),
     }
-    if !confirm(question) {
-        return Err(fail("nothing was changed", "answer y to go on"));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

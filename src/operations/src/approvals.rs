@@ -1,18 +1,13 @@
 //! What waits for somebody's answer.
 
-use clap::Subcommand;
 use domain::approval::second_option;
 use domain::plain::one_line;
 use domain::question::{Opt, QuestionId};
 use domain::texts::approval::result;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use store::{CentralStore, QuestionKind, QuestionRow, QuestionState};
+use store::{QuestionKind, QuestionRow, QuestionState};
 
-use crate::{
-    Caller, Command, Context, Operation, Output, Result, View, instant, joined, named, not_found,
-    refused,
-};
+use crate::prelude::*;
+use crate::{Caller, Operation};
 
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -34,12 +29,14 @@ pub enum ApprovalsOperation {
 }
 
 impl Command for ApprovalsOperation {
-    fn is_change(&self) -> bool {
-        matches!(self, Self::Answer { .. })
-    }
-
-    fn check_own(&self, _view: &View) -> Result<()> {
-        Ok(())
+    fn right(&self) -> Right<'_> {
+        match self {
+            Self::List | Self::Show { .. } => Right::Look(None),
+            Self::Answer { .. } => Right::People((
+                "no agent answers what people were asked",
+                "wait for them; `approvals list` shows whom",
+            )),
+        }
     }
 
     fn run(&self, context: &mut Context<'_>) -> Result {
@@ -48,24 +45,18 @@ impl Command for ApprovalsOperation {
             Self::List => {
                 let mut all = context.store.questions()?;
                 all.retain(|it| is_seen(it, view));
-                let json = all.iter().map(|it| value(it, view)).collect();
-                let shown = all.iter().map(|row| {
-                    let (name, handle) = (&row.question.requester_name, &row.question.requester);
-                    let mut shown = value(row, view);
-                    shown["requester"] = named(name, handle).into();
-                    shown
-                });
-                let keys = "id state answer requester text asked";
-                let output = Output::list(shown.collect(), keys, "nobody was asked anything");
-                let output = Output { json, ..output };
+                let values = all.iter().map(|it| value(it, view)).collect();
+                let keys = "id state answer asked_for=requester text asked";
+                let output = Output::list(values, keys, "nobody was asked anything");
                 let open = all.iter().find(|it| it.state == QuestionState::Open);
-                Ok(match open.filter(|_| view.own.is_none()) {
-                    Some(row) => output.hint(format!(
-                        "`nanoclaw approvals show {0}` tells all of it; answer with `nanoclaw approvals answer {0} ANSWER`",
-                        row.id
-                    )),
-                    None => output,
-                })
+                let hint = open.filter(|_| view.own.is_none()).map(|row| {
+                    let id = row.id;
+                    format!(
+                        "`nanoclaw approvals show {id}` tells all of it; answer with \
+                         `nanoclaw approvals answer {id} ANSWER`"
+                    )
+                });
+                Ok(Output { hint, ..output })
             }
             Self::Show { id } => {
                 let row = find(id, context.store, view)?;
@@ -77,8 +68,8 @@ impl Command for ApprovalsOperation {
                     output.text.push_str(&format!("\n{}", one_line(line)));
                 }
                 let is_open = row.state == QuestionState::Open && view.own.is_none();
-                let hint = format!("answer with `nanoclaw approvals answer {} ANSWER`", row.id);
-                Ok(if is_open { output.hint(hint) } else { output })
+                let hint = || format!("answer with `nanoclaw approvals answer {} ANSWER`", row.id);
+                Ok(Output { hint: is_open.then(hint), ..output })
             }
             Self::Answer { id, answer } => {
                 let row = find(id, context.store, view)?;
@@ -165,6 +156,7 @@ fn value(row: &QuestionRow, view: &View) -> Value {
         "chat": question.chat.filter(|it| view.chat_by_id(*it).is_some()).map(|it| it.0),
         "requester": question.requester,
         "requester_name": question.requester_name,
+        "asked_for": named(&question.requester_name, &question.requester),
         "text": question.text,
         "change": serde_json::from_str::<Value>(&question.payload).ok(),
         "line": has_change.then(|| Operation::line_of(&question.payload)),

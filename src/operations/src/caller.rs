@@ -7,9 +7,7 @@ use domain::time::Timestamp;
 use domain::{AgentName, SessionId};
 use store::CentralStore;
 
-use crate::approvals::ApprovalsOperation;
-use crate::tasks::operation::TasksOperation;
-use crate::{Operation, OperationError, Result, View, refused};
+use crate::{Operation, OperationError, Result, Right, TasksOperation, View, refused};
 
 /// Who asks for an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,24 +78,36 @@ pub fn check(operation: &Operation, store: &CentralStore, caller: &Caller) -> Re
             "ask for them while you answer somebody there",
         ));
     }
-    if let Operation::Approvals(family) = operation
-        && matches!(family.operation, ApprovalsOperation::Answer { .. })
-    {
-        return Err(refused(
-            "no agent answers what people were asked",
-            "wait for them; `approvals list` shows whom",
-        ));
-    }
-    match admin_scope {
-        AdminScope::None => Err(refused(
+    let view = || View::new(store, caller);
+    match (operation.command().right(), admin_scope) {
+        (Right::People((what, hint)), _) => Err(refused(what, hint)),
+        (_, AdminScope::None) => Err(refused(
             "this agent may not administer anything",
             format!(
                 "the owner of the host can allow it: `nanoclaw agents set {group} --admin-scope own`"
             ),
         )),
-        AdminScope::All => Ok(()),
-        AdminScope::Own => operation.command().check_own(&View::new(store, caller)?),
+        (_, AdminScope::All) | (Right::Look(None) | Right::Agent(None), AdminScope::Own) => Ok(()),
+        (Right::Look(Some(agent)) | Right::Agent(Some(agent)), AdminScope::Own) => {
+            view()?.agent(agent).map(drop)
+        }
+        (Right::Chat(chat), AdminScope::Own) => {
+            let view = view()?;
+            let is_shared = view.shares_with_others(view.chat(chat)?.id);
+            let beyond = || beyond("change a chat that other agents are in too", group);
+            if is_shared { Err(beyond()) } else { Ok(()) }
+        }
+        (Right::Host(what), AdminScope::Own) => Err(beyond(what, group)),
     }
+}
+
+fn beyond(what: &str, own: &AgentName) -> OperationError {
+    refused(
+        format!("this agent cannot {what}"),
+        format!(
+            "the owner of the host can, with `nanoclaw`, or with `agents set {own} --admin-scope all`"
+        ),
+    )
 }
 
 /// In a chat it is about tasks alone, and what holds for the whole host is not said there.
@@ -111,19 +121,4 @@ fn in_chat(operation: &Operation) -> Result<()> {
         "that is for the owner of the host, on the command line alone",
         format!("say `nanoclaw {operation}` there"),
     ))
-}
-
-/// An agent that knows only of itself may name itself.
-pub(crate) fn mine(agent: Option<&AgentName>, view: &View) -> Result<()> {
-    agent.map_or(Ok(()), |it| view.agent(it).map(drop))
-}
-
-pub(crate) fn beyond(what: &str, view: &View) -> OperationError {
-    let own = view.own.as_ref().map_or("AGENT", AgentName::as_str);
-    refused(
-        format!("this agent cannot {what}"),
-        format!(
-            "the owner of the host can, with `nanoclaw`, or with `agents set {own} --admin-scope all`"
-        ),
-    )
 }

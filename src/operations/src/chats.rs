@@ -1,16 +1,14 @@
 //! Chats: what is known of them, and whom they let in.
 
-use clap::Subcommand;
-use domain::admission::{Ignored, Policy};
-use domain::engage::Engage;
-use domain::session_key::SessionMode;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use store::{CentralStore, ChatRow, Wired};
+mod connect;
+mod wiring;
 
-use crate::values;
-use crate::wire::{ConnectArgs, DisconnectArgs};
-use crate::{CHAT, Command, Context, Output, Result, View, beyond, instant, mine, refused};
+use domain::admission::Policy;
+use store::ChatRow;
+
+use crate::chats::connect::{ConnectArgs, DisconnectArgs};
+use crate::chats::wiring::{brief, unknown_users, wiring_value};
+use crate::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -32,7 +30,7 @@ Examples:
         chat: String,
         /// What to do with people whom nobody knows: ignore them, ask, or let them in
         #[arg(long, value_name = "POLICY",
-              value_parser = values::parse_enum(Policy::ALL.map(Policy::as_str), Policy::parse))]
+              value_parser = parse_enum(Policy::ALL.map(Policy::as_str), Policy::parse))]
         policy: Option<Policy>,
         /// Ignore everything in it
         #[arg(long, conflicts_with = "undeny")]
@@ -48,34 +46,25 @@ Examples:
 }
 
 impl Command for ChatsOperation {
-    fn is_change(&self) -> bool {
-        !matches!(self, Self::List | Self::Show { .. })
-    }
-
-    fn check_own(&self, view: &View) -> Result<()> {
+    fn right(&self) -> Right<'_> {
         match self {
-            Self::Set { chat, .. } if view.shares_with_others(view.chat(chat)?.id) => {
-                // What a chat lets in concerns every agent that is connected to it.
-                Err(beyond("change a chat that other agents are in too", view))
-            }
-            Self::List | Self::Show { .. } | Self::Set { .. } => Ok(()),
+            Self::List | Self::Show { .. } => Right::Look(None),
+            Self::Set { chat, .. } => Right::Chat(chat),
             Self::Connect(ConnectArgs { agent, .. })
-            | Self::Disconnect(DisconnectArgs { agent, .. }) => mine(agent.as_ref(), view),
+            | Self::Disconnect(DisconnectArgs { agent, .. }) => Right::Agent(agent.as_ref()),
         }
     }
 
     fn prepare(&mut self, store: &CentralStore, view: &View, host: &View) -> Result<String> {
-        let (chat, policy, deny, undeny) = match self {
-            Self::List | Self::Show { .. } => return Ok(String::new()),
-            Self::Connect(args) => return args.prepare(store, view, host),
-            Self::Disconnect(args) => return args.prepare(view, host),
-            Self::Set { chat, policy, deny, undeny } => (chat, policy, deny, undeny),
-        };
-        let policy = policy.map(|it| format!("people whom nobody knows are {}", unknown_users(it)));
-        let deny = deny.then(|| "everything in it is ignored".to_owned());
-        let undeny = undeny.then(|| "it is listened to again".to_owned());
-        let parts: Vec<String> = [policy, deny, undeny].into_iter().flatten().collect();
-        Ok(format!("In {}: {}.", view.resolve_chat(chat, host)?, parts.join("; ")))
+        match self {
+            Self::List | Self::Show { .. } => Ok(String::new()),
+            Self::Connect(args) => args.prepare(store, view, host),
+            Self::Disconnect(args) => args.prepare(view, host),
+            Self::Set { chat, policy, deny, undeny } => {
+                let told = told(*policy, (*deny || *undeny).then_some(*deny)).join("; ");
+                Ok(format!("In {}: {told}.", view.resolve_chat(chat, host)?))
+            }
+        }
     }
 
     fn run(&self, context: &mut Context<'_>) -> Result {
@@ -90,47 +79,61 @@ impl Command for ChatsOperation {
                     chat.denied_at.is_none() && view.wired_in(chat.id).next().is_none()
                 };
                 let open = view.chats.iter().find(is_open).filter(|_| view.own.is_none());
-                Ok(match open {
-                    Some(chat) => output.hint(format!(
-                        "{} is connected to nobody; `nanoclaw chats connect {} --own` gives it an agent",
-                        view.label(chat),
-                        chat.id
-                    )),
-                    None => output,
-                })
+                let hint = |chat: &ChatRow| {
+                    let (label, id) = (view.label(chat), chat.id);
+                    format!(
+                        "{label} is connected to nobody; `nanoclaw chats connect {id} --own` gives it an agent"
+                    )
+                };
+                Ok(Output { hint: open.map(hint), ..output })
             }
             Self::Show { chat } => show(view.chat(chat)?, context.store, view),
             Self::Connect(args) => args.run(context),
             Self::Disconnect(args) => args.run(context),
             Self::Set { chat, policy, deny, undeny } => {
-                let (store, chat) = (&*context.store, view.chat(chat)?);
                 let denied = (*deny || *undeny).then_some(*deny);
-                let (mut said, mut undo) = (Vec::new(), Vec::new());
-                if let Some(policy) = *policy {
-                    store.set_policy(chat.id, policy)?;
-                    said.push(format!("unknown users: {}", unknown_users(policy)));
-                    undo.push(format!("--policy {}", chat.policy.as_str()));
-                }
-                if let Some(denied) = denied {
-                    store.set_denied(chat.id, denied.then_some(context.now))?;
-                    let (what, back) = match denied {
-                        true => ("everything in it is ignored from now on", "--undeny"),
-                        false => ("it is no longer ignored", "--deny"),
-                    };
-                    said.push(what.to_owned());
-                    undo.push(back.to_owned());
-                }
-                if said.is_empty() {
-                    let what = format!("no change given for chat {}", chat.id);
-                    return Err(refused(what, "give `--policy`, `--deny` or `--undeny`"));
-                }
-                let json = json!({ "id": chat.id.0, "policy": policy.unwrap_or(chat.policy),
-                    "denied": denied.unwrap_or(chat.denied_at.is_some()) });
-                let output = Output::new(format!("chat {}: {}", chat.id, said.join("; ")), json);
-                Ok(output.undo(format!("chats set {} {}", chat.id, undo.join(" "))))
+                set(view.chat(chat)?, *policy, denied, context)
             }
         }
     }
+}
+
+fn set(
+    chat: &ChatRow,
+    policy: Option<Policy>,
+    denied: Option<bool>,
+    context: &mut Context<'_>,
+) -> Result {
+    let told = told(policy, denied);
+    if told.is_empty() {
+        let what = format!("no change given for chat {}", chat.id);
+        return Err(refused(what, "give `--policy`, `--deny` or `--undeny`"));
+    }
+    let mut undo = format!("chats set {}", chat.id);
+    if let Some(policy) = policy {
+        context.store.set_policy(chat.id, policy)?;
+        undo += &format!(" --policy {}", chat.policy.as_str());
+    }
+    if let Some(denied) = denied {
+        context.store.set_denied(chat.id, denied.then_some(context.now))?;
+        undo += if denied { " --undeny" } else { " --deny" };
+    }
+    let json = json!({
+        "id": chat.id.0,
+        "policy": policy.unwrap_or(chat.policy),
+        "denied": denied.unwrap_or(chat.denied_at.is_some()),
+    });
+    Ok(Output::new(format!("chat {}: {}", chat.id, told.join("; ")), json).undo(undo))
+}
+
+/// What a change of a chat comes to.
+fn told(policy: Option<Policy>, denied: Option<bool>) -> Vec<String> {
+    let policy = policy.map(|it| format!("people whom nobody knows are {}", unknown_users(it)));
+    let denied = denied.map(|it| match it {
+        true => "everything in it is ignored from now on".to_owned(),
+        false => "it is listened to again".to_owned(),
+    });
+    policy.into_iter().chain(denied).collect()
 }
 
 fn show(chat: &ChatRow, store: &CentralStore, view: &View) -> Result {
@@ -147,45 +150,6 @@ fn show(chat: &ChatRow, store: &CentralStore, view: &View) -> Result {
     Ok(output)
 }
 
-/// What becomes of people whom nobody knows.
-pub(crate) fn unknown_users(policy: Policy) -> &'static str {
-    match policy {
-        Policy::Strict => "ignored (strict)",
-        Policy::Ask => "let in after approval (ask)",
-        Policy::Public => "let in (public)",
-    }
-}
-
-/// A wiring in one line.
-pub(crate) fn brief(wired: &Wired) -> String {
-    let rest = match wired.wiring.ignored {
-        Ignored::Drop => "",
-        Ignored::Accumulate => ", stores the rest as context",
-    };
-    format!("{}{rest}; {}", when(wired), conversation(wired.wiring.session_mode))
-}
-
-pub(crate) fn conversation(mode: SessionMode) -> &'static str {
-    match mode {
-        SessionMode::Shared => "a conversation of its own",
-        SessionMode::PerThread => "a conversation of its own, one for each thread",
-        SessionMode::AgentShared => "one conversation with the agent's other chats of this kind",
-    }
-}
-
-/// Which messages engage an agent.
-pub(crate) fn when(wired: &Wired) -> String {
-    let trigger = &wired.trigger;
-    match &wired.wiring.engage {
-        Engage::Pattern(pattern) if matches!(&**pattern, "" | ".") => "every message".to_owned(),
-        Engage::Pattern(pattern) => format!("messages in which `{pattern}` is found"),
-        Engage::Mention => format!("messages that mention it or say `{trigger}`"),
-        Engage::MentionSticky => {
-            format!("messages that mention it or say `{trigger}`, and what follows them")
-        }
-    }
-}
-
 fn value(chat: &ChatRow, view: &View) -> Value {
     let agents = view.wired_in(chat.id).map(|it| it.wiring.agent.as_str());
     json!({
@@ -200,20 +164,5 @@ fn value(chat: &ChatRow, view: &View) -> Value {
         "denied": chat.denied_at.is_some(),
         "denied_at": chat.denied_at.map(instant),
         "agents": agents.collect::<Vec<_>>(),
-    })
-}
-
-pub(crate) fn wiring_value(wired: &Wired) -> Value {
-    let wiring = &wired.wiring;
-    json!({
-        "chat": wiring.chat.0,
-        "agent": wiring.agent.as_str(),
-        "trigger": wired.trigger,
-        "engage": wiring.engage.as_str(),
-        "pattern": wiring.engage.pattern(),
-        "scope": wiring.scope.as_str(),
-        "ignored": wiring.ignored.as_str(),
-        "session_mode": wiring.session_mode.as_str(),
-        "priority": wiring.priority,
     })
 }

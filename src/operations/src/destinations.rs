@@ -1,13 +1,8 @@
 //! The chats that agents may write to, by names of theirs.
 
-use clap::Subcommand;
-use domain::AgentName;
+use crate::prelude::*;
 use domain::naming::destination_name;
-use serde::{Deserialize, Serialize};
-use serde_json::json;
-use store::{CentralStore, ChatRow, DestinationRow};
-
-use crate::{CHAT, Command, Context, Output, Result, View, joined, mine, not_found, refused};
+use store::{ChatRow, DestinationRow};
 
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -38,14 +33,10 @@ pub enum DestinationsOperation {
 }
 
 impl Command for DestinationsOperation {
-    fn is_change(&self) -> bool {
-        !matches!(self, Self::List { .. })
-    }
-
-    fn check_own(&self, view: &View) -> Result<()> {
+    fn right(&self) -> Right<'_> {
         match self {
-            Self::List { agent } => mine(agent.as_ref(), view),
-            Self::Add { agent, .. } | Self::Remove { agent, .. } => mine(Some(agent), view),
+            Self::List { agent } => Right::Look(agent.as_ref()),
+            Self::Add { agent, .. } | Self::Remove { agent, .. } => Right::Agent(Some(agent)),
         }
     }
 
@@ -85,7 +76,7 @@ impl Command for DestinationsOperation {
             }
             Self::Add { agent, chat, name } => {
                 let agent = &view.agent(agent)?.name;
-                add(agent, view.chat(chat)?, name.as_deref(), store, view)
+                add(agent, view.chat(chat)?, name.as_deref(), context)
             }
             Self::Remove { agent, name } => {
                 let agent = &view.agent(agent)?.name;
@@ -106,13 +97,8 @@ impl Command for DestinationsOperation {
 /// The longest name; a model has to type it.
 const NAME_CHARS_MAX: usize = 32;
 
-fn add(
-    agent: &AgentName,
-    chat: &ChatRow,
-    name: Option<&str>,
-    store: &CentralStore,
-    view: &View,
-) -> Result {
+fn add(agent: &AgentName, chat: &ChatRow, name: Option<&str>, context: &Context<'_>) -> Result {
+    let (store, view) = (&*context.store, context.view);
     let rows = store.destinations_of(agent)?;
     if name.is_none()
         && let Some(there) = rows.iter().find(|it| it.chat == chat.id)

@@ -1,12 +1,8 @@
 //! Messages that reached nobody.
 
-use clap::Subcommand;
+use crate::prelude::*;
 use domain::admission::Why;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use store::{CentralStore, DroppedRow};
-
-use crate::{Command, Context, Output, Result, View, beyond, instant, named};
+use store::DroppedRow;
 
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -21,14 +17,11 @@ pub enum DroppedOperation {
 }
 
 impl Command for DroppedOperation {
-    fn is_change(&self) -> bool {
-        !matches!(self, Self::List)
-    }
-
-    fn check_own(&self, view: &View) -> Result<()> {
+    fn right(&self) -> Right<'_> {
         match self {
-            Self::List | Self::Clear { chat: Some(_) } => Ok(()),
-            Self::Clear { chat: None } => Err(beyond("forget the counts of all chats", view)),
+            Self::List => Right::Look(None),
+            Self::Clear { chat: Some(_) } => Right::Agent(None),
+            Self::Clear { chat: None } => Right::Host("forget the counts of all chats"),
         }
     }
 
@@ -49,23 +42,14 @@ impl Command for DroppedOperation {
             Self::List => {
                 let mut all = store.dropped()?;
                 all.retain(|it| view.own.is_none() || view.chat_at(&it.from).is_some());
-                let json = all.iter().map(|it| value(it, view)).collect();
-                let shown = all.iter().map(|row| {
-                    let mut shown = value(row, view);
-                    shown["sender"] = named(&row.sender.name, &row.sender.id).into();
-                    shown["why"] = why(&row.reason).into();
-                    shown
+                let values = all.iter().map(|it| value(it, view)).collect();
+                let keys = "count label from=sender why last_at";
+                let unknown = all.iter().find(|it| it.reason.starts_with("unknown"));
+                let hint = unknown.map(|row| {
+                    let (channel, sender) = (&row.from.channel, &row.sender.id);
+                    format!("let them in with `nanoclaw members add {channel}:{sender} AGENT`")
                 });
-                let keys = "count label sender why last_at";
-                let output = Output::list(shown.collect(), keys, "nothing was dropped");
-                let output = Output { json, ..output };
-                Ok(match all.iter().find(|it| it.reason.starts_with("unknown")) {
-                    Some(row) => output.hint(format!(
-                        "let them in with `nanoclaw members add {}:{} AGENT`",
-                        row.from.channel, row.sender.id
-                    )),
-                    None => output,
-                })
+                Ok(Output { hint, ..Output::list(values, keys, "nothing was dropped") })
             }
             Self::Clear { chat } => {
                 let chat = chat.as_deref().map(|it| view.chat(it)).transpose()?;
@@ -85,7 +69,9 @@ fn value(row: &DroppedRow, view: &View) -> Value {
         "label": view.label_at(&row.from),
         "sender": row.sender.id,
         "sender_name": row.sender.name,
+        "from": named(&row.sender.name, &row.sender.id),
         "reason": row.reason,
+        "why": why(&row.reason),
         "count": row.count,
         "first_at": instant(row.first_at),
         "last_at": instant(row.last_at),

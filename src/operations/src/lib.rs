@@ -16,34 +16,25 @@ mod caller;
 mod chats;
 mod destinations;
 mod dropped;
-mod find;
-mod heartbeat;
 mod line;
+mod members;
 mod operation;
 mod output;
-mod people;
 mod roles;
 mod sessions;
 mod tasks;
-mod values;
-mod wire;
+mod users;
+mod view;
 
-pub use crate::agents::{AgentSettings, AgentsOperation, Machine, StopArgs};
-pub use crate::approvals::{ApprovalsOperation, shares};
+pub use crate::agents::{AgentsOperation, Machine};
+pub use crate::approvals::shares;
 pub use crate::caller::{Asker, Caller, check};
 pub use crate::chats::ChatsOperation;
-pub use crate::destinations::DestinationsOperation;
-pub use crate::dropped::DroppedOperation;
-pub use crate::find::find_chat;
-pub use crate::heartbeat::HeartbeatArgs;
 pub use crate::line::{parse_line, renamed, with_guesses};
 pub use crate::operation::{Family, Operation};
 pub use crate::output::{OperationError, Output, Result, instant, table};
-pub use crate::people::UsersOperation;
-pub use crate::roles::{MemberArgs, MembersOperation, RoleArgs, RolesOperation};
-pub use crate::sessions::SessionsOperation;
-pub use crate::tasks::operation::{AddArgs, PreviewArgs, SetArgs, TaskName, TasksOperation};
-pub use crate::wire::{ConnectArgs, ContextChoice, DisconnectArgs, When};
+pub use crate::tasks::operation::TasksOperation;
+pub use crate::view::find_chat;
 
 use std::convert::Infallible;
 
@@ -51,10 +42,23 @@ use domain::AgentName;
 use domain::time::Timestamp;
 use store::CentralStore;
 
-pub(crate) use crate::caller::{beyond, by_agent, mine};
-pub(crate) use crate::find::{View, named, no_agent, some, who};
-pub(crate) use crate::operation::{CHAT, Command, Context, USER};
-pub(crate) use crate::output::{joined, label, not_found, refused, shown};
+use crate::operation::{Context, Right};
+use crate::output::refused;
+use crate::view::View;
+
+/// What every family works with.
+mod prelude {
+    pub(crate) use clap::{Args, Subcommand};
+    pub(crate) use domain::AgentName;
+    pub(crate) use serde::{Deserialize, Serialize};
+    pub(crate) use serde_json::{Value, json};
+    pub(crate) use store::CentralStore;
+
+    pub(crate) use crate::operation::{CHAT, Command, Context, Right, USER, parse_enum};
+    pub(crate) use crate::output::{OperationError, OrRefuse, Output, Result, instant};
+    pub(crate) use crate::output::{joined, not_found, refused};
+    pub(crate) use crate::view::{View, named, who};
+}
 
 /// A change that somebody is to be asked about.
 #[derive(Clone, Debug, PartialEq, Eq)]

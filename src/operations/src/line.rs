@@ -59,26 +59,22 @@ const FORMER_SETTINGS: [(&str, &str); 3] =
 /// Puts present commands in the place of former ones.
 pub fn renamed(words: &mut Vec<OsString>) {
     let is_option = |it: &OsString| it != "-" && it.as_encoded_bytes().starts_with(b"-");
-    let mut at = 0;
-    while words.get(at).is_some_and(is_option) {
-        at += if words[at] == "--home" { 2 } else { 1 };
-    }
-    let Some(noun) = words.get(at) else { return };
-    if let Some((_, now)) = FORMER.iter().find(|it| noun == it.0) {
-        words.splice(at..=at, now.split(' ').map(OsString::from));
-        return;
-    }
-    let setting = words.get(at + 1).filter(|_| noun == "users");
-    let option = |verb| FORMER_SETTINGS.iter().find(|it| verb == it.0).map(|it| it.1);
-    let Some(option) = setting.and_then(option) else { return };
-    let is_home = |place: usize| words[place - 1] == "--home";
-    let is_word = |place: &usize| !is_option(&words[*place]) && !is_home(*place);
-    let value = (at + 2..words.len()).filter(is_word).nth(1);
-    words[at + 1] = if value.is_some() { "set" } else { "show" }.into();
-    if let Some(value) = value {
-        let mut said = OsString::from(option);
-        said.push(&words[value]);
-        words[value] = said;
+    let is_home = |at: usize| 0 < at && words[at - 1] == "--home";
+    let is_plain = |at: &usize| !is_option(&words[*at]) && !is_home(*at);
+    let plain: Vec<usize> = (0..words.len()).filter(is_plain).collect();
+    let word = |place: usize| plain.get(place).and_then(|at| words[*at].to_str());
+    if let Some((_, now)) = FORMER.iter().find(|it| word(0) == Some(it.0)) {
+        words.splice(plain[0]..=plain[0], now.split(' ').map(OsString::from));
+    } else if word(0) == Some("users")
+        && let Some((_, option)) = FORMER_SETTINGS.iter().find(|it| word(1) == Some(it.0))
+    {
+        let value = plain.get(3);
+        words[plain[1]] = if value.is_some() { "set" } else { "show" }.into();
+        if let Some(at) = value {
+            let mut said = OsString::from(option);
+            said.push(&words[*at]);
+            words[*at] = said;
+        }
     }
 }
 
@@ -171,11 +167,16 @@ impl Operation {
 
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (mut definition, mut values) = (Line::command(), Map::new());
+        let json = self.to_json();
+        let (noun, family) = variant(&json);
+        let (verb, args) = variant(&family["operation"]);
+        let mut values = Map::from_iter([("json".to_owned(), family["json"].clone())]);
+        flatten(args, &mut values);
+        let mut definition = Line::command();
         definition.build();
-        let (mut line, mut plain, mut options) = (Vec::new(), Vec::new(), Vec::new());
-        let command = gather(&definition, &self.to_json(), &mut line, &mut values);
-        for arg in command.get_arguments() {
+        let command = definition.find_subcommand(noun).and_then(|it| it.find_subcommand(verb));
+        let (mut plain, mut options) = (Vec::new(), Vec::new());
+        for arg in command.into_iter().flat_map(Command::get_arguments) {
             match (arg.get_long(), values.get(arg.get_id().as_str())) {
                 (_, None | Some(Value::Null | Value::Bool(false))) => {}
                 (Some(long), Some(Value::Bool(true))) => options.push(format!("--{long}")),
@@ -188,41 +189,29 @@ impl fmt::Display for Operation {
         }
         // Behind `--`, nothing is taken for an option.
         let is_odd = plain.iter().any(|it| it.starts_with('-'));
-        let plain: Vec<String> = plain.iter().map(|it| shell_word(it)).collect();
-        match is_odd {
-            true => line.extend(options.into_iter().chain(["--".to_owned()]).chain(plain)),
-            false => line.extend(plain.into_iter().chain(options)),
-        }
+        let plain = plain.iter().map(|it| shell_word(it));
+        let line = [noun, verb].map(str::to_owned).into_iter();
+        let line: Vec<String> = match is_odd {
+            true => line.chain(options).chain(["--".to_owned()]).chain(plain).collect(),
+            false => line.chain(plain).chain(options).collect(),
+        };
         f.write_str(&line.join(" "))
     }
 }
 
-/// Follows the names of commands in an operation's JSON, and collects the values of the last one.
-fn gather<'a>(
-    command: &'a Command,
-    json: &Value,
-    line: &mut Vec<String>,
-    values: &mut Map<String, Value>,
-) -> &'a Command {
-    let enter = |name: &str, line: &mut Vec<String>| {
-        let found = command.find_subcommand(name);
-        line.extend(found.map(|it| it.get_name().to_owned()));
-        found
-    };
-    if let Some(found) = json.as_str().and_then(|name| enter(name, line)) {
-        return found;
-    }
-    let mut last = command;
+/// The name of an enum's variant in JSON, and its fields.
+fn variant(json: &Value) -> (&str, &Value) {
+    let entry = json.as_object().and_then(|it| it.iter().next());
+    entry.map_or((json.as_str().unwrap_or_default(), &Value::Null), |it| (it.0, it.1))
+}
+
+fn flatten(json: &Value, values: &mut Map<String, Value>) {
     for (name, value) in json.as_object().into_iter().flatten() {
-        if let Some(found) = enter(name, line) {
-            last = gather(found, value, line, values);
-        } else if value.is_object() || name == "operation" {
-            last = gather(command, value, line, values);
-        } else {
-            values.insert(name.clone(), value.clone());
+        match value.is_object() {
+            true => flatten(value, values),
+            false => drop(values.insert(name.clone(), value.clone())),
         }
     }
-    last
 }
 
 fn text(value: &Value) -> String {

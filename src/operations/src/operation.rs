@@ -2,41 +2,71 @@
 
 use std::fmt::Debug;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
+use domain::AgentName;
 use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::CentralStore;
 
+use crate::{Caller, Result, View};
 use crate::{
-    AgentsOperation, ApprovalsOperation, Caller, ChatsOperation, DestinationsOperation,
-    DroppedOperation, MembersOperation, Result, RolesOperation, SessionsOperation, TasksOperation,
-    UsersOperation, View,
+    agents, approvals, chats, destinations, dropped, members, roles, sessions, tasks, users,
 };
 
-/// Something that can be administered.
-#[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Operation {
+/// Declares the families, and what is the same for each.
+macro_rules! families {
+    ($($(#[$doc:meta])* $name:ident($operation:ty),)*) => {
+        /// Something that can be administered.
+        #[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
+        #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+        pub enum Operation { $($(#[$doc])* $name(Family<$operation>),)* }
+
+        impl Operation {
+            /// Whether the result is wanted for a program.
+            pub fn wants_json(&self) -> bool {
+                match self { $(Self::$name(family) => family.json,)* }
+            }
+
+            pub(crate) fn command(&self) -> &dyn Command {
+                match self { $(Self::$name(family) => &family.operation,)* }
+            }
+
+            pub(crate) fn command_mut(&mut self) -> &mut dyn Command {
+                match self { $(Self::$name(family) => &mut family.operation,)* }
+            }
+        }
+    };
+}
+
+families! {
     /// Connect chats to agents, and set whom they let in
-    Chats(Family<ChatsOperation>),
+    Chats(chats::ChatsOperation),
     /// Add, change, stop and remove agents
-    Agents(Family<AgentsOperation>),
+    Agents(agents::AgentsOperation),
     /// People, and how platforms name them
-    Users(Family<UsersOperation>),
+    Users(users::UsersOperation),
     /// Who owns this host, and who is admin of an agent
-    Roles(Family<RolesOperation>),
+    Roles(roles::RolesOperation),
     /// Who may talk to an agent
-    Members(Family<MembersOperation>),
+    Members(members::MembersOperation),
     /// The chats that an agent may write to by name
-    Destinations(Family<DestinationsOperation>),
+    Destinations(destinations::DestinationsOperation),
     /// Conversations with agents
-    Sessions(Family<SessionsOperation>),
+    Sessions(sessions::SessionsOperation),
     /// What waits for somebody's answer
-    Approvals(Family<ApprovalsOperation>),
+    Approvals(approvals::ApprovalsOperation),
     /// Messages that reached nobody, counted
-    Dropped(Family<DroppedOperation>),
+    Dropped(dropped::DroppedOperation),
     /// What agents do at set times: reminders, and what recurs
-    Tasks(Family<TasksOperation>),
+    Tasks(tasks::operation::TasksOperation),
+}
+
+impl Operation {
+    /// Whether it changes anything.
+    pub fn is_change(&self) -> bool {
+        !matches!(self.command().right(), Right::Look(_))
+    }
 }
 
 /// A group of operations about one kind of thing.
@@ -53,42 +83,28 @@ pub struct Family<T: Subcommand> {
 pub(crate) const CHAT: &str = "Its number, `channel:chat`, or its title where that is unique";
 pub(crate) const USER: &str = "A number like p1, `channel:id`, or a name that is unique";
 
-/// An expression for each family of operations.
-macro_rules! each {
-    ($operation:expr, $family:ident => $value:expr) => {
-        match $operation {
-            Operation::Chats($family) => $value,
-            Operation::Agents($family) => $value,
-            Operation::Users($family) => $value,
-            Operation::Roles($family) => $value,
-            Operation::Members($family) => $value,
-            Operation::Destinations($family) => $value,
-            Operation::Sessions($family) => $value,
-            Operation::Approvals($family) => $value,
-            Operation::Dropped($family) => $value,
-            Operation::Tasks($family) => $value,
-        }
-    };
+/// One of a few words, listed in the help; turned into what it names.
+pub(crate) fn parse_enum<T: Clone + Send + Sync + 'static>(
+    words: impl IntoIterator<Item = &'static str>,
+    parse: fn(&str) -> Option<T>,
+) -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(words.into_iter().collect::<Vec<_>>())
+        .try_map(move |it| parse(&it).ok_or("is not one of the words"))
 }
 
-impl Operation {
-    /// Whether it changes anything.
-    pub fn is_change(&self) -> bool {
-        self.command().is_change()
-    }
-
-    /// Whether the result is wanted for a program.
-    pub fn wants_json(&self) -> bool {
-        each!(self, family => family.json)
-    }
-
-    pub(crate) fn command(&self) -> &dyn Command {
-        each!(self, family => &family.operation)
-    }
-
-    pub(crate) fn command_mut(&mut self) -> &mut dyn Command {
-        each!(self, family => &mut family.operation)
-    }
+/// What an operation needs; [`crate::check`] compares it with who asks. All but `Look` change something.
+#[derive(Debug)]
+pub(crate) enum Right<'a> {
+    /// It only looks. An agent that knows only of itself may name no other.
+    Look(Option<&'a AgentName>),
+    /// It changes what concerns one agent: the one that is named, or the caller's own.
+    Agent(Option<&'a AgentName>),
+    /// It changes a chat, for every agent that is connected to it.
+    Chat(&'a str),
+    /// It does this to the whole host, or widens what an agent may do.
+    Host(&'static str),
+    /// No agent does it, whatever it may administer; why, and what to do instead.
+    People((&'static str, &'static str)),
 }
 
 /// What a command works with.
@@ -103,11 +119,7 @@ pub(crate) struct Context<'a> {
 
 /// A command with its arguments.
 pub(crate) trait Command: Debug {
-    /// Whether it changes anything.
-    fn is_change(&self) -> bool;
-
-    /// Whether an agent may ask for it that knows only of itself, which is all that `view` shows.
-    fn check_own(&self, view: &View) -> Result<()>;
+    fn right(&self) -> Right<'_>;
 
     /// Puts the numbers of what is meant in the place of names, as the caller sees them in `view`. Says
     /// what it will do and what will be shared by it, in plain words, for the approver, who has to see

@@ -27,23 +27,19 @@ impl Output {
     }
 
     /// A list. People see the fields that `keys` names, in columns, or a sentence where there is
-    /// nothing to show.
+    /// nothing to show; `key=label` calls one otherwise.
     pub fn list(all: Vec<Value>, keys: &str, none: &str) -> Self {
-        let head = keys.split(' ').map(|it| label(it).to_uppercase()).collect();
-        let row = |value: &Value| keys.split(' ').map(|it| shown(value, it)).collect();
+        let head = fields(keys).map(|it| it.1.to_uppercase()).collect();
+        let row = |value: &Value| fields(keys).map(|it| shown(value, it.0)).collect();
         let rows: Vec<Vec<String>> = std::iter::once(head).chain(all.iter().map(row)).collect();
         let text = if all.is_empty() { none.to_owned() } else { table(&rows) };
         Self::new(text, Value::Array(all))
     }
 
-    /// One thing. People see the fields that `keys` names, a line each; `key=label` calls one
-    /// otherwise.
+    /// One thing. People see the fields that `keys` names, as for [`Self::list`], a line each.
     pub fn record(json: Value, keys: &str) -> Self {
-        let row = |field: &str| {
-            let (key, name) = field.split_once('=').unwrap_or((field, field));
-            vec![label(name), shown(&json, key)]
-        };
-        let rows: Vec<Vec<String>> = keys.split(' ').map(row).collect();
+        let rows: Vec<Vec<String>> =
+            fields(keys).map(|(key, label)| vec![label, shown(&json, key)]).collect();
         Self::new(table(&rows), json)
     }
 
@@ -104,6 +100,17 @@ impl OperationError {
     }
 }
 
+/// An error of another crate, which says what is wrong, with what to do about it.
+pub(crate) trait OrRefuse<T> {
+    fn or_refuse(self, hint: &str) -> Result<T>;
+}
+
+impl<T, E: Display> OrRefuse<T> for Result<T, E> {
+    fn or_refuse(self, hint: &str) -> Result<T> {
+        self.map_err(|err| refused(err.to_string(), hint))
+    }
+}
+
 pub(crate) fn not_found(what: impl Into<String>, hint: impl Into<String>) -> OperationError {
     OperationError::NotFound { what: what.into(), hint: hint.into() }
 }
@@ -138,6 +145,14 @@ pub fn table(rows: &[Vec<String>]) -> String {
 
 /// Units that end the names of fields, and how people write them.
 const UNITS: [(&str, &str); 2] = [("_mib", " MiB"), ("_gib", " GiB")];
+
+/// The fields that `keys` names, and what people call them.
+fn fields(keys: &str) -> impl Iterator<Item = (&str, String)> {
+    keys.split(' ').map(|field| {
+        let (key, name) = field.split_once('=').unwrap_or((field, field));
+        (key, label(name))
+    })
+}
 
 /// The name of a field as people read it.
 pub(crate) fn label(key: &str) -> String {

@@ -1,13 +1,9 @@
 //! Conversations with agents.
 
-use clap::Subcommand;
+use crate::prelude::*;
 use domain::SessionId;
 use domain::message::Address;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use store::SessionRow;
-
-use crate::{Command, Context, Output, Result, View, not_found};
 
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -22,12 +18,8 @@ pub enum SessionsOperation {
 }
 
 impl Command for SessionsOperation {
-    fn is_change(&self) -> bool {
-        false
-    }
-
-    fn check_own(&self, _view: &View) -> Result<()> {
-        Ok(())
+    fn right(&self) -> Right<'_> {
+        Right::Look(None)
     }
 
     fn run(&self, context: &mut Context<'_>) -> Result {

@@ -16,10 +16,11 @@ use domain::task::{TaskId, TaskState};
 use domain::time::Timestamp;
 use store::TaskRow;
 
+use crate::caller::by_agent;
+use crate::prelude::*;
 use crate::tasks::operation::{TaskName, TasksOperation};
-use crate::{
-    Asker, Caller, Command, Context, Result, View, beyond, by_agent, not_found, refused, some,
-};
+use crate::view;
+use crate::{Asker, Caller};
 
 impl<'a> Context<'a> {
     /// Who asks in a chat; `None` for the host.
@@ -63,13 +64,15 @@ impl<'a> Context<'a> {
 }
 
 impl Command for TasksOperation {
-    fn is_change(&self) -> bool {
-        let is_shown = matches!(self, Self::List { .. } | Self::Show(_) | Self::History { .. });
-        !is_shown && !matches!(self, Self::Preview(_) | Self::Minimum { span: None })
-    }
-
-    fn check_own(&self, view: &View) -> Result<()> {
-        Err(beyond("ask for tasks outside of a chat", view))
+    fn right(&self) -> Right<'_> {
+        match self {
+            Self::List { .. } | Self::Show(_) | Self::History { .. } => Right::Look(None),
+            Self::Preview(_) | Self::Minimum { span: None } => Right::Look(None),
+            Self::Add(_) | Self::Set(_) | Self::Run(_) | Self::Remove(_) => Right::Agent(None),
+            Self::Pause(_) | Self::Resume(_) | Self::Minimum { span: Some(_) } => {
+                Right::Agent(None)
+            }
+        }
     }
 
     fn run(&self, context: &mut Context<'_>) -> Result {
@@ -121,17 +124,12 @@ fn find_text(text: &str, context: &Context<'_>) -> Result<TaskRow> {
     };
     let (over, live): (Vec<&TaskRow>, Vec<&TaskRow>) =
         rows.iter().filter(fits).partition(|it| is_over(it.state));
-    let candidate = |it: &&TaskRow| format!("{} ({})", it.id, excerpt(it));
-    match (&live[..], over.last()) {
-        ([one], _) => Ok((*one).clone()),
+    if let ([], Some(last)) = (&live[..], over.last()) {
         // Who asks once more for the end of a task hears that it has ended.
-        ([], Some(last)) => Ok((*last).clone()),
-        ([], None) => Err(missing()),
-        (many, _) => Err(refused(
-            format!("several tasks fit `{}`", one_line(text)),
-            format!("say which one: {}", some(many.iter().map(candidate))),
-        )),
+        return Ok((*last).clone());
     }
+    let candidate = |it: &TaskRow| format!("{} ({})", it.id, excerpt(it));
+    view::only(&live, &format!("tasks `{}`", one_line(text)), candidate, missing).cloned()
 }
 
 /// Whether a task is behind us.

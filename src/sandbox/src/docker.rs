@@ -11,7 +11,6 @@
 
 mod isolation;
 mod mounts;
-mod output;
 mod plan;
 
 use std::collections::HashMap;
@@ -20,11 +19,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bollard::Docker;
+use bollard::container::LogOutput;
 use bollard::errors::Error;
 use bollard::models::ContainerCreateBody;
 use bollard::query_parameters as q;
 use domain::SessionId;
-use futures_util::StreamExt;
+use domain::plain::for_a_terminal;
+use futures_util::{Stream, StreamExt, TryStreamExt};
 use tokio::time::sleep;
 use tracing::{debug, warn};
 
@@ -32,7 +33,6 @@ use crate::engine::{ASK_MAX, Engine, asked, failed, found, status, within};
 use crate::{Carrier, Job, Mounts, Observed, Sandbox, SandboxError, Spec, link};
 
 pub use isolation::check_isolation;
-pub(crate) use output::end_of;
 
 /// How long a container may take to start. It takes 0.2 s; a machine that is swapping needs more.
 const START_MAX: Duration = Duration::from_secs(60);
@@ -56,8 +56,11 @@ const FREEZE_MAX: Duration = Duration::from_secs(5);
 /// How often to look whether somebody else's removal is through.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-/// How many lines of output [`Sandbox::tail`] asks for; it keeps the last 2 KiB of them.
+/// How many lines of output [`Sandbox::tail`] asks for; it keeps the last [`KEPT`] bytes of them.
 const TAIL_LINES: &str = "50";
+
+/// Bytes of output that are kept: enough for a panic message, short enough for a chat.
+const KEPT: usize = 2 * 1024;
 
 #[derive(Clone, Debug)]
 pub struct DockerOptions {
@@ -177,7 +180,7 @@ impl Sandbox for DockerSandbox {
         let (docker, name) = self.container(session).await?;
         let options =
             q::LogsOptionsBuilder::new().stdout(true).stderr(true).tail(TAIL_LINES).build();
-        let read = within(ASK_MAX, output::collect(docker.logs(&name, Some(options)))).await;
+        let read = within(ASK_MAX, collect(docker.logs(&name, Some(options)))).await;
         Ok(found("read the container's output", read)?.unwrap_or_default())
     }
 
@@ -222,10 +225,8 @@ async fn create(
     body: ContainerCreateBody,
     image: &str,
 ) -> Result<(), SandboxError> {
-    let attempt = || {
-        let options = q::CreateContainerOptionsBuilder::new().name(name).build();
-        within(START_MAX, docker.create_container(Some(options), body.clone()))
-    };
+    let options = Some(q::CreateContainerOptionsBuilder::new().name(name).build());
+    let attempt = || within(START_MAX, docker.create_container(options.clone(), body.clone()));
     let mut created = attempt().await;
     if created.as_ref().is_err_and(|err| status(err) == Some(409)) {
         remove(docker, name).await?;
@@ -242,20 +243,53 @@ async fn create(
 /// After it succeeded there is no container of that name.
 async fn remove(docker: &Docker, name: &str) -> Result<(), SandboxError> {
     let options = q::RemoveContainerOptionsBuilder::new().force(true).v(true).build();
-    match within(REMOVE_MAX, docker.remove_container(name, Some(options))).await {
-        // Somebody else began to remove it.
-        Err(err) if status(&err) == Some(409) => gone(docker, name).await,
-        removed => found("remove the container", removed).map(drop),
-    }
+    let removing = async {
+        loop {
+            match docker.remove_container(name, Some(options.clone())).await {
+                // Somebody else began to remove it.
+                Err(err) if status(&err) == Some(409) => sleep(LOOK_AGAIN).await,
+                removed => return removed,
+            }
+        }
+    };
+    found("remove the container", within(REMOVE_MAX, removing).await).map(drop)
 }
 
-async fn gone(docker: &Docker, name: &str) -> Result<(), SandboxError> {
-    let poll = async {
-        while found("remove the container", docker.inspect_container(name, None).await)?.is_some() {
-            sleep(LOOK_AGAIN).await;
-        }
-        Ok(())
+async fn collect(output: impl Stream<Item = Result<LogOutput, Error>>) -> Result<String, Error> {
+    let keep = |mut kept: Vec<u8>, chunk: LogOutput| async move {
+        kept.extend_from_slice(&chunk.into_bytes());
+        // Four times the result: what is dropped later may be control characters.
+        let surplus = kept.len().saturating_sub(4 * KEPT);
+        kept.drain(..surplus);
+        Ok(kept)
     };
-    let late = |_| failed("remove the container")(Error::RequestTimeoutError);
-    tokio::time::timeout(ASK_MAX, poll).await.map_err(late)?
+    Ok(clean(&output.try_fold(Vec::new(), keep).await?))
+}
+
+/// Valid text of at most 2 KiB. A program's output may carry terminal escapes, which would act on
+/// whatever shows it.
+fn clean(bytes: &[u8]) -> String {
+    end_of(&for_a_terminal(&String::from_utf8_lossy(bytes)), KEPT).trim().to_owned()
+}
+
+/// The last characters of a text, at most so many bytes.
+pub(crate) fn end_of(text: &str, bytes_max: usize) -> &str {
+    &text[text.ceil_char_boundary(text.len().saturating_sub(bytes_max))..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_go() {
+        assert_eq!(clean(b"a\x1b[31mred\x07\r\n\tb\x00\n"), "a[31mred\n\tb");
+    }
+
+    #[test]
+    fn the_last_two_kibibytes_stay_whole_characters() {
+        let long = clean("ä".repeat(3000).as_bytes());
+        assert!(long.len() <= KEPT && long.chars().all(|c| c == 'ä'), "{}", long.len());
+        assert!(clean(&[b'x', 0xff, b'y']).contains('y'));
+    }
 }

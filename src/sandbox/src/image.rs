@@ -12,8 +12,6 @@ pub mod base;
 pub mod cli;
 mod command;
 mod context;
-mod error;
-mod pipe;
 pub mod runner;
 mod sources;
 
@@ -30,10 +28,10 @@ use futures_util::{Stream, StreamExt};
 use sha2::{Digest, Sha256};
 
 use crate::engine::{ASK_MAX, Engine, failed, found, within};
+use crate::{Cause, SandboxError};
 pub use base::Base;
 pub use command::find;
 pub use context::Context;
-pub use error::ImageError;
 
 /// Hears one line at a time of what is going on.
 pub type Progress<'a> = &'a mut (dyn FnMut(&str) + Send);
@@ -67,9 +65,55 @@ pub struct Program {
     pub sha256: String,
 }
 
+/// Why there is no image, sorted by what the user must do.
+#[derive(Debug, thiserror::Error)]
+pub enum ImageError {
+    #[error("the container engine could not be used")]
+    Engine(#[from] SandboxError),
+    #[error("`{0}` is not installed")]
+    ToolMissing(&'static str),
+    #[error("making a base image needs root")]
+    NeedsRoot,
+    /// With what the tool printed last.
+    #[error("`{0}` failed: {1}")]
+    Tool(&'static str, String),
+    /// With what the step printed last.
+    #[error("a step of the image build failed: {0}")]
+    Step(String),
+    #[error("could not {op}")]
+    Io {
+        op: &'static str,
+        #[source]
+        source: Cause,
+    },
+    /// Something else is missing, with what the user can do.
+    #[error("{0}")]
+    Missing(String, &'static str),
+}
+
+impl ImageError {
+    /// What the user can do about it, as one sentence without a full stop.
+    pub fn hint(&self) -> String {
+        let hint = match self {
+            Self::ToolMissing(tool) => return format!("install it with `apt-get install {tool}`"),
+            Self::Engine(_) => "check that Docker runs and that you may use it",
+            Self::NeedsRoot => "run this as root, or allow `sudo` without a password",
+            Self::Tool(..) | Self::Step(_) => {
+                "check the network and the space on the disk, then try again"
+            }
+            Self::Io { .. } => "check the space on the disk and who owns the data folder",
+            Self::Missing(_, hint) => hint,
+        };
+        hint.to_owned()
+    }
+
+    fn io<E: Into<Cause>>(op: &'static str) -> impl Fn(E) -> Self {
+        move |source| Self::Io { op, source: source.into() }
+    }
+}
+
 /// Gets or makes everything the image needs, builds it unless it is there, and returns its tag.
 /// Takes minutes the first time and milliseconds when nothing changed.
-/// See [`ImageError`]; its `hint` says what the user can do.
 pub async fn build(
     engine: &Engine,
     inputs: &ImageInputs,
@@ -121,7 +165,7 @@ pub async fn build_context(
         .forcerm(true)
         .build();
     // The tar is read while it is sent.
-    let (body, writing) = pipe::pipe(move |out| context.write(out));
+    let (body, writing) = context::pipe(move |out| context.write(out));
     let told = client.build_image(options, None, Some(body_try_stream(body)));
     let building = follow_build(told, progress);
     let (built, written) = join(tokio::time::timeout(BUILD_MAX, building), writing).await;
@@ -182,11 +226,7 @@ pub(crate) fn hash_of<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
         hash.update(part.len().to_le_bytes());
         hash.update(part);
     }
-    hex(&hash.finalize())
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:x}", hash.finalize())
 }
 
 #[cfg(test)]

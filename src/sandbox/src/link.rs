@@ -11,20 +11,15 @@ use std::fs;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use async_trait::async_trait;
-use rustix::fs::{Mode, OFlags};
 use tokio::net::UnixListener;
 
 use crate::{Carrier, Stream, inside};
 
 /// The container runs under another user than the host may. The folder above is what protects.
 const SOCKET_MODE: u32 = 0o666;
-
-/// Bytes of a socket's path that every system takes (104 on macOS, 108 on Linux, with the end mark).
-#[cfg(not(target_os = "linux"))]
-const PATH_MAX: usize = 103;
 
 /// Listens for one incarnation's runner. Makes the folder if need be, and replaces a socket that a former
 /// host left. Must be called within a tokio runtime; the few file system calls it makes are on one local
@@ -36,28 +31,13 @@ pub fn open(folder: &Path) -> io::Result<UnixListener> {
         Err(err) if err.kind() != io::ErrorKind::NotFound => return Err(err),
         _ => {}
     }
-    // Kept open until the bind is done: on Linux the path leads through it.
-    let dir = rustix::fs::open(folder, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-    let listener = UnixListener::bind(bind_path(&dir, &socket)?)?;
+    // A way to the socket that fits into a socket address, however deep the folder lies: through the open
+    // folder, which is kept until the bind is done.
+    let dir = fs::File::open(folder)?;
+    let short = format!("/proc/self/fd/{}/{}", dir.as_raw_fd(), inside::SOCKET);
+    let listener = UnixListener::bind(short)?;
     fs::set_permissions(&socket, fs::Permissions::from_mode(SOCKET_MODE))?;
     Ok(listener)
-}
-
-/// A way to the socket that fits into a socket address, however deep the folder lies.
-#[cfg(target_os = "linux")]
-#[expect(clippy::unnecessary_wraps, reason = "other systems have no such way and may fail")]
-fn bind_path(dir: &impl AsRawFd, _socket: &Path) -> io::Result<PathBuf> {
-    Ok(PathBuf::from(format!("/proc/self/fd/{}/{}", dir.as_raw_fd(), inside::SOCKET)))
-}
-
-#[cfg(not(target_os = "linux"))]
-fn bind_path(_dir: &impl AsRawFd, socket: &Path) -> io::Result<PathBuf> {
-    if socket.as_os_str().len() > PATH_MAX {
-        let message =
-            "the data folder's path is too long for a socket; use a shorter NANOCLAW_HOME";
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
-    }
-    Ok(socket.to_path_buf())
 }
 
 #[async_trait]
@@ -101,7 +81,6 @@ mod tests {
         Carrier::accept(&mut second).await.unwrap();
     }
 
-    #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn a_folder_may_lie_deep() {
         let folder = tempfile::tempdir().unwrap();

@@ -10,7 +10,6 @@ use crate::slots::slots;
 use crate::wall::{Second, zoned};
 use crate::zone::Zone;
 
-/// How many of the next slots are shown.
 pub const PREVIEW: usize = 5;
 
 /// How many of the next slots are looked at for the smallest distance.
@@ -32,8 +31,7 @@ pub enum Invalid {
     TooFrequent { first: String, second: String, apart: Duration, least: Duration },
 }
 
-/// The next [`PREVIEW`] slots after `now`.
-/// Fails when there is none, or when two of the next hundred are less than `least` apart.
+/// The next [`PREVIEW`] slots after `now`; fails without one, or with two less than `least` apart.
 pub fn check(
     rule: &Rule,
     zone: &Zone,
@@ -67,8 +65,7 @@ pub fn local(at: Timestamp, zone: &Zone) -> String {
     zoned(zone, second).strftime(&format!("%a %-d %b %Y %H:%M{seconds} %Z")).to_string()
 }
 
-/// An instant as programs there write it: `2026-11-25T09:00:00+01:00[Europe/Berlin]`, in UTC
-/// `2026-11-25T08:00:00Z`.
+/// As programs there write it: `2026-11-25T09:00:00+01:00[Europe/Berlin]`, `2026-11-25T08:00:00Z`.
 pub fn stamp(at: Timestamp, zone: &Zone) -> String {
     let time = zoned(zone, Second::at_or_before(at));
     if *zone == Zone::utc() { time.timestamp().to_string() } else { time.to_string() }

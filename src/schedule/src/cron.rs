@@ -1,4 +1,4 @@
-//! Cron expressions: which times on the wall they mean, forwards and backwards.
+//! Cron expressions: which times on the wall they mean.
 //!
 //! Five fields (minute, hour, day of the month, month, day of the week), or six with the seconds
 //! first. Days are what trips people up, so for the record:
@@ -17,16 +17,13 @@ mod print;
 use chrono::{Datelike, Days, Months, NaiveDate, NaiveDateTime, TimeDelta};
 use cron::Schedule;
 
-pub use self::parse::CronError;
 pub(crate) use self::parse::{MONTHS, WEEKDAYS, named};
 pub(crate) use self::print::numbers;
-use crate::wall::tick;
 
 /// How far apart two times of one rule can be: 29 February on a given day of the week comes every 28
 /// years, but after 28 February 2100 it takes 40.
 const SEARCH: Months = Months::new(41 * 12);
 
-/// The times on the wall at which something is due.
 #[derive(Clone, Debug)]
 pub struct Cron {
     /// At least one, each kind once and in the order of [`Kind`]. They differ in their days only.
@@ -66,43 +63,24 @@ impl Cron {
     pub(crate) fn first(&self, begin: NaiveDateTime, end: NaiveDateTime) -> Option<NaiveDateTime> {
         let end = begin.checked_add_months(SEARCH).map_or(end, |it| it.min(end));
         let years = (begin.year()..=end.year()).filter_map(|it| NaiveDate::from_yo_opt(it, 1));
-        let first = |wall| self.branches.iter().filter_map(|it| it.nearest(wall, false)).min();
+        let first = |wall| self.branches.iter().filter_map(|it| it.next(wall)).min();
         years.map(|it| begin.max(it.into())).find_map(first).filter(|it| *it <= end)
-    }
-
-    /// The last time on the wall in `begin..=end`, looked for no further than rules reach.
-    pub(crate) fn last(&self, begin: NaiveDateTime, end: NaiveDateTime) -> Option<NaiveDateTime> {
-        let begin = end.checked_sub_months(SEARCH).map_or(begin, |it| it.max(begin));
-        let years = (begin.year()..=end.year()).rev();
-        let ends =
-            years.filter_map(|it| NaiveDate::from_ymd_opt(it, 12, 31)?.and_hms_opt(23, 59, 59));
-        let last = |wall| self.branches.iter().filter_map(|it| it.nearest(wall, true)).max();
-        ends.map(|it| end.min(it)).find_map(last).filter(|it| begin <= *it)
     }
 }
 
 impl Branch {
-    /// The first time from `wall` on in the year of `wall`; backwards the last one up to `wall`.
-    fn nearest(&self, wall: NaiveDateTime, is_back: bool) -> Option<NaiveDateTime> {
-        let second = TimeDelta::seconds(1);
+    /// The first time from `wall` on, in the year of `wall`.
+    fn next(&self, wall: NaiveDateTime) -> Option<NaiveDateTime> {
         let year = stand_in(wall.year());
         let mut from = wall.with_year(year)?;
         loop {
-            let found = if is_back {
-                self.schedule.after(&tick(from).and_utc()).next_back()
-            } else {
-                self.schedule.after(&from.checked_sub_signed(second)?.and_utc()).next()
-            };
+            let before = from.checked_sub_signed(TimeDelta::seconds(1))?;
+            let found = self.schedule.after(&before.and_utc()).next();
             let found = found.filter(|it| it.year() == year)?.naive_utc();
-            let date = found.date();
-            if self.is_on(date) {
+            if self.is_on(found.date()) {
                 return found.with_year(wall.year());
             }
-            from = if is_back {
-                NaiveDateTime::from(date).checked_sub_signed(second)?
-            } else {
-                date.succ_opt()?.into()
-            };
+            from = found.date().succ_opt()?.into();
         }
     }
 

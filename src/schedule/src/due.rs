@@ -16,14 +16,12 @@ pub const SKIPPED_COUNT_MAX: u32 = 1_000;
 /// was accounted for by a clock that was wrong.
 pub const CLOCK_STEP_MAX: Duration = Duration::from_hours(1);
 
-/// A slot that fires now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fire {
     pub slot: Timestamp,
     pub late_by: Duration,
 }
 
-/// Slots that do not fire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Skipped {
     pub last: Timestamp,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use domain::BadText;
 use domain::quiet::Hours;
 use domain::task::span;
 
@@ -13,22 +14,13 @@ const PERIOD_MIN: u32 = 5 * 60;
 const HOUR: u32 = 3_600;
 const HOURS: u32 = 24;
 
-/// Why there is no such heartbeat. The text says what there is.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NoHeartbeat {
-    #[error("every {} does not go evenly into an hour or a day; take 5m, 10m, 15m, 20m, 30m, 1h, 2h, 3h, 4h, 6h, 8h, 12h or 1d", span(*.0))]
-    Period(Duration),
-    #[error("active hours are whole hours, like `8:00-22:00`; {0} are not")]
-    Minutes(Hours),
-}
-
 /// A rule that comes every `period`, on the even minutes and hours, and only within the hours of the
 /// day if some are given: from the first of them on, up to and without the last. Hours are counted from
 /// the first active one.
 /// Fails when the clock on the wall has no such rule.
-pub fn heartbeat(period: Duration, hours: Option<Hours>) -> Result<Rule, NoHeartbeat> {
+pub fn heartbeat(period: Duration, hours: Option<Hours>) -> Result<Rule, BadText> {
     let expression = beats(period, hours)?;
-    expression.parse().map(Rule::Cron).map_err(|_| NoHeartbeat::Period(period))
+    expression.parse().map(Rule::Cron)
 }
 
 /// What [`heartbeat`] made a rule of, if it did. Found by trying: there are few.
@@ -46,9 +38,8 @@ pub fn asked(rule: &Rule) -> Option<(Duration, Option<Hours>)> {
     all.find(|(period, hours)| beats(*period, *hours).as_ref() == Ok(&expression))
 }
 
-/// The rule in its canonical form.
-fn beats(period: Duration, hours: Option<Hours>) -> Result<String, NoHeartbeat> {
-    let seconds = u32::try_from(period.as_secs()).map_err(|_| NoHeartbeat::Period(period))?;
+fn beats(period: Duration, hours: Option<Hours>) -> Result<String, BadText> {
+    let seconds = u32::try_from(period.as_secs()).unwrap_or(0);
     let (minutes, step) = (seconds / 60, (seconds / HOUR).max(1));
     let fits = if seconds < HOUR {
         PERIOD_MIN <= seconds && seconds.is_multiple_of(60) && HOUR.is_multiple_of(seconds)
@@ -56,7 +47,11 @@ fn beats(period: Duration, hours: Option<Hours>) -> Result<String, NoHeartbeat> 
         seconds.is_multiple_of(HOUR) && HOURS.is_multiple_of(step)
     };
     if !fits {
-        return Err(NoHeartbeat::Period(period));
+        return Err(BadText(format!(
+            "every {} does not go evenly into an hour or a day; take 5m, 10m, 15m, 20m, 30m, 1h, 2h, 3h, \
+             4h, 6h, 8h, 12h or 1d",
+            span(period)
+        )));
     }
     let (from, length) = hours.map_or(Ok((0, HOURS)), active)?;
     let is_on = |hour: &u32| {
@@ -68,10 +63,11 @@ fn beats(period: Duration, hours: Option<Hours>) -> Result<String, NoHeartbeat> 
 }
 
 /// The first hour, and how many there are, over midnight if need be.
-fn active(hours: Hours) -> Result<(u32, u32), NoHeartbeat> {
+fn active(hours: Hours) -> Result<(u32, u32), BadText> {
     let (from, to) = (u32::from(hours.from_minute), u32::from(hours.to_minute));
     if !from.is_multiple_of(60) || !to.is_multiple_of(60) {
-        return Err(NoHeartbeat::Minutes(hours));
+        let why = format!("active hours are whole hours, like `8:00-22:00`; {hours} are not");
+        return Err(BadText(why));
     }
     let midnight = if hours.is_overnight() { HOURS } else { 0 };
     Ok((from / 60, to / 60 + midnight - from / 60))

@@ -13,17 +13,12 @@
 //!   for the hour that is repeated; who wants elapsed time says `every 30m`.
 //! - Times that become due at the same instant are one slot.
 //!
-//! # Who does what
-//! `cron` reads expressions and finds their times on a clock that is never turned (`cron.rs`),
-//! `chrono` has the calendar, `jiff` the zones, and `wall.rs` the sentence above. The whole is
-//! compared with Python's `croniter` and `zoneinfo` (`tests/python/`).
+//! `wall.rs` has that sentence. The whole is compared with Python's `croniter` and `zoneinfo` (`tests/python/`).
 
 mod check;
 mod cron;
-mod days;
 mod due;
 mod heartbeat;
-mod hours;
 mod rule;
 mod slots;
 mod wall;
@@ -31,12 +26,11 @@ mod words;
 mod zone;
 
 pub use crate::check::{Invalid, PREVIEW, check, local, stamp};
-pub use crate::cron::{Cron, CronError};
-pub use crate::days::EveryDays;
+pub use crate::cron::Cron;
 pub use crate::due::{CLOCK_STEP_MAX, Fire, Plan, SKIPPED_COUNT_MAX, Skipped, due};
-pub use crate::heartbeat::{NoHeartbeat, asked, heartbeat};
-pub use crate::hours::within_until;
-pub use crate::rule::{InvalidRule, Rule};
+pub use crate::heartbeat::{asked, heartbeat};
+pub use crate::rule::{EveryDays, Rule};
 pub use crate::slots::{latest_at_or_before, next_after, slots};
+pub use crate::wall::within_until;
 pub use crate::words::{NotUnderstood, understand};
 pub use crate::zone::{UnknownZone, Zone};

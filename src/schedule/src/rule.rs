@@ -4,12 +4,13 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use chrono::{Days, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
+use domain::BadText;
 use domain::task::{parse_span, span};
 use domain::time::Timestamp;
 
 use crate::check::{local, stamp};
-use crate::cron::{Cron, CronError};
-use crate::days::EveryDays;
+use crate::cron::Cron;
 use crate::wall::Second;
 use crate::zone::Zone;
 
@@ -27,17 +28,6 @@ pub enum Rule {
     Days(EveryDays),
     /// By the clock on the wall.
     Cron(Cron),
-}
-
-/// Why a text is no rule in its canonical form.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidRule {
-    #[error("`{0}` is not {1}")]
-    Part(String, &'static str),
-    #[error("it does not say from when on it counts")]
-    NoStart,
-    #[error(transparent)]
-    Cron(CronError),
 }
 
 impl Rule {
@@ -64,16 +54,16 @@ impl Rule {
 }
 
 impl FromStr for Rule {
-    type Err = InvalidRule;
+    type Err = BadText;
 
-    fn from_str(text: &str) -> Result<Self, InvalidRule> {
-        let wrong = |text: &str, like| InvalidRule::Part(text.to_owned(), like);
+    fn from_str(text: &str) -> Result<Self, BadText> {
+        let no_start = || BadText("it does not say from when on it counts".to_owned());
         let text = text.trim();
         if let Some(at) = text.strip_prefix("at ") {
             return instant(at).map(Self::once);
         }
         if let Some(rest) = text.strip_prefix("every ") {
-            let (period, from) = rest.split_once(" from ").ok_or(InvalidRule::NoStart)?;
+            let (period, from) = rest.split_once(" from ").ok_or_else(no_start)?;
             if let Some((days, time)) = period.split_once(" at ") {
                 return EveryDays::parse(days, time, from)
                     .map(Self::Days)
@@ -84,7 +74,7 @@ impl FromStr for Rule {
             let period = positive.ok_or_else(|| wrong(period, like))?;
             return Ok(Self::every(period, instant(from)?));
         }
-        text.parse().map(Self::Cron).map_err(InvalidRule::Cron)
+        text.parse().map(Self::Cron)
     }
 }
 
@@ -102,10 +92,76 @@ impl fmt::Display for Rule {
     }
 }
 
-fn instant(text: &str) -> Result<Timestamp, InvalidRule> {
+fn instant(text: &str) -> Result<Timestamp, BadText> {
     let text = text.trim();
     let parsed = text.parse::<jiff::Timestamp>().map(|it| Timestamp(it.as_millisecond()));
-    parsed.map_err(|_| InvalidRule::Part(text.to_owned(), "a time like 2026-11-25T08:00:00Z"))
+    parsed.map_err(|_| wrong(text, "a time like 2026-11-25T08:00:00Z"))
+}
+
+fn wrong(text: &str, like: &str) -> BadText {
+    BadText(format!("`{text}` is not {like}"))
+}
+
+pub(crate) const DAY_SECS: u64 = 86_400;
+/// More is a typing error.
+const DAYS_MAX: u32 = 10_000;
+
+/// Some days apart, by the clock on the wall: no cron expression, whose days begin again with each month.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EveryDays {
+    days: u32,
+    /// The first time, on a whole minute.
+    from: NaiveDateTime,
+}
+
+impl EveryDays {
+    /// At least one day; what `time` has beyond minutes is dropped.
+    pub fn new(days: u32, from: NaiveDate, time: NaiveTime) -> Self {
+        let time = NaiveTime::from_hms_opt(time.hour(), time.minute(), 0).unwrap_or_default();
+        Self { days: days.clamp(1, DAYS_MAX), from: from.and_time(time) }
+    }
+
+    pub(crate) fn parse(days: &str, time: &str, from: &str) -> Option<Self> {
+        let days = whole(parse_span(days.trim())?, DAY_SECS).filter(|it| *it <= DAYS_MAX)?;
+        Some(Self::new(days, from.trim().parse().ok()?, time.trim().parse().ok()?))
+    }
+
+    pub(crate) fn at(&self, time: NaiveTime) -> Self {
+        Self::new(self.days, self.from.date(), time)
+    }
+
+    pub(crate) fn words(&self) -> String {
+        let (time, weekday) = (self.from.format("%H:%M"), self.from.format("%A"));
+        match self.days {
+            1 => format!("every day at {time}"),
+            7 => format!("every {weekday} at {time}"),
+            days if days.is_multiple_of(7) => {
+                format!("every {} weeks on {weekday} at {time}", days / 7)
+            }
+            days => format!("every {days} days at {time}"),
+        }
+    }
+
+    /// The first time on the wall that is not before `begin`.
+    pub(crate) fn first(&self, begin: NaiveDateTime) -> Option<NaiveDateTime> {
+        let before = begin.signed_duration_since(self.from).num_seconds() - 1;
+        let number = before.div_euclid(i64::from(self.days) * 86_400) + 1;
+        let days = u64::try_from(number).unwrap_or(0) * u64::from(self.days);
+        self.from.checked_add_days(Days::new(days))
+    }
+}
+
+/// How many times a span has these seconds; `None` when something is left over.
+pub(crate) fn whole(span: Duration, seconds: u64) -> Option<u32> {
+    let is_whole = span.as_secs().is_multiple_of(seconds);
+    u32::try_from(span.as_secs() / seconds).ok().filter(|count| is_whole && 0 < *count)
+}
+
+impl fmt::Display for EveryDays {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (time, date) = (self.from.format("%H:%M"), self.from.date());
+        write!(f, "every {}d at {time} from {date}", self.days)
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use domain::time::Timestamp;
 
 use crate::rule::Rule;
-use crate::wall::{Second, first, reached, tick};
+use crate::wall::{Second, earliest, first, reached, tick};
 use crate::zone::Zone;
 
 /// The slots in `from..to`, each later than the one before it, found one at a time: costs what is taken
@@ -35,34 +35,24 @@ pub fn slots<'a>(
     })
 }
 
-/// The first slot after `at`.
 pub fn next_after(rule: &Rule, zone: &Zone, at: Timestamp) -> Option<Timestamp> {
     slots(rule, zone, Timestamp(at.0.saturating_add(1)), Timestamp(i64::MAX)).next()
 }
 
-/// The last slot that is after `since` and not after `now`. It is found from the end, so the years
-/// in between cost nothing.
+/// The last slot after `since` and up to `now`: behind it, none is left. The years between cost a few looks.
 pub fn latest_at_or_before(
     rule: &Rule,
     zone: &Zone,
     since: Timestamp,
     now: Timestamp,
 ) -> Option<Timestamp> {
-    let (since, now) = (Second::at_or_before(since), Second::at_or_before(now));
-    let slot = match rule {
-        Rule::Once(at) => Some(Second::at_or_after(*at)).filter(|it| *it <= now),
-        Rule::Every { period, from } => {
-            let (period, from) = (whole(*period), Second::at_or_after(*from));
-            let count = (now.0 - from.0).div_euclid(period);
-            (0 < count).then(|| Second(from.0 + count * period))
-        }
-        Rule::Days(days) => days.last(reached(zone, now)).map(|it| first(zone, it)),
-        Rule::Cron(cron) => {
-            let begin = tick(reached(zone, since));
-            cron.last(begin, reached(zone, now)).map(|it| first(zone, it))
-        }
-    };
-    slot.filter(|it| since < *it).map(Second::timestamp)
+    let end = Timestamp(now.0.saturating_add(1));
+    let next = |second: i64| slots(rule, zone, Second(second).timestamp(), end).next();
+    let after = Second::at_or_before(since).0 + 1;
+    next(after)?;
+    let is_none_left = |second: i64| next(second).is_none();
+    let first = earliest(after, Second::at_or_before(now).0 + 1, is_none_left);
+    Some(Second(first - 1).timestamp())
 }
 
 fn whole(period: std::time::Duration) -> i64 {

@@ -1,6 +1,7 @@
 //! Between instants and what the clock on the wall shows. Whole seconds on both sides.
 
-use chrono::{DateTime, NaiveDateTime, TimeDelta};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
+use domain::quiet::Hours;
 use domain::time::Timestamp;
 use jiff::tz::AmbiguousOffset;
 use jiff::{SignedDuration, Zoned, civil};
@@ -47,7 +48,6 @@ pub(crate) fn zoned(zone: &Zone, at: Second) -> Zoned {
     jiff::Timestamp::from_second(at.0).unwrap_or_default().to_zoned(zone.rules().clone())
 }
 
-/// What the clock shows at an instant.
 pub(crate) fn shown(zone: &Zone, at: Second) -> NaiveDateTime {
     on_wall(zoned(zone, at).datetime())
 }
@@ -79,7 +79,7 @@ pub(crate) fn reached(zone: &Zone, at: Second) -> NaiveDateTime {
 }
 
 /// The first second in `after..=latest` of which `holds` is true, if it stays so from there on.
-fn earliest(after: i64, latest: i64, holds: impl Fn(i64) -> bool) -> i64 {
+pub(crate) fn earliest(after: i64, latest: i64, holds: impl Fn(i64) -> bool) -> i64 {
     let (mut no, mut yes) = (after, latest);
     while no + 1 < yes {
         let middle = no + (yes - no) / 2;
@@ -107,9 +107,29 @@ fn to_civil(wall: NaiveDateTime) -> civil::DateTime {
     EPOCH.saturating_add(SignedDuration::from_secs(seconds(wall)))
 }
 
-/// One second later on the wall.
 pub(crate) fn tick(wall: NaiveDateTime) -> NaiveDateTime {
     wall.checked_add_signed(TimeDelta::seconds(1)).unwrap_or(wall)
+}
+
+/// When the span of the day ends in which `now` lies; `None` outside of it. It begins when the clock first shows its begin
+/// or a later time, and ends likewise, as slots do.
+pub fn within_until(hours: Hours, zone: &Zone, now: Timestamp) -> Option<Timestamp> {
+    let second = Second::at_or_before(now);
+    let today = shown(zone, second).date();
+    // A clock that was turned far may show another day than that on which the span began.
+    let days = [today.pred_opt(), Some(today), today.succ_opt()];
+    let spans = days.into_iter().flatten().map(|day| {
+        let next = day.succ_opt().filter(|_| hours.is_overnight());
+        let last = next.unwrap_or(day);
+        (minute(zone, day, hours.from_minute), minute(zone, last, hours.to_minute))
+    });
+    let inside = spans.filter(|(from, to)| *from <= second && second < *to);
+    inside.map(|it| it.1.timestamp()).max()
+}
+
+fn minute(zone: &Zone, day: NaiveDate, minute: u16) -> Second {
+    let time = NaiveTime::from_num_seconds_from_midnight_opt(u32::from(minute) * 60, 0);
+    first(zone, day.and_time(time.unwrap_or_default()))
 }
 
 #[cfg(test)]
@@ -159,6 +179,55 @@ mod tests {
         ];
         for (at, text) in cases {
             assert_eq!(reached(&berlin, instant(at)), wall(text), "{at}");
+        }
+    }
+
+    mod hours {
+        use super::*;
+
+        fn instant(text: &str) -> Timestamp {
+            Timestamp(text.parse::<DateTime<chrono::Utc>>().unwrap().timestamp_millis())
+        }
+
+        #[track_caller]
+        fn check(hours: &str, zone: &str, now: &str, until: Option<&str>) {
+            let zone = Zone::parse(zone).unwrap();
+            let found = within_until(Hours::parse(hours).unwrap(), &zone, instant(now));
+            assert_eq!(found, until.map(instant), "{hours} {zone} {now}");
+        }
+
+        #[test]
+        fn a_night_ends_in_the_morning() {
+            let berlin = "Europe/Berlin";
+            check("22:00-7:00", berlin, "2026-11-25T20:59:59Z", None);
+            check("22:00-7:00", berlin, "2026-11-25T21:00:00Z", Some("2026-11-26T06:00:00Z"));
+            check("22:00-7:00", berlin, "2026-11-26T05:59:59.999Z", Some("2026-11-26T06:00:00Z"));
+            check("22:00-7:00", berlin, "2026-11-26T06:00:00Z", None);
+            check(
+                "12:00-14:00",
+                "Asia/Tokyo",
+                "2026-11-25T03:30:00Z",
+                Some("2026-11-25T05:00:00Z"),
+            );
+            check("12:00-14:00", "Asia/Tokyo", "2026-11-25T05:00:00Z", None);
+            check("8:00-24:00", "UTC", "2026-11-25T23:59:00Z", Some("2026-11-26T00:00:00Z"));
+        }
+
+        #[test]
+        fn a_turned_clock_moves_the_ends_as_it_moves_slots() {
+            let berlin = "Europe/Berlin";
+            // The night in which it is one hour shorter, and the one in which it is longer.
+            check("22-7", berlin, "2026-03-28T23:00:00Z", Some("2026-03-29T05:00:00Z"));
+            check("22-7", berlin, "2026-10-24T23:00:00Z", Some("2026-10-25T06:00:00Z"));
+            // There is no 2:30: it ends when the clock jumps over it.
+            check("22-2:30", berlin, "2026-03-29T00:59:59Z", Some("2026-03-29T01:00:00Z"));
+            check("22-2:30", berlin, "2026-03-29T01:00:00Z", None);
+            // There are two: it ends at the first, and does not begin again.
+            check("22-2:30", berlin, "2026-10-25T00:29:59Z", Some("2026-10-25T00:30:00Z"));
+            check("22-2:30", berlin, "2026-10-25T01:00:00Z", None);
+            // Samoa had no 30 December 2011: a span on it has no length.
+            check("12-14", "Pacific/Apia", "2011-12-30T10:00:00Z", None);
+            check("22-7", "Pacific/Apia", "2011-12-30T10:00:00Z", Some("2011-12-30T17:00:00Z"));
         }
     }
 }

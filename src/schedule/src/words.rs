@@ -4,12 +4,13 @@
 mod phrase;
 
 use chrono::{Datelike, Days, NaiveDate, NaiveTime, Timelike};
+use domain::BadText;
+use domain::plain::{cut, one_line};
 use domain::time::Timestamp;
 
 use self::phrase::{Day, Phrase};
-use crate::cron::{Cron, CronError};
-use crate::days::{DAY_SECS, EveryDays, whole};
-use crate::rule::Rule;
+use crate::cron::Cron;
+use crate::rule::{DAY_SECS, EveryDays, Rule, whole};
 use crate::wall::{Second, first, on_wall, shown};
 use crate::zone::Zone;
 
@@ -38,29 +39,27 @@ pub enum NotUnderstood {
     #[error("there is no such day in the calendar")]
     NoSuchDay,
     #[error(transparent)]
-    Cron(CronError),
+    Cron(BadText),
 }
 
 /// Reads what people say or write about when something is to happen, in the speaker's zone.
 /// Canonical rules and cron expressions are taken as well.
 /// An error says what would be understood.
 pub fn understand(text: &str, zone: &Zone, now: Timestamp) -> Result<Rule, NotUnderstood> {
-    if let Ok(rule) = text.parse() {
-        return Ok(rule);
-    }
-    if looks_like_cron(text) {
-        return text.parse().map(Rule::Cron).map_err(NotUnderstood::Cron);
+    match text.parse() {
+        Ok(rule) => return Ok(rule),
+        Err(err) if looks_like_cron(text) => return Err(NotUnderstood::Cron(err)),
+        Err(_) => {}
     }
     if let Some(at) = stamped(text, zone) {
         return Ok(Rule::once(at));
     }
-    let unknown = || NotUnderstood::Phrase(domain::plain::cut(&domain::plain::one_line(text), 80));
+    let unknown = || NotUnderstood::Phrase(cut(&one_line(text), 80));
     let today = date(zone, now);
     let phrase = Phrase::parse(text, today).ok_or_else(unknown)?;
     let times = phrase.times.as_slice();
     let is_ahead = |date: NaiveDate, time: NaiveTime| now < at(zone, date, time);
-    // From `day` on. If the time has passed then, from the next day on, or the next of its kind where
-    // the rule counts weeks.
+    // From `day` on; if the time has passed, from the next day on, or the next of its kind for weeks.
     let every_days = |days: u32, day: NaiveDate| -> Result<Rule, NotUnderstood> {
         let time = only(times)?;
         let next = if days.is_multiple_of(7) { 7 } else { 1 };
@@ -116,8 +115,7 @@ impl Rule {
     }
 }
 
-/// An instant as programs write it: `2026-12-24T09:00`, there and then if it names no offset. A date
-/// alone is none.
+/// An instant as programs write it: `2026-12-24T09:00`, there and then if it names no offset.
 fn stamped(text: &str, zone: &Zone) -> Option<Timestamp> {
     let text = text.trim();
     let text = ["at ", "on "].iter().find_map(|it| text.strip_prefix(it)).unwrap_or(text);
@@ -131,15 +129,14 @@ fn stamped(text: &str, zone: &Zone) -> Option<Timestamp> {
 
 /// A cron expression is made of signs; a phrase begins with a word.
 fn looks_like_cron(text: &str) -> bool {
-    let text = text.trim();
     let sign = |it: char| it.is_ascii_digit() || "*/,-?".contains(it);
-    let first = text.split_whitespace().next().unwrap_or_default();
-    text.starts_with('@')
-        || (5 <= text.split_whitespace().count() && first.chars().all(sign))
-        || text.starts_with('*')
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let starts = |first: &&str| {
+        first.starts_with(['@', '*']) || (5 <= words.len() && first.chars().all(sign))
+    };
+    words.first().is_some_and(starts)
 }
 
-/// The days of `cron` at these times.
 fn repeated(cron: &Cron, times: &[NaiveTime]) -> Result<Rule, NotUnderstood> {
     let first = times.first().ok_or(NotUnderstood::NoTime)?;
     if times.iter().any(|it| it.minute() != first.minute()) {
@@ -150,7 +147,6 @@ fn repeated(cron: &Cron, times: &[NaiveTime]) -> Result<Rule, NotUnderstood> {
     text.parse().map(Rule::Cron).map_err(NotUnderstood::Cron)
 }
 
-/// When the clock first shows this date and time, or later ones.
 fn at(zone: &Zone, date: NaiveDate, time: NaiveTime) -> Timestamp {
     first(zone, date.and_time(time)).timestamp()
 }
@@ -163,7 +159,6 @@ fn only(times: &[NaiveTime]) -> Result<NaiveTime, NotUnderstood> {
     }
 }
 
-/// What the calendar shows at an instant.
 fn date(zone: &Zone, at: Timestamp) -> NaiveDate {
     shown(zone, Second::at_or_before(at)).date()
 }

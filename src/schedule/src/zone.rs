@@ -15,7 +15,6 @@ const NAME_BYTES_MAX: usize = 64;
 
 static ZONES: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
 
-/// A time zone that exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Zone(TimeZone);
 
@@ -29,13 +28,11 @@ pub struct UnknownZone {
 }
 
 impl Zone {
-    /// The zone without any changes of the clock.
     pub fn utc() -> Self {
         Self(TimeZone::UTC)
     }
 
     /// Finds a zone by its name, in upper or lower case, with spaces or underscores.
-    /// Fails when there is none of that name.
     pub fn parse(name: &str) -> Result<Self, UnknownZone> {
         let asked = name.trim().replace(' ', "_");
         if asked.eq_ignore_ascii_case("utc") {
@@ -49,29 +46,23 @@ impl Zone {
         }
     }
 
-    /// As [`Self::parse`]; the last part of a name, which is mostly a city, is enough where only one
-    /// zone has it.
-    /// Fails when there is none, or several.
+    /// As [`Self::parse`]; the last part of a name, which is mostly a city, is enough where only one zone has it.
     pub fn find(text: &str) -> Result<Self, UnknownZone> {
-        let unknown = match Self::parse(text) {
-            Ok(zone) => return Ok(zone),
-            Err(unknown) => unknown,
-        };
         let asked = text.trim().replace(' ', "_");
         let is_there =
             |name: &str| name.rsplit_once('/').is_some_and(|it| it.1.eq_ignore_ascii_case(&asked));
-        let mut names: Vec<String> = names().filter(|it| is_there(it)).collect();
-        match names.as_slice() {
-            [] => Err(unknown),
-            [one] => Self::parse(one),
-            _ => {
-                names.truncate(NEAR_MAX);
-                Err(UnknownZone { near: names, ..unknown })
+        Self::parse(text).or_else(|unknown| {
+            let names: Vec<String> = names().filter(|it| is_there(it)).collect();
+            match names.as_slice() {
+                [] => Err(unknown),
+                [one] => Self::parse(one),
+                _ => {
+                    Err(UnknownZone { near: names.into_iter().take(NEAR_MAX).collect(), ..unknown })
+                }
             }
-        }
+        })
     }
 
-    /// As the database spells it.
     pub fn name(&self) -> &str {
         self.0.iana_name().unwrap_or("UTC")
     }

@@ -105,7 +105,7 @@ impl World {
         let host = self.host(&crash, registrations, &central);
         drop(central);
         let args = RootArgs { host: Arc::clone(&host), admin: false };
-        let (root, _) = Actor::spawn(None, RootSupervisor, args).await.unwrap();
+        let (root, _) = Actor::spawn(None, RootSupervisor::default(), args).await.unwrap();
         TestHost { root, crash, host }
     }
 

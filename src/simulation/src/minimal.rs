@@ -76,7 +76,7 @@ impl MinimalHost {
         };
         let host = LiveHost::new(host, peers);
         let args = RootArgs { host: Arc::clone(&host), admin: false };
-        let (root, _) = Actor::spawn(None, RootSupervisor, args).await.unwrap();
+        let (root, _) = Actor::spawn(None, RootSupervisor::default(), args).await.unwrap();
         (host, root)
     }
 }

@@ -4,11 +4,10 @@
 //! may be at it at the same time.
 
 mod access;
-mod accounts;
+pub(crate) mod accounts;
 mod agents;
 mod chats;
 pub(crate) mod events;
-pub(crate) mod heard;
 mod lanes;
 mod pairing;
 mod people;
@@ -17,9 +16,21 @@ mod questions;
 mod roles;
 mod said;
 mod sessions;
-mod stops;
 mod tasks;
 mod wirings;
+
+/// Names that every file of this folder uses.
+mod prelude {
+    pub(super) use domain::message::Address;
+    pub(super) use domain::people::{Handle, PersonId};
+    pub(super) use domain::session_key::ChatId;
+    pub(super) use domain::time::Timestamp;
+    pub(super) use domain::{AgentName, SessionId};
+    pub(super) use rusqlite::{Connection, params};
+
+    pub(super) use crate::central::CentralStore;
+    pub(super) use crate::{Result, StoreError};
+}
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -52,7 +63,7 @@ pub use self::wirings::{DestinationRow, Wired, Wiring};
 use crate::db::Store;
 use crate::layout::Layout;
 use crate::open::{Journal, open};
-use crate::row::{self, Columns, FromRow, queries};
+use crate::row::{FromRow, is_there, queries, statements};
 use crate::session::{Scope, SessionRows};
 use crate::step::Step;
 use crate::{Result, StoreError};
@@ -72,16 +83,20 @@ pub struct CentralStore {
 /// Tells the channels that the outbox may have changed: a writer of parts need not know who sends it.
 pub type Announce = Arc<dyn Fn() + Send + Sync>;
 
+statements! {
+    pub fn setting(key: &str) -> Option<String> = one("read a setting",
+        "SELECT value FROM setting WHERE key = ?1", [key]);
+    pub fn set_setting(key: &str, value: &str) -> () = execute("store a setting",
+        "INSERT INTO setting VALUES (?1, ?2)
+            ON CONFLICT DO UPDATE SET value = excluded.value", [key, value]);
+}
+
 impl CentralStore {
     /// Opens or creates the file and migrates it.
-    ///
-    /// # Errors
-    /// When the file cannot be opened, is damaged, or was written by a newer version.
     pub fn open(path: &Path) -> Result<Self> {
         keep_private(path).map_err(StoreError::private(path))?;
-        let home = path.parent().unwrap_or(Path::new(""));
-        let (conn, layout) =
-            (open(path, Journal::Wal, &MIGRATIONS, Some(START))?, Layout::new(home));
+        let conn = open(path, Journal::Wal, &MIGRATIONS, Some(START))?;
+        let layout = Layout::new(path.parent().unwrap_or(Path::new("")));
         skip_folders(&conn, &layout).map_err(StoreError::open(path))?;
         Ok(Self { conn, layout, outbox_has_changed: Arc::default(), announce: None })
     }
@@ -101,9 +116,13 @@ impl CentralStore {
 
     /// Runs a change of parts that needs no announcement: the channel itself makes it, and looks
     /// at its lanes afterwards.
-    fn unannounced<R>(&mut self, change: impl FnOnce(&mut Self) -> R) -> R {
+    fn change_unannounced<T>(
+        &mut self,
+        op: &'static str,
+        f: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
         let before = self.outbox_has_changed.load(Ordering::SeqCst);
-        let out = change(self);
+        let out = self.change(op, f);
         self.outbox_has_changed.store(before, Ordering::SeqCst);
         out
     }
@@ -114,17 +133,6 @@ impl CentralStore {
         SessionRows { scope: Scope::of(&self.conn, session), root }
     }
 
-    pub fn setting(&self, key: &str) -> Result<Option<String>> {
-        let sql = "SELECT value FROM setting WHERE key = ?1";
-        self.one("read a setting", sql, [key])
-    }
-
-    pub fn set_setting(&self, key: &str, value: &str) -> Result<()> {
-        let sql = "INSERT INTO setting VALUES (?1, ?2)
-                   ON CONFLICT DO UPDATE SET value = excluded.value";
-        self.run("store a setting", sql, [key, value]).map(drop)
-    }
-
     /// Stores a value unless there is one; returns the one that counts. Two that do this at the same
     /// time agree.
     pub fn settle_setting(&self, key: &str, value: &str) -> Result<String> {
@@ -133,39 +141,14 @@ impl CentralStore {
         Ok(self.setting(key)?.unwrap_or_else(|| value.to_owned()))
     }
 
-    pub fn cursor(&self, channel: &str, account: &str) -> Result<Option<String>> {
-        let sql = "SELECT value FROM cursor WHERE channel = ?1 AND account = ?2";
-        Ok(self.one("read a cursor", sql, [channel, account])?.flatten())
-    }
-
-    pub fn set_cursor(&self, channel: &str, account: &str, value: &str) -> Result<()> {
-        let sql = "INSERT INTO cursor (channel, account, value) VALUES (?1, ?2, ?3)
-                   ON CONFLICT DO UPDATE SET value = excluded.value";
-        self.run("store a cursor", sql, [channel, account, value]).map(drop)
-    }
-
     /// SQLite's own check of the whole file; one line per problem, none when it is sound.
     pub fn integrity(&self) -> Result<Vec<String>, StoreError> {
         crate::open::integrity(&self.conn).map_err(StoreError::query("check a database"))
     }
 
-    /// Every row of a query, read by `read`.
-    fn list_as<T>(
-        &self,
-        op: &'static str,
-        sql: &str,
-        params: impl Params,
-        read: impl Fn(&mut Columns<'_>) -> rusqlite::Result<T>,
-    ) -> Result<Vec<T>> {
-        row::list_as(&self.conn, sql, params, read).map_err(StoreError::query(op))
-    }
-
     /// Several changes that hold together: all of them are kept, or none. Takes the lock at once, so that
     /// what is read first still holds when something is written. A store that panicked in between must
     /// not be used again.
-    ///
-    /// # Errors
-    /// What `f` returned, or that the database failed.
     pub fn whole<T, E: From<StoreError>>(
         &mut self,
         op: &'static str,
@@ -189,6 +172,18 @@ impl CentralStore {
 }
 
 queries!(CentralStore, conn);
+
+impl CentralStore {
+    /// One statement; whether it changed a row.
+    fn changes(&self, op: &'static str, sql: &str, params: impl Params) -> Result<bool> {
+        Ok(self.run(op, sql, params)? == 1)
+    }
+
+    /// One statement, whatever it changed.
+    fn execute(&self, op: &'static str, sql: &str, params: impl Params) -> Result<()> {
+        self.run(op, sql, params).map(drop)
+    }
+}
 
 impl Store for CentralStore {
     const READS_BESIDE: bool = true;
@@ -215,7 +210,7 @@ impl fmt::Debug for CentralStore {
 /// Folders that the sessions of another database left hold conversations of other chats, so that no new
 /// session gets their numbers.
 fn skip_folders(conn: &Connection, layout: &Layout) -> rusqlite::Result<()> {
-    if row::is_there(conn, "SELECT 1 FROM sqlite_sequence WHERE name = 'session'", [])? {
+    if is_there(conn, "SELECT 1 FROM sqlite_sequence WHERE name = 'session'", [])? {
         return Ok(());
     }
     let names = fs::read_dir(layout.sessions()).into_iter().flatten().flatten();

@@ -21,9 +21,6 @@ const PAGES: std::ffi::c_int = -1;
 const BUSY_WAIT: Duration = Duration::from_secs(10);
 
 /// Copies a database of the host's own into a new file. May be called while it is written.
-///
-/// # Errors
-/// When the file cannot be read, or the copy not be written.
 pub fn copy_database(from: &Path, to: &Path) -> Result<()> {
     let source = open_read_only(from).map_err(StoreError::open(from))?;
     let run = || -> rusqlite::Result<()> {
@@ -50,9 +47,6 @@ pub struct Contents {
 }
 
 /// Reads a copy of the central database without changing or migrating it.
-///
-/// # Errors
-/// When it cannot be read.
 pub fn contents(central: &Path) -> Result<Contents> {
     let conn = open_read_only(central).map_err(StoreError::open(central))?;
     let read = || -> rusqlite::Result<Contents> {
@@ -78,9 +72,6 @@ pub struct Marked {
 /// Tells the copies below `layout` that time went on without them: whatever was unfinished in them
 /// may have been finished since, so what is sent of it says that it may be a repetition. Requests
 /// are passed on again, and every session looks. Migrates all of them. Doing it again does no harm.
-///
-/// # Errors
-/// When one of them is damaged, or newer than this program.
 pub fn mark_restored(layout: &Layout, now: Timestamp) -> Result<Marked> {
     const OP: &str = "mark a restored copy";
     CentralStore::open(&layout.central())?.whole(OP, |central| {

@@ -20,11 +20,11 @@ use rusqlite::Connection;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::spawn_blocking;
 
-use crate::StoreError;
 use crate::gate::Gate;
 use crate::row::run;
+use crate::{Result, StoreError};
 
-type Open<T> = dyn Fn() -> Result<T, StoreError> + Send + Sync;
+type Open<T> = dyn Fn() -> Result<T> + Send + Sync;
 
 /// Writes that share one commit at most, so that the first of them does not wait long.
 const BATCH_MAX: usize = 128;
@@ -66,18 +66,15 @@ struct Queue<T> {
 }
 
 /// Runs a write; says whether it went well, and how to tell its caller what became of the commit.
-type Job<T> = Box<dyn FnOnce(Result<&mut T, StoreError>) -> (bool, Told) + Send>;
-type Told = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+type Job<T> = Box<dyn FnOnce(Result<&mut T>) -> (bool, Told) + Send>;
+type Told = Box<dyn FnOnce(Result<()>) + Send>;
 
 /// What a write came to: its result, or its panic.
-type Ended<R> = std::thread::Result<Result<R, StoreError>>;
+type Ended<R> = std::thread::Result<Result<R>>;
 
 impl<T: Store> Db<T> {
     /// No IO happens here; `open` is called by the first use, and again after it failed.
-    pub fn new(
-        gate: Arc<dyn Gate>,
-        open: impl Fn() -> Result<T, StoreError> + Send + Sync + 'static,
-    ) -> Self {
+    pub fn new(gate: Arc<dyn Gate>, open: impl Fn() -> Result<T> + Send + Sync + 'static) -> Self {
         let queue = Queue { jobs: VecDeque::new(), is_served: false };
         let shared = Shared {
             open: Box::new(open),
@@ -97,17 +94,17 @@ impl<T: Store> Db<T> {
     /// Runs `f`, which must not write, on the blocking pool. A panic of `f` continues here.
     pub async fn read<R: Send + 'static>(
         &self,
-        f: impl FnOnce(&mut T) -> Result<R, StoreError> + Send + 'static,
-    ) -> Result<R, StoreError> {
+        f: impl FnOnce(&mut T) -> Result<R> + Send + 'static,
+    ) -> Result<R> {
         self.read_then(f, Ok).await
     }
 
     /// As [`Self::read`], with `then` after it on the same thread, while others read from the store.
     pub async fn read_then<R, S: Send + 'static>(
         &self,
-        f: impl FnOnce(&mut T) -> Result<R, StoreError> + Send + 'static,
-        then: impl FnOnce(R) -> Result<S, StoreError> + Send + 'static,
-    ) -> Result<S, StoreError> {
+        f: impl FnOnce(&mut T) -> Result<R> + Send + 'static,
+        then: impl FnOnce(R) -> Result<S> + Send + 'static,
+    ) -> Result<S> {
         self.gate.before_read()?;
         let shared = Arc::clone(&self.shared);
         if !T::READS_BESIDE || self.gate.runs_inline() {
@@ -128,8 +125,8 @@ impl<T: Store> Db<T> {
     pub async fn write<R: Send + 'static>(
         &self,
         op: &'static str,
-        f: impl FnOnce(&mut T) -> Result<R, StoreError> + Send + 'static,
-    ) -> Result<R, StoreError> {
+        f: impl FnOnce(&mut T) -> Result<R> + Send + 'static,
+    ) -> Result<R> {
         self.gate.before(op).await?;
         let (tell, told) = oneshot::channel();
         let is_served = self.shared.enqueue(job(f, tell));
@@ -154,7 +151,7 @@ impl<T: Store> Db<T> {
 
 /// Wraps a write, so that its result waits for the commit.
 fn job<T: Store, R: Send + 'static>(
-    f: impl FnOnce(&mut T) -> Result<R, StoreError> + Send + 'static,
+    f: impl FnOnce(&mut T) -> Result<R> + Send + 'static,
     tell: oneshot::Sender<Ended<R>>,
 ) -> Job<T> {
     Box::new(move |store| {
@@ -176,10 +173,7 @@ fn job<T: Store, R: Send + 'static>(
 }
 
 impl<T: Store> Shared<T> {
-    fn with_writer<R>(
-        &self,
-        f: impl FnOnce(&mut T) -> Result<R, StoreError>,
-    ) -> Result<R, StoreError> {
+    fn with_writer<R>(&self, f: impl FnOnce(&mut T) -> Result<R>) -> Result<R> {
         let mut slot = lock(&self.writer);
         let mut store = slot.take().map_or_else(&self.open, Ok)?;
         let out = f(&mut store);
@@ -187,10 +181,7 @@ impl<T: Store> Shared<T> {
         out
     }
 
-    fn read_beside<R>(
-        &self,
-        f: impl FnOnce(&mut T) -> Result<R, StoreError>,
-    ) -> Result<R, StoreError> {
+    fn read_beside<R>(&self, f: impl FnOnce(&mut T) -> Result<R>) -> Result<R> {
         let kept = lock(&self.readers).pop();
         let mut reader = kept.map_or_else(&self.open, Ok)?;
         let out = f(&mut reader);
@@ -276,7 +267,7 @@ fn step<T: Store>(store: &mut T, job: Job<T>, is_alone: bool) -> (bool, Told) {
     (went_well, told)
 }
 
-fn tell(all: Vec<Told>, committed: Result<(), StoreError>) {
+fn tell(all: Vec<Told>, committed: Result<()>) {
     match committed {
         Ok(()) => all.into_iter().for_each(|told| told(Ok(()))),
         Err(err) => all.into_iter().zip(spread(err)).for_each(|(told, err)| told(Err(err))),
@@ -296,7 +287,7 @@ fn spread(err: StoreError) -> impl Iterator<Item = StoreError> {
     once(err).chain(repeat_with(move || shared.shared()))
 }
 
-fn execute<T: Store>(store: &T, sql: &str) -> Result<(), StoreError> {
+fn execute<T: Store>(store: &T, sql: &str) -> Result<()> {
     run(store.connection(), sql, []).map(drop).map_err(StoreError::query("a commit"))
 }
 

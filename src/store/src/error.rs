@@ -10,11 +10,7 @@ pub(crate) type Result<T, E = StoreError> = std::result::Result<T, E>;
 pub enum StoreError {
     /// Refuse the work, tell its sender, try again later. Nothing was written.
     #[error("the disk is full, so {op} was not stored; free some space")]
-    Full {
-        op: &'static str,
-        #[source]
-        source: Option<rusqlite::Error>,
-    },
+    Full { op: &'static str, source: Option<rusqlite::Error> },
     /// Install the program that wrote it; the file is fine.
     #[error(
         "{} was written by another version of nanoclaw; install that version, or move the file away",
@@ -23,40 +19,21 @@ pub enum StoreError {
     Newer { path: PathBuf },
     /// Take this file out of service; others are not affected.
     #[error("{} is damaged; restore it from a backup, or move it away", path.display())]
-    Corrupt {
-        path: PathBuf,
-        #[source]
-        source: rusqlite::Error,
-    },
+    Corrupt { path: PathBuf, source: rusqlite::Error },
     /// The same, found out by a statement, which does not know in which file.
     #[error(
         "{op} failed, since the database is damaged; see `nanoclaw doctor`, and restore it from a backup"
     )]
-    Damaged {
-        op: &'static str,
-        #[source]
-        source: rusqlite::Error,
-    },
+    Damaged { op: &'static str, source: rusqlite::Error },
     /// Check the path and its permissions.
     #[error("could not open the database {}", path.display())]
-    Open {
-        path: PathBuf,
-        #[source]
-        source: rusqlite::Error,
-    },
+    Open { path: PathBuf, source: rusqlite::Error },
     /// Check who may write the folder that it lies in.
     #[error("could not set {} aside", path.display())]
-    Quarantine {
-        path: PathBuf,
-        #[source]
-        source: std::io::Error,
-    },
+    Quarantine { path: PathBuf, source: std::io::Error },
     /// Check who may write there.
     #[error("a copy could not be written")]
-    Copy {
-        #[source]
-        source: std::io::Error,
-    },
+    Copy { source: std::io::Error },
     /// End: somebody else writes the file now.
     #[error("a later container of this session has taken over")]
     Superseded,
@@ -68,11 +45,7 @@ pub enum StoreError {
     Lost { op: &'static str },
     /// Try again.
     #[error("{op} failed")]
-    Query {
-        op: &'static str,
-        #[source]
-        source: rusqlite::Error,
-    },
+    Query { op: &'static str, source: rusqlite::Error },
 }
 
 /// What says nothing about the statement: others use the database, or the machine is short of something.
@@ -110,16 +83,13 @@ impl StoreError {
 
     /// Whether trying the same again may help: nothing is wrong with what was to be stored.
     pub fn passes(&self) -> bool {
-        match self {
-            Self::Full { .. } | Self::Undone { .. } | Self::Lost { .. } | Self::Open { .. } => true,
-            Self::Query { source, .. } => source.sqlite_error_code().is_some_and(passes),
-            Self::Newer { .. }
-            | Self::Corrupt { .. }
-            | Self::Damaged { .. }
-            | Self::Quarantine { .. }
-            | Self::Copy { .. }
-            | Self::Superseded => false,
+        if let Self::Query { source, .. } = self {
+            return source.sqlite_error_code().is_some_and(passes);
         }
+        matches!(
+            self,
+            Self::Full { .. } | Self::Undone { .. } | Self::Lost { .. } | Self::Open { .. }
+        )
     }
 
     /// An error of the file system in the middle of making a copy.

@@ -73,8 +73,12 @@ impl SessionLayout {
     paths! {
         /// Mounted read-only.
         inbound_dir: "in",
+        inbound: Path::new("in").join(INBOUND),
+        /// Files that came with messages.
+        files_in: Path::new("in").join(FILES),
         /// Mounted writable.
         outbound_dir: "out",
+        outbound: Path::new("out").join(OUTBOUND),
         /// Copies of files that are being sent; only the host writes there.
         sending: "sending",
         /// The last database of the runner that was set aside, with what lay beside it. No container
@@ -88,19 +92,6 @@ impl SessionLayout {
 
     pub fn root(&self) -> &Path {
         &self.0
-    }
-
-    pub fn inbound(&self) -> PathBuf {
-        self.inbound_dir().join(INBOUND)
-    }
-
-    pub fn outbound(&self) -> PathBuf {
-        self.outbound_dir().join(OUTBOUND)
-    }
-
-    /// Files that came with messages; within [`Self::inbound_dir`].
-    pub fn files_in(&self) -> PathBuf {
-        self.inbound_dir().join(FILES)
     }
 
     /// One folder per incarnation, so that a socket belongs to exactly one container.

@@ -16,14 +16,15 @@ use domain::inbound::Inbound;
 use domain::time::Timestamp;
 use domain::waits::ProviderWait;
 use domain::{Incarnation, MessageSeq, OutSeq};
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 use rusqlite_migration::{M, Migrations};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::StoreError;
 use crate::open::{Journal, cache_little, open};
-use crate::row::{Json, json_column, list, only, row, run};
+use crate::row::{Json, json_column, list, one, row, run};
 use crate::step::atomically;
+use crate::{Result, StoreError};
 
 static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
     Migrations::new(vec![M::up(include_str!("../../../migrations/inbound/0001_start.sql"))])
@@ -78,18 +79,13 @@ row!(RunnerFacts {
     known, destinations
 });
 
-/// All that a mailbox holds.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct MailboxContent {
-    /// By number, as JSON.
-    pub(crate) messages: BTreeMap<i64, String>,
-    pub(crate) answers: BTreeMap<i64, (bool, String)>,
-    /// One JSON object.
-    pub(crate) facts: String,
-}
+/// Kinds of entries. Of facts there is one entry, [`RunnerFacts`].
+pub(crate) const MESSAGE: &str = "message";
+pub(crate) const ANSWER: &str = "answer";
+pub(crate) const FACTS: (&str, i64) = ("facts", 0);
 
-/// The name of the one row of facts.
-const FACTS: &str = "facts";
+/// All that a mailbox holds, as JSON: [`Item`]s and [`Answer`](crate::Answer)s by their numbers, and the facts.
+pub(crate) type MailboxContent = BTreeMap<(&'static str, i64), String>;
 
 /// The host's hand on the mailbox of a session.
 #[derive(Debug)]
@@ -118,7 +114,7 @@ impl InboundBox {
     }
 
     /// Makes the mailbox hold this. One that is damaged is made again.
-    pub(crate) fn post(&mut self, content: MailboxContent) -> Result<(), StoreError> {
+    pub(crate) fn post(&mut self, content: MailboxContent) -> Result<()> {
         match self.try_post(&content) {
             Err(
                 StoreError::Corrupt { .. }
@@ -137,7 +133,7 @@ impl InboundBox {
         Ok(())
     }
 
-    fn try_post(&mut self, content: &MailboxContent) -> Result<(), StoreError> {
+    fn try_post(&mut self, content: &MailboxContent) -> Result<()> {
         let kept = self.posted.take().filter(|it| Some(it.inode) == inode(&self.path));
         let posted = kept.map_or_else(|| open_box(&self.path), Ok)?;
         atomically(&posted.conn, |conn| write(conn, posted.content.as_ref(), content))
@@ -153,7 +149,7 @@ impl InboundBox {
 
     /// Removes the file, so that the next post makes a new one: before a container starts, since a
     /// power cut may have torn it.
-    pub(crate) fn remove(&mut self) -> Result<(), StoreError> {
+    pub(crate) fn remove(&mut self) -> Result<()> {
         self.posted = None;
         let journal = self.path.with_extension("db-journal");
         for path in [&journal, &self.path] {
@@ -167,7 +163,7 @@ impl InboundBox {
     }
 }
 
-fn open_box(path: &Path) -> Result<Posted, StoreError> {
+fn open_box(path: &Path) -> Result<Posted> {
     let conn = open(path, Journal::Disposable, &MIGRATIONS, None)?;
     cache_little(&conn).map_err(StoreError::open(path))?;
     conn.busy_timeout(BUSY_MAX).map_err(StoreError::open(path))?;
@@ -187,37 +183,33 @@ fn write(
     is: &MailboxContent,
 ) -> rusqlite::Result<()> {
     if was.is_none() {
-        conn.execute_batch("DELETE FROM message; DELETE FROM answer; DELETE FROM fact")?;
+        run(conn, "DELETE FROM item", [])?;
     }
-    let none = MailboxContent::default();
-    let was = was.unwrap_or(&none);
-    for seq in was.messages.keys().filter(|seq| !is.messages.contains_key(seq)) {
-        run(conn, "DELETE FROM message WHERE seq = ?1", [seq])?;
+    let was = was.unwrap_or(const { &MailboxContent::new() });
+    for key in was.keys().filter(|key| !is.contains_key(key)) {
+        run(conn, "DELETE FROM item WHERE kind = ?1 AND seq = ?2", *key)?;
     }
-    for (seq, item) in is.messages.iter().filter(|(seq, item)| was.messages.get(seq) != Some(item))
-    {
-        run(conn, "INSERT OR REPLACE INTO message VALUES (?1, ?2)", params![seq, item])?;
-    }
-    for seq in was.answers.keys().filter(|seq| !is.answers.contains_key(seq)) {
-        run(conn, "DELETE FROM answer WHERE seq = ?1", [seq])?;
-    }
-    for (seq, answer) in is.answers.iter().filter(|it| was.answers.get(it.0) != Some(it.1)) {
-        let sql = "INSERT OR REPLACE INTO answer VALUES (?1, ?2, ?3)";
-        run(conn, sql, params![seq, answer.0, answer.1])?;
-    }
-    if was.facts != is.facts {
-        run(conn, "INSERT OR REPLACE INTO fact VALUES (?1, ?2)", [FACTS, &is.facts])?;
+    for (key, json) in is.iter().filter(|(key, json)| was.get(key) != Some(json)) {
+        run(conn, "INSERT OR REPLACE INTO item VALUES (?1, ?2, ?3)", (key.0, key.1, json))?;
     }
     Ok(())
 }
 
-/// What the runner has to know, from the connection of the runner.
+/// An entry, from the connection of the runner.
+pub(crate) fn entry<T: DeserializeOwned>(
+    conn: &Connection,
+    key: (&str, i64),
+) -> rusqlite::Result<Option<T>> {
+    let found = one(conn, "SELECT json FROM item WHERE kind = ?1 AND seq = ?2", key)?;
+    Ok(found.map(|Json(entry)| entry))
+}
+
+/// What the runner has to know.
 pub(crate) fn facts(conn: &Connection) -> rusqlite::Result<RunnerFacts> {
-    let Json(facts) = only(conn, "SELECT value FROM fact WHERE name = ?1", [FACTS])?;
-    Ok(facts)
+    entry(conn, FACTS)?.ok_or(rusqlite::Error::QueryReturnedNoRows)
 }
 
 /// The messages that wait, oldest first.
 pub(crate) fn items(conn: &Connection) -> rusqlite::Result<Vec<Item>> {
-    list(conn, "SELECT item FROM message ORDER BY seq", [])
+    list(conn, "SELECT json FROM item WHERE kind = ?1 ORDER BY seq", [MESSAGE])
 }

@@ -56,9 +56,29 @@ pub(crate) fn open(
     migrations: &Migrations<'_>,
     start: Option<&str>,
 ) -> Result<Connection, StoreError> {
+    let newer = || StoreError::Newer { path: path.to_owned() };
+    let attempt = || {
+        let mut conn = connect(path, journal).map_err(StoreError::open(path))?;
+        if let Some(start) = start
+            && !is_ours(&conn, start).map_err(StoreError::open(path))?
+        {
+            return Err(newer());
+        }
+        match migrations.to_latest(&mut conn) {
+            Ok(()) => Ok(conn),
+            Err(MigrationError::MigrationDefinition(
+                MigrationDefinitionError::DatabaseTooFarAhead,
+            )) => Err(newer()),
+            Err(MigrationError::RusqliteError { err, .. }) => Err(StoreError::open(path)(err)),
+            Err(err) => {
+                let cause = rusqlite::Error::ToSqlConversionFailure(Box::new(err));
+                Err(StoreError::open(path)(cause))
+            }
+        }
+    };
     let started = Instant::now();
     loop {
-        match open_once(path, journal, migrations, start) {
+        match attempt() {
             Err(err) if lost_a_race(&err) && started.elapsed() < RACE_MAX => sleep(RACE_PAUSE),
             other => return other,
         }
@@ -71,31 +91,6 @@ pub(crate) fn open(
 fn lost_a_race(err: &StoreError) -> bool {
     let StoreError::Open { source, .. } = err else { return false };
     matches!(source.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::Unknown))
-}
-
-fn open_once(
-    path: &Path,
-    journal: Journal,
-    migrations: &Migrations<'_>,
-    start: Option<&str>,
-) -> Result<Connection, StoreError> {
-    let mut conn = connect(path, journal).map_err(StoreError::open(path))?;
-    if let Some(start) = start
-        && !is_ours(&conn, start).map_err(StoreError::open(path))?
-    {
-        return Err(StoreError::Newer { path: path.to_owned() });
-    }
-    migrations.to_latest(&mut conn).map_err(|err| {
-        let too_far = MigrationDefinitionError::DatabaseTooFarAhead;
-        if err == MigrationError::MigrationDefinition(too_far) {
-            return StoreError::Newer { path: path.to_owned() };
-        }
-        if let MigrationError::RusqliteError { err, .. } = err {
-            return StoreError::open(path)(err);
-        }
-        StoreError::open(path)(rusqlite::Error::ToSqlConversionFailure(Box::new(err)))
-    })?;
-    Ok(conn)
 }
 
 /// Whether this program made the tables of a file; a new one is marked. Until the first release the text

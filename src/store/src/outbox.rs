@@ -13,7 +13,7 @@ use domain::outgoing::{Button, Card, Content, FileOut};
 use domain::time::Timestamp;
 use domain::words;
 use domain::{MessageSeq, OutSeq, SessionId};
-use rusqlite::params;
+use rusqlite::{Result, params};
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use crate::reasons::{DROPPED_BY_HAND, STOPPED};
@@ -124,7 +124,7 @@ pub(crate) fn add(
     part: &NewPart,
     origin: Option<Origin>,
     now: Timestamp,
-) -> rusqlite::Result<bool> {
+) -> Result<bool> {
     let NewPart { key, to, reply_to, kind, content } = part;
     let Address { channel, account, chat, thread } = to;
     let (form, text, target, file, buttons) = columns(content)?;
@@ -148,7 +148,7 @@ pub(crate) fn add(
 row!(PartView { key, standing, retry_at, since });
 
 impl FromRow for HostKey {
-    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
+    fn read(columns: &mut Columns<'_>) -> Result<Self> {
         let (session, part): (SessionId, _) = columns.next()?;
         // The host wrote it outside of any session.
         Ok(Self { session: Some(session).filter(|it| *it != SessionId(0)), part })
@@ -163,54 +163,38 @@ pub(crate) fn claim(
     root: &Path,
     key: &PartKey,
     now: Timestamp,
-) -> rusqlite::Result<Option<ClaimedPart>> {
-    let sql =
-        "SELECT session, key, channel, account, chat, thread, reply_to, kind, was_uncertain, tries,
-                   misses, form, text, target, file, buttons, uncertain_attempts
+) -> Result<Option<ClaimedPart>> {
+    // The message that it changes: by the platform's id, or the one that another part became.
+    let sql = "SELECT session, key, channel, account, chat, thread, reply_to, kind, was_uncertain,
+             key, tries, misses, form, text, changes, file, buttons, uncertain_attempts,
+             target IS NOT NULL AND changes IS NULL
+         FROM (SELECT *, CASE WHEN target LIKE 'key:%'
+                   THEN (SELECT platform_id FROM part t WHERE t.session = part.session
+                             AND t.key = substr(part.target, 5) AND t.state = 'sent')
+                   ELSE substr(target, 4) END AS changes
                FROM part WHERE session = ?1 AND key = ?2
-                   AND state IN ('ready', 'unsent', 'uncertain')";
-    let found: Option<(ClaimedPart, Raw, _)> = one(&tx, sql, params![tx.session, key.0])?;
-    let Some((mut part, raw, uncertain_attempts)) = found else { return Ok(None) };
-    if let Some(why) = exhausted(uncertain_attempts) {
+                   AND state IN ('ready', 'unsent', 'uncertain'))";
+    let found: Option<(SentPart, _, bool)> = one(&tx, sql, params![tx.session, key.0])?;
+    let Some((mut part, uncertain_attempts, is_target_missing)) = found else { return Ok(None) };
+    let missing = || "the message that it changes was not sent".to_owned();
+    if let Some(why) = exhausted(uncertain_attempts).or_else(|| is_target_missing.then(missing)) {
         give_up(tx, key, &why, now)?;
         return Ok(None);
     }
-    let Some(content) = raw.content(tx, root)? else {
-        give_up(tx, key, "the message that it changes was not sent", now)?;
-        return Ok(None);
-    };
-    part.0.content = content;
+    if let Content::File(file) = &mut part.content {
+        file.path = root.join(&file.path);
+    }
     let sql = "UPDATE part SET state = 'claimed', changed_at = ?3, claimed_at = ?3
                WHERE session = ?1 AND key = ?2";
     run(&tx, sql, params![tx.session, key.0, now.0])?;
-    Ok(Some(part))
+    Ok(Some(ClaimedPart(part)))
 }
 
-/// Without its content and what else it answers.
-impl FromRow for ClaimedPart {
-    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
-        let host_key: HostKey = columns.next()?;
-        let key = host_key.part.clone();
-        Ok(Self(SentPart {
-            host_key,
-            to: columns.next()?,
-            content: Content::Text(String::new()),
-            reply_to: columns.next()?,
-            kind: columns.next()?,
-            also: Vec::new(),
-            is_repeat: columns.next()?,
-            tried: Tried { key, tries: columns.next()?, misses: columns.next()? },
-        }))
-    }
-}
+row!(SentPart { host_key, to, reply_to, kind, is_repeat, tried, content; also });
+row!(Tried { key, tries, misses });
 
-pub(crate) fn conclude(
-    tx: Scope<'_>,
-    key: &PartKey,
-    verdict: &Verdict,
-    now: Timestamp,
-) -> rusqlite::Result<()> {
-    let (state, retry_at, platform_id, counts) = match verdict {
+pub(crate) fn conclude(tx: Scope<'_>, key: &PartKey, end: &Verdict, now: Timestamp) -> Result<()> {
+    let (state, retry_at, platform_id, counts) = match end {
         Verdict::Sent { platform_id } => ("sent", 0, Some(platform_id), 0),
         Verdict::Unsent { retry_at, counts } => ("unsent", retry_at.0, None, i64::from(*counts)),
         Verdict::Uncertain { retry_at } => ("uncertain", retry_at.0, None, 0),
@@ -224,13 +208,13 @@ pub(crate) fn conclude(
                 uncertain_attempts = uncertain_attempts + (?3 = 'uncertain'), was_uncertain = was_uncertain OR ?3 = 'uncertain'
          WHERE session = ?1 AND key = ?2 AND state = 'claimed'"
     );
-    let end = params![tx.session, key.0, state, retry_at, platform_id, counts, now.0];
-    run(&tx, &sql, end).map(drop)
+    let values = params![tx.session, key.0, state, retry_at, platform_id, counts, now.0];
+    run(&tx, &sql, values).map(drop)
 }
 
 /// Gives a part up. A new text for a message that is gone becomes a message of its own first: what
 /// it says must not be lost with what it would have replaced.
-fn give_up(tx: Scope<'_>, key: &PartKey, why: &str, now: Timestamp) -> rusqlite::Result<()> {
+fn give_up(tx: Scope<'_>, key: &PartKey, why: &str, now: Timestamp) -> Result<()> {
     let sql = format!(
         "UPDATE part SET form = 'text', target = NULL, buttons = NULL, state = 'ready',
                 retry_at = 0, tries = 0, misses = 0, uncertain_attempts = 0, reason = ?3, changed_at = ?4
@@ -259,12 +243,7 @@ pub struct Done {
 }
 
 /// Does what a person says, with the caller's transaction.
-pub(crate) fn order(
-    tx: Scope<'_>,
-    key: &PartKey,
-    order: Order,
-    now: Timestamp,
-) -> rusqlite::Result<Ordered> {
+pub(crate) fn order(tx: Scope<'_>, key: &PartKey, order: Order, now: Timestamp) -> Result<Ordered> {
     let sql = "SELECT state, was_uncertain FROM part WHERE session = ?1 AND key = ?2";
     let Some((was, may_be_seen)) = one(&tx, sql, params![tx.session, key.0])? else {
         return Ok(Err("there is no such part".to_owned()));
@@ -291,7 +270,7 @@ pub(crate) fn order(
 /// Form, text, target, file and buttons of a new part.
 type DraftColumns<'a> = (&'static str, &'a str, Option<String>, Option<String>, Option<String>);
 
-fn columns(content: &Draft) -> rusqlite::Result<DraftColumns<'_>> {
+fn columns(content: &Draft) -> Result<DraftColumns<'_>> {
     Ok(match content {
         Draft::Text(text) => ("text", text, None, None, None),
         Draft::Card(card) => ("card", &card.text, None, None, Some(to_json(&card.buttons)?)),
@@ -313,41 +292,19 @@ fn target_column(target: &Target) -> String {
     }
 }
 
-/// The same columns, read for sending.
-struct Raw {
-    form: String,
-    text: String,
-    target: Option<String>,
-    file: Option<Json<FileOut>>,
-    buttons: Option<Json<Vec<Button>>>,
-}
-
-row!(Raw { form, text, target, file, buttons });
-
-impl Raw {
-    fn content(self, tx: Scope<'_>, root: &Path) -> rusqlite::Result<Option<Content>> {
-        let target = self.target.as_deref().map(|it| resolve(tx, it)).transpose()?;
-        let Some(target) = target.unwrap_or(Some(String::new())) else { return Ok(None) };
-        let buttons = self.buttons.map(|it| it.0).unwrap_or_default();
-        let card = |text| Card { text, buttons };
-        Ok(Some(match (self.form.as_str(), self.file) {
-            ("card", _) => Content::Card(card(self.text)),
-            ("edit", _) => Content::Edit { target, card: card(self.text) },
-            ("reaction", _) => Content::Reaction { target, emoji: self.text },
-            (_, Some(Json(file))) => {
-                Content::File(FileOut { path: root.join(file.path), caption: self.text, ..file })
-            }
-            (_, None) => Content::Text(self.text),
-        }))
+/// The same columns, read for sending, with the platform's id of what it changes.
+impl FromRow for Content {
+    fn read(columns: &mut Columns<'_>) -> Result<Self> {
+        let (form, text, target): (String, String, Option<String>) = columns.next()?;
+        let (file, buttons): (_, Option<Json<Vec<Button>>>) = columns.next()?;
+        let target = target.unwrap_or_default();
+        let buttons = buttons.map(|it| it.0).unwrap_or_default();
+        Ok(match (form.as_str(), file) {
+            ("card", _) => Self::Card(Card { text, buttons }),
+            ("edit", _) => Self::Edit { target, card: Card { text, buttons } },
+            ("reaction", _) => Self::Reaction { target, emoji: text },
+            (_, Some(Json(file))) => Self::File(FileOut { caption: text, ..file }),
+            (_, None) => Self::Text(text),
+        })
     }
-}
-
-/// The platform's id of the message that a part changes.
-fn resolve(tx: Scope<'_>, target: &str) -> rusqlite::Result<Option<String>> {
-    if let Some(id) = target.strip_prefix("id:") {
-        return Ok(Some(id.to_owned()));
-    }
-    let key = target.strip_prefix("key:").unwrap_or_default();
-    let sql = "SELECT platform_id FROM part WHERE session = ?1 AND key = ?2 AND state = 'sent'";
-    Ok(one(&tx, sql, params![tx.session, key])?.flatten())
 }

@@ -47,7 +47,7 @@ const OF_OPEN_ROWS: [&str; 12] = [
 ];
 
 /// Statements that may read a whole table, by words of theirs, and why.
-const MAY_SCAN: [(&str, &str); 13] = [
+const MAY_SCAN: [(&str, &str); 14] = [
     (
         "FROM dropped\n                                ORDER BY last_at DESC LIMIT -1",
         "keeps a table short: 5,000 rows",
@@ -58,7 +58,7 @@ const MAY_SCAN: [(&str, &str); 13] = [
         "settled_at IS NOT NULL FROM question ORDER BY",
         "a list for a command; settled ones are pruned",
     ),
-    ("m.id = s.messaging_group  ORDER BY s.id", "every session for a command, `doctor` or a check"),
+    ("m.id = s.messaging_group ORDER BY s.id", "every session for a command, `doctor` or a check"),
     ("SELECT count(*) FROM session", "a count for `status`"),
     ("next_at FROM task ORDER BY id", "`doctor` and lists of commands"),
     ("SELECT id FROM session ORDER BY id", "a backup copies the files of each session"),
@@ -67,11 +67,12 @@ const MAY_SCAN: [(&str, &str); 13] = [
     ("FROM event WHERE kind = 'refused'", "a sum for `status`; one row for each hour and session"),
     ("state = 'dead' AND unreported IS NOT NULL", "a list for a command, read beside the writer"),
     ("FROM message WHERE kind <> 'context' ORDER BY id DESC LIMIT 1", "ends at the newest"),
+    ("INSERT INTO agent_group", "a command makes an agent; its foreign keys are looked at"),
 ];
 
 /// What a placeholder of a composed statement stands for, where it is no constant.
 /// `""` is a `{}`.
-const COMPOSED: [(&str, &str, &[&str]); 13] = [
+const COMPOSED: [(&str, &str, &[&str]); 12] = [
     ("central/access.rs", "", &["too-many-requests"]),
     ("central/events.rs", "which", &["true", "kind IN ('change', 'stop')"]),
     ("central/lanes.rs", "which", &["", "AND chat = ?3"]),
@@ -88,7 +89,6 @@ const COMPOSED: [(&str, &str, &[&str]); 13] = [
              ORDER BY asked_at DESC, id",
         ],
     ),
-    ("central/sessions.rs", "filter", &["", "WHERE s.awake = 1", "WHERE s.messaging_group = ?1"]),
     (
         "central/sessions.rs",
         "index",
@@ -128,8 +128,7 @@ fn no_statement_scans_a_table_that_grows() {
         for sql in source.statements(&sources, &COMPOSED) {
             count += 1;
             let of = &source.name;
-            // The mailbox has a table `message` of its own.
-            let is_central = *of != "mailbox.rs" && central.conn.prepare(&sql).is_ok();
+            let is_central = central.conn.prepare(&sql).is_ok();
             if !is_central && inbound.prepare(&sql).is_err() && outbound.prepare(&sql).is_err() {
                 wrong.push(format!("{of}: this cannot be prepared\n    {sql}"));
             }
@@ -141,7 +140,7 @@ fn no_statement_scans_a_table_that_grows() {
             wrong.extend(found.into_iter().map(|it| format!("{of}: {it}\n    {sql}")));
         }
     }
-    assert!(count > 300, "only {count} statements were found");
+    assert!(count > 280, "only {count} statements were found");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(unused.is_empty(), "these scan nothing, so take them out of MAY_SCAN: {unused:#?}");
 }

@@ -15,7 +15,7 @@ use domain::task::TaskId;
 use domain::time::Timestamp;
 use domain::{AgentName, Incarnation, MessageSeq, OutSeq, SessionId};
 use rusqlite::types::{Type, Value, ValueRef};
-use rusqlite::{Connection, OptionalExtension, Params, Row};
+use rusqlite::{Connection, OptionalExtension, Params, Result, Row};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -23,12 +23,12 @@ use crate::central::PairingId;
 
 /// A value that is kept in one column.
 pub(crate) trait Column: Sized {
-    fn read(row: &Row<'_>, at: usize) -> rusqlite::Result<Self>;
+    fn read(row: &Row<'_>, at: usize) -> Result<Self>;
 }
 
 /// A value that is read from one column or several beside each other.
 pub(crate) trait FromRow: Sized {
-    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self>;
+    fn read(columns: &mut Columns<'_>) -> Result<Self>;
 }
 
 /// The columns of a row that were not read yet.
@@ -39,12 +39,12 @@ pub(crate) struct Columns<'a> {
 
 impl Columns<'_> {
     /// The next value.
-    pub(crate) fn next<T: FromRow>(&mut self) -> rusqlite::Result<T> {
+    pub(crate) fn next<T: FromRow>(&mut self) -> Result<T> {
         T::read(self)
     }
 
     /// A value by the name of its column, whatever was read before.
-    pub(crate) fn named<T: Column>(&self, name: &str) -> rusqlite::Result<T> {
+    pub(crate) fn named<T: Column>(&self, name: &str) -> Result<T> {
         T::read(self.row, self.row.as_ref().column_index(name)?)
     }
 
@@ -55,7 +55,7 @@ impl Columns<'_> {
 }
 
 impl<T: Column> FromRow for T {
-    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
+    fn read(columns: &mut Columns<'_>) -> Result<Self> {
         let at = columns.next;
         columns.next += 1;
         T::read(columns.row, at)
@@ -67,30 +67,22 @@ pub(crate) fn bad(at: usize, cause: impl Into<Box<dyn Error + Send + Sync>>) -> 
     rusqlite::Error::FromSqlConversionFailure(at, Type::Text, cause.into())
 }
 
-macro_rules! plain_columns {
-    ($($name:ty),+) => { $(
-        impl Column for $name {
-            fn read(row: &Row<'_>, at: usize) -> rusqlite::Result<Self> {
-                row.get(at)
+/// Types of which each value is in one column, and how that is read.
+macro_rules! columns {
+    ($($name:ty),+ $(,)? => |$row:ident, $at:ident| $read:expr) => { $(
+        impl $crate::row::Column for $name {
+            fn read($row: &rusqlite::Row<'_>, $at: usize) -> rusqlite::Result<Self> {
+                $read
             }
         }
     )+ };
 }
-
-macro_rules! wrapped_columns {
-    ($($name:ident),+) => { $(
-        impl Column for $name {
-            fn read(row: &Row<'_>, at: usize) -> rusqlite::Result<Self> {
-                row.get(at).map($name)
-            }
-        }
-    )+ };
-}
+pub(crate) use columns;
 
 macro_rules! tuple_rows {
     ($($name:ident)+) => {
         impl<$($name: FromRow),+> FromRow for ($($name,)+) {
-            fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
+            fn read(columns: &mut Columns<'_>) -> Result<Self> {
                 Ok(($(columns.next::<$name>()?,)+))
             }
         }
@@ -99,28 +91,23 @@ macro_rules! tuple_rows {
 
 /// A closed set of words as a column; an unknown word is an error.
 macro_rules! enum_column {
-    ($($name:ty),+ $(,)?) => { $(
-        impl $crate::row::Column for $name {
-            fn read(row: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<Self> {
-                let text: String = row.get(at)?;
-                <$name>::parse(&text).ok_or_else(|| {
-                    $crate::row::bad(at, format!("`{text}` is none of the known words"))
-                })
-            }
-        }
-    )+ };
+    ($($name:ty),+ $(,)?) => {
+        $crate::row::columns!($($name),+ => |row, at| {
+            let text: String = row.get(at)?;
+            let unknown = || $crate::row::bad(at, format!("`{text}` is none of the known words"));
+            Self::parse(&text).ok_or_else(unknown)
+        });
+    };
 }
 pub(crate) use enum_column;
 
 /// Values that a column holds as JSON.
 macro_rules! json_column {
-    ($($name:ty),+ $(,)?) => { $(
-        impl $crate::row::Column for $name {
-            fn read(row: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<Self> {
-                <$crate::row::Json<Self> as $crate::row::Column>::read(row, at).map(|it| it.0)
-            }
-        }
-    )+ };
+    ($($name:ty),+ $(,)?) => {
+        $crate::row::columns!($($name),+ => |row, at| {
+            <$crate::row::Json<Self> as $crate::row::Column>::read(row, at).map(|it| it.0)
+        });
+    };
 }
 pub(crate) use json_column;
 
@@ -137,9 +124,14 @@ macro_rules! row {
 }
 pub(crate) use row;
 
-plain_columns!(bool, i64, u32, u64, usize, String, Vec<u8>, Value);
-wrapped_columns!(ChatId, Incarnation, MessageSeq, OutSeq, PairingId, PartKey, PersonId);
-wrapped_columns!(QuestionId, SessionId, StopId, TaskId, Timestamp);
+columns!(bool, i64, u32, u64, usize, String, Vec<u8>, Value => |row, at| row.get(at));
+columns!(
+    ChatId, Incarnation, MessageSeq, OutSeq, PairingId, PartKey, PersonId, QuestionId, SessionId,
+    StopId, TaskId, Timestamp => |row, at| row.get(at).map(Self)
+);
+columns!(AgentName => |row, at| {
+    Self::parse(&row.get::<_, String>(at)?).map_err(|err| bad(at, err))
+});
 tuple_rows!(A B);
 tuple_rows!(A B C);
 tuple_rows!(A B C D);
@@ -147,7 +139,7 @@ tuple_rows!(A B C D E);
 tuple_rows!(A B C D E F);
 
 impl<T: Column> Column for Option<T> {
-    fn read(row: &Row<'_>, at: usize) -> rusqlite::Result<Self> {
+    fn read(row: &Row<'_>, at: usize) -> Result<Self> {
         if row.get_ref(at)? == ValueRef::Null {
             return Ok(None);
         }
@@ -155,14 +147,8 @@ impl<T: Column> Column for Option<T> {
     }
 }
 
-impl Column for AgentName {
-    fn read(row: &Row<'_>, at: usize) -> rusqlite::Result<Self> {
-        AgentName::parse(&row.get::<_, String>(at)?).map_err(|err| bad(at, err))
-    }
-}
-
 /// What [`Json`] reads.
-pub(crate) fn to_json(value: &impl Serialize) -> rusqlite::Result<String> {
+pub(crate) fn to_json(value: &impl Serialize) -> Result<String> {
     serde_json::to_string(value)
         .map_err(|err| rusqlite::Error::ToSqlConversionFailure(Box::new(err)))
 }
@@ -171,7 +157,7 @@ pub(crate) fn to_json(value: &impl Serialize) -> rusqlite::Result<String> {
 pub(crate) struct Json<T>(pub(crate) T);
 
 impl<T: DeserializeOwned> Column for Json<T> {
-    fn read(row: &Row<'_>, at: usize) -> rusqlite::Result<Self> {
+    fn read(row: &Row<'_>, at: usize) -> Result<Self> {
         let text: String = row.get(at)?;
         serde_json::from_str(&text).map(Self).map_err(|err| bad(at, err))
     }
@@ -185,14 +171,14 @@ row!(Handle { channel, id });
 
 /// Both or neither.
 impl<A: Column, B: Column> FromRow for Option<(A, B)> {
-    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
+    fn read(columns: &mut Columns<'_>) -> Result<Self> {
         Ok(columns.next::<Option<A>>()?.zip(columns.next()?))
     }
 }
 
 /// `None` where a query found no chat.
 impl FromRow for Option<Address> {
-    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
+    fn read(columns: &mut Columns<'_>) -> Result<Self> {
         let (channel, account, chat): (Option<String>, Option<String>, Option<String>) =
             columns.next()?;
         let (found, thread) = (channel.zip(account).zip(chat), columns.next()?);
@@ -204,62 +190,47 @@ impl FromRow for Option<Address> {
 macro_rules! queries {
     ($name:ty, $conn:ident) => {
         impl $name {
-            pub(crate) fn list<T: FromRow>(
-                &self,
-                op: &'static str,
-                sql: &str,
-                params: impl Params,
-            ) -> Result<Vec<T>, StoreError> {
-                $crate::row::list(&self.$conn, sql, params).map_err(StoreError::query(op))
-            }
-
-            pub(crate) fn one<T: FromRow>(
-                &self,
-                op: &'static str,
-                sql: &str,
-                params: impl Params,
-            ) -> Result<Option<T>, StoreError> {
-                $crate::row::one(&self.$conn, sql, params).map_err(StoreError::query(op))
-            }
-
-            pub(crate) fn only<T: FromRow>(
-                &self,
-                op: &'static str,
-                sql: &str,
-                params: impl Params,
-            ) -> Result<T, StoreError> {
-                $crate::row::only(&self.$conn, sql, params).map_err(StoreError::query(op))
-            }
-
-            pub(crate) fn is_there(
-                &self,
-                op: &'static str,
-                sql: &str,
-                params: impl Params,
-            ) -> Result<bool, StoreError> {
-                $crate::row::is_there(&self.$conn, sql, params).map_err(StoreError::query(op))
-            }
-
-            pub(crate) fn run(
-                &self,
-                op: &'static str,
-                sql: &str,
-                params: impl Params,
-            ) -> Result<usize, StoreError> {
-                $crate::row::run(&self.$conn, sql, params).map_err(StoreError::query(op))
-            }
+            queries!(@$conn, list<T> -> Vec<T>);
+            queries!(@$conn, one<T> -> Option<T>);
+            queries!(@$conn, only<T> -> T);
+            queries!(@$conn, is_there -> bool);
+            queries!(@$conn, run -> usize);
+        }
+    };
+    (@$conn:ident, $query:ident $(<$row:ident>)? -> $out:ty) => {
+        pub(crate) fn $query $(<$row: FromRow>)? (
+            &self,
+            op: &'static str,
+            sql: &str,
+            params: impl Params,
+        ) -> Result<$out, StoreError> {
+            $crate::row::$query(&self.$conn, sql, params).map_err(StoreError::query(op))
         }
     };
 }
 pub(crate) use queries;
 
+/// Methods of the central store that are one statement each: the result, which query above reads it, what
+/// it does in the words of an error, the statement, its parameters.
+macro_rules! statements {
+    ($(
+        $(#[$doc:meta])*
+        $vis:vis fn $name:ident($($arg:ident: $type:ty),*) -> $out:ty
+            = $query:ident($op:expr, $sql:expr, $params:expr);
+    )+) => {
+        impl $crate::CentralStore { $(
+            $(#[$doc])*
+            $vis fn $name(&self, $($arg: $type),*) -> $crate::Result<$out> {
+                self.$query($op, $sql, $params)
+            }
+        )+ }
+    };
+}
+pub(crate) use statements;
+
 /// Every row of a query.
-pub(crate) fn list<T: FromRow>(
-    conn: &Connection,
-    sql: &str,
-    params: impl Params,
-) -> rusqlite::Result<Vec<T>> {
-    list_as(conn, sql, params, T::read)
+pub(crate) fn list<T: FromRow>(tx: &Connection, sql: &str, params: impl Params) -> Result<Vec<T>> {
+    list_as(tx, sql, params, T::read)
 }
 
 /// Every row of a query, read by `read`.
@@ -267,8 +238,8 @@ pub(crate) fn list_as<T>(
     conn: &Connection,
     sql: &str,
     params: impl Params,
-    read: impl Fn(&mut Columns<'_>) -> rusqlite::Result<T>,
-) -> rusqlite::Result<Vec<T>> {
+    read: impl Fn(&mut Columns<'_>) -> Result<T>,
+) -> Result<Vec<T>> {
     let mut query = conn.prepare_cached(sql)?;
     query.query_map(params, |row| read(&mut Columns { row, next: 0 }))?.collect()
 }
@@ -278,34 +249,26 @@ pub(crate) fn one<T: FromRow>(
     conn: &Connection,
     sql: &str,
     params: impl Params,
-) -> rusqlite::Result<Option<T>> {
+) -> Result<Option<T>> {
     only(conn, sql, params).optional()
 }
 
 /// The row of a query that has one.
-pub(crate) fn only<T: FromRow>(
-    conn: &Connection,
-    sql: &str,
-    params: impl Params,
-) -> rusqlite::Result<T> {
+pub(crate) fn only<T: FromRow>(conn: &Connection, sql: &str, params: impl Params) -> Result<T> {
     conn.prepare_cached(sql)?.query_row(params, read)
 }
 
 /// Whether a query has a row.
-pub(crate) fn is_there(
-    conn: &Connection,
-    sql: &str,
-    params: impl Params,
-) -> rusqlite::Result<bool> {
+pub(crate) fn is_there(conn: &Connection, sql: &str, params: impl Params) -> Result<bool> {
     conn.prepare_cached(sql)?.exists(params)
 }
 
 /// One statement; how many rows it changed.
-pub(crate) fn run(conn: &Connection, sql: &str, params: impl Params) -> rusqlite::Result<usize> {
+pub(crate) fn run(conn: &Connection, sql: &str, params: impl Params) -> Result<usize> {
     conn.prepare_cached(sql)?.execute(params)
 }
 
 /// One row of a query that is not read to its end.
-pub(crate) fn read<T: FromRow>(row: &Row<'_>) -> rusqlite::Result<T> {
+pub(crate) fn read<T: FromRow>(row: &Row<'_>) -> Result<T> {
     T::read(&mut Columns { row, next: 0 })
 }

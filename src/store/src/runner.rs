@@ -28,7 +28,7 @@ use crate::open::{Journal, cache_little, open, open_read_only};
 use crate::outbox::PartKind;
 use crate::row::{is_there, one, run};
 use crate::step::atomically;
-use crate::{Db, StoreError};
+use crate::{Db, Result, StoreError};
 
 /// The schema, which the host compares with what it finds.
 pub(crate) const SCHEMA: &str = include_str!("../../../migrations/outbound/0001_start.sql");
@@ -58,8 +58,6 @@ pub struct TurnEnd {
 pub struct RunnerStore {
     inbound: PathBuf,
     outbound_dir: PathBuf,
-    /// Opened again after an error, and when another file lies at its path.
-    inbound_conn: Option<(Connection, u64)>,
     conn: Connection,
     /// The file that is written; without it at its path, nobody reads what is written.
     inode: Option<u64>,
@@ -71,26 +69,20 @@ impl RunnerStore {
     ///
     /// # Errors
     /// When the outbound database cannot be opened, is damaged, or is newer than this program.
-    pub fn open(
-        inbound_dir: &Path,
-        outbound_dir: &Path,
-        incarnation: Incarnation,
-    ) -> Result<Self, StoreError> {
+    pub fn open(inbound_dir: &Path, outbound_dir: &Path, incarnation: Incarnation) -> Result<Self> {
         // Not a write-ahead log: see `outbound`.
         let path = outbound_dir.join(OUTBOUND);
         let conn = open(&path, Journal::Rollback, &MIGRATIONS, None)?;
         cache_little(&conn).map_err(StoreError::open(&path))?;
         let (inbound, outbound_dir) = (inbound_dir.join(INBOUND), outbound_dir.to_owned());
-        let inode = inode(&path);
-        let mut store =
-            Self { inbound, outbound_dir, inbound_conn: None, conn, inode, incarnation };
+        let mut store = Self { inbound, outbound_dir, conn, inode: inode(&path), incarnation };
         store.seed()?;
         Ok(store)
     }
 
     /// Reads what the last incarnation kept from the host, where its own mailbox is gone. A mailbox of
     /// the host's that cannot be read just now is read by the next incarnation.
-    fn seed(&mut self) -> Result<(), StoreError> {
+    fn seed(&mut self) -> Result<()> {
         if self.state(SEEDED)?.is_some() {
             return Ok(());
         }
@@ -116,13 +108,12 @@ impl RunnerStore {
     }
 
     /// Claims messages for this incarnation, before a model sees them.
-    pub fn claim(&mut self, messages: &[MessageSeq], now: Timestamp) -> Result<(), StoreError> {
-        let incarnation = self.incarnation;
+    pub fn claim(&mut self, messages: &[MessageSeq], now: Timestamp) -> Result<()> {
         self.commit("a claim", |tx, _| {
             let sql = "INSERT INTO claims (message, incarnation, claimed_at) VALUES (?1, ?2, ?3)
                        ON CONFLICT DO NOTHING";
             for message in messages {
-                run(tx, sql, [message.0, incarnation.0, now.0])?;
+                run(tx, sql, [message.0, self.incarnation.0, now.0])?;
             }
             Ok(())
         })
@@ -136,12 +127,11 @@ impl RunnerStore {
         end: &TurnEnd,
         state: &[(&str, Option<&str>)],
         now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let incarnation = self.incarnation;
+    ) -> Result<()> {
         let kind =
             if end.outcome == Outcome::Answered { PartKind::Answer } else { PartKind::Notice };
         self.commit("the end of a turn", |tx, facts| {
-            if has_ended(tx, &end.messages, incarnation)? {
+            if has_ended(tx, &end.messages, self.incarnation)? {
                 return Ok(());
             }
             let reply = end.text.as_ref().zip(end.messages.last()).map(|(text, last)| {
@@ -152,7 +142,7 @@ impl RunnerStore {
                        WHERE message = ?1 AND incarnation = ?2 AND outcome IS NULL";
             let (outcome, mut cost) = (end.outcome.as_str(), end.cost.map(Cost::micros));
             for message in &end.messages {
-                let of = (message.0, incarnation.0);
+                let of = (message.0, self.incarnation.0);
                 run(tx, sql, params![of.0, of.1, outcome, end.reason, reply, cost.take()])?;
             }
             set_state(tx, state)
@@ -167,7 +157,7 @@ impl RunnerStore {
         class: WaitClass,
         until: Option<Timestamp>,
         state: &[(&str, Option<&str>)],
-    ) -> Result<(), StoreError> {
+    ) -> Result<()> {
         let incarnation = self.incarnation.0;
         self.commit("a wait", |tx, facts| {
             let sql = "INSERT INTO waits (id, message, incarnation, class, until)
@@ -184,60 +174,51 @@ impl RunnerStore {
     }
 
     /// Keeps or forgets values for the next incarnation.
-    pub fn set_state(&mut self, state: &[(&str, Option<&str>)]) -> Result<(), StoreError> {
+    pub fn set_state(&mut self, state: &[(&str, Option<&str>)]) -> Result<()> {
         self.commit("a state", |tx, _| set_state(tx, state))
     }
 
-    pub fn state(&mut self, key: &str) -> Result<Option<String>, StoreError> {
+    pub fn state(&mut self, key: &str) -> Result<Option<String>> {
         let sql = "SELECT value FROM session_state WHERE key = ?1";
         one(&self.conn, sql, [key]).map_err(StoreError::query("read a state"))
     }
 
-    /// Reads the inbound mailbox, with the outbound one beside it.
+    /// Reads the inbound mailbox, with the outbound one beside it. It is opened each time: the host may have
+    /// made it again.
     fn read_inbound<R>(
-        &mut self,
+        &self,
         op: &'static str,
         f: impl FnOnce(&Connection, &Connection) -> rusqlite::Result<R>,
-    ) -> Result<R, StoreError> {
-        let opened = opened(&mut self.inbound_conn, &self.inbound)
-            .map_err(StoreError::open(&self.inbound))?;
-        let out = f(&opened.0, &self.conn).map_err(StoreError::query(op))?;
-        self.inbound_conn = Some(opened);
-        Ok(out)
+    ) -> Result<R> {
+        let inbound = open_read_only(&self.inbound).map_err(StoreError::open(&self.inbound))?;
+        f(&inbound, &self.conn).map_err(StoreError::query(op))
     }
 
     /// Another file at the path of ours, or none, is what the host reads: then nobody hears of what is
     /// written here.
-    fn is_read_by_host(&self) -> Result<(), StoreError> {
+    fn is_read_by_host(&self) -> Result<()> {
         let there = inode(&self.outbound_dir.join(OUTBOUND));
         if there == self.inode { Ok(()) } else { Err(StoreError::Superseded) }
     }
 
     fn commit<R>(
-        &mut self,
+        &self,
         op: &'static str,
         f: impl FnOnce(&Connection, &RunnerFacts) -> rusqlite::Result<R>,
-    ) -> Result<R, StoreError> {
+    ) -> Result<R> {
         self.is_read_by_host()?;
         // Not the kind of error that says that a file is damaged: the host may be mending it.
         let query = |source| StoreError::Query { op, source };
-        let inbound = opened(&mut self.inbound_conn, &self.inbound).map_err(query)?;
-        let mut is_superseded = false;
-        let out = atomically(&self.conn, |tx| {
+        let inbound = open_read_only(&self.inbound).map_err(query)?;
+        let done = atomically(&self.conn, |tx| {
             // Within the transaction: a successor that is launched later writes later.
-            let facts = mailbox::facts(&inbound.0)?;
-            is_superseded = self.incarnation < facts.newest;
-            if is_superseded {
-                return Err(rusqlite::Error::ExecuteReturnedResults);
+            let facts = mailbox::facts(&inbound)?;
+            if self.incarnation < facts.newest {
+                return Err(StoreError::Superseded);
             }
-            f(tx, &facts)
+            Ok(f(tx, &facts)?)
         });
-        if is_superseded {
-            return Err(StoreError::Superseded);
-        }
-        let out = out.map_err(StoreError::query(op))?;
-        self.inbound_conn = Some(inbound);
-        Ok(out)
+        done.map_err(|err| err.named(op))
     }
 }
 
@@ -246,18 +227,6 @@ impl Store for RunnerStore {
 
     fn connection(&self) -> &Connection {
         &self.conn
-    }
-}
-
-/// Takes the connection out; the caller puts it back after reading without an error.
-fn opened(
-    kept: &mut Option<(Connection, u64)>,
-    path: &Path,
-) -> rusqlite::Result<(Connection, u64)> {
-    let lies_there = inode(path).unwrap_or_default();
-    match kept.take().filter(|it| it.1 == lies_there) {
-        Some(kept) => Ok(kept),
-        None => Ok((open_read_only(path)?, lies_there)),
     }
 }
 
@@ -280,12 +249,8 @@ fn has_ended(
 fn set_state(tx: &Connection, state: &[(&str, Option<&str>)]) -> rusqlite::Result<()> {
     for (key, value) in state {
         match value {
-            Some(value) => tx.execute(
-                "INSERT INTO session_state VALUES (?1, ?2)
-                 ON CONFLICT DO UPDATE SET value = excluded.value",
-                [key, value],
-            )?,
-            None => tx.execute("DELETE FROM session_state WHERE key = ?1", [key])?,
+            Some(value) => run(tx, "REPLACE INTO session_state VALUES (?1, ?2)", [key, value])?,
+            None => run(tx, "DELETE FROM session_state WHERE key = ?1", [key])?,
         };
     }
     Ok(())

@@ -10,11 +10,9 @@ mod handle;
 mod import;
 mod launches;
 mod messages;
-mod outgoing_attachments;
 mod parts;
 mod post;
 mod pruning;
-mod quarantine;
 mod quiet;
 mod requests;
 mod stops;
@@ -46,10 +44,10 @@ pub use self::tasks::{TaskEnd, TaskMessage};
 #[cfg(any(test, feature = "testing"))]
 pub use self::testing::SessionStore;
 
-use crate::StoreError;
 use crate::outbound::{ImportState, Unimported};
 use crate::row::{FromRow, queries};
 use crate::step::atomically;
+use crate::{Result, StoreError};
 
 /// The rows of one session in the central database; those of session 0 are the host's own.
 #[derive(Clone, Copy, Debug)]
@@ -127,7 +125,7 @@ impl Snapshot {
 
 impl SessionRows<'_> {
     /// All but what the outbound mailbox says.
-    pub(crate) fn snapshot(&self) -> Result<Snapshot, StoreError> {
+    pub(crate) fn snapshot(&self) -> Result<Snapshot> {
         self.at_one_moment(|| {
             let (waiting, released): (Vec<Waiting>, Vec<Incarnation>) =
                 self.waiting()?.into_iter().unzip();
@@ -157,12 +155,12 @@ impl SessionRows<'_> {
         })
     }
 
-    pub(crate) fn import_state(&self) -> Result<ImportState, StoreError> {
+    pub(crate) fn import_state(&self) -> Result<ImportState> {
         let waiting = self.waiting()?.into_iter().map(|it| it.0.message).collect();
         self.import_state_of(waiting)
     }
 
-    fn import_state_of(&self, waiting: Vec<MessageSeq>) -> Result<ImportState, StoreError> {
+    fn import_state_of(&self, waiting: Vec<MessageSeq>) -> Result<ImportState> {
         let sql = "SELECT imported_seq, imported_wait, stopped_incarnation,
                        coalesce((SELECT max(incarnation) FROM launch
                                  WHERE launch.session = session.id), 0)
@@ -172,10 +170,7 @@ impl SessionRows<'_> {
     }
 
     /// Reads several things as they are at one moment.
-    pub(crate) fn at_one_moment<R>(
-        &self,
-        read: impl FnOnce() -> Result<R, StoreError>,
-    ) -> Result<R, StoreError> {
+    pub(crate) fn at_one_moment<R>(&self, read: impl FnOnce() -> Result<R>) -> Result<R> {
         if !self.scope.is_autocommit() {
             return read();
         }
@@ -189,7 +184,7 @@ impl SessionRows<'_> {
         &self,
         op: &'static str,
         f: impl FnOnce(Scope<'_>) -> rusqlite::Result<R>,
-    ) -> Result<R, StoreError> {
+    ) -> Result<R> {
         atomically(self.scope.conn, |_| f(self.scope)).map_err(StoreError::query(op))
     }
 }
@@ -197,22 +192,4 @@ impl SessionRows<'_> {
 queries!(SessionRows<'_>, scope);
 
 #[cfg(test)]
-mod events_tests;
-#[cfg(test)]
-mod forms_tests;
-#[cfg(test)]
-#[cfg(target_os = "linux")]
-mod handle_tests;
-#[cfg(test)]
-#[cfg(target_os = "linux")]
-mod hostile_tests;
-#[cfg(test)]
-mod quiet_tests;
-#[cfg(test)]
-mod stops_tests;
-#[cfg(test)]
-mod tasks_tests;
-#[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod waits_tests;

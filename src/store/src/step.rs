@@ -34,10 +34,10 @@ impl Step {
 }
 
 /// All of `f` or none of it, also when it panics.
-pub(crate) fn atomically<R>(
+pub(crate) fn atomically<R, E: From<rusqlite::Error>>(
     conn: &Connection,
-    f: impl FnOnce(&Connection) -> rusqlite::Result<R>,
-) -> rusqlite::Result<R> {
+    f: impl FnOnce(&Connection) -> Result<R, E>,
+) -> Result<R, E> {
     struct Guard<'a>(&'a Connection, Step);
     impl Drop for Guard<'_> {
         fn drop(&mut self) {

@@ -25,7 +25,6 @@ const MALFORMED: InvalidBaseUrl =
     InvalidBaseUrl("cannot be read; it looks like `https://api.anthropic.com`");
 
 impl BaseUrl {
-    /// Reads a URL as a user types it.
     /// Fails when it is anything but a safe destination with an optional path prefix.
     pub fn parse(text: &str) -> Result<Self, InvalidBaseUrl> {
         let text = text.trim();

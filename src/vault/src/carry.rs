@@ -14,7 +14,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use chacha20poly1305::aead::rand_core::RngCore;
 use chacha20poly1305::aead::{Aead, OsRng, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
-use secrecy::{ExposeSecret, SecretBox};
+use secrecy::zeroize::Zeroizing;
 
 use crate::keyfile::{self, KeyFileError};
 use crate::seal::{KEY_BYTES, Key};
@@ -36,7 +36,6 @@ const CARRIED_BYTES: usize = HEADER_BYTES + KEY_BYTES + 16;
 /// A shorter passphrase can be tried out.
 const PASSPHRASE_CHARS_MIN: usize = 8;
 
-/// Why a key cannot be carried, or a carried one not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum CarryError {
     #[error("a passphrase needs at least {PASSPHRASE_CHARS_MIN} characters")]
@@ -53,7 +52,6 @@ pub enum CarryError {
 }
 
 /// Seals the key of a key file.
-/// Fails when the file is not safe or not there, or the passphrase is too short.
 pub fn seal_key_file(path: &Path, passphrase: &str) -> Result<Vec<u8>, CarryError> {
     if passphrase.chars().count() < PASSPHRASE_CHARS_MIN {
         return Err(CarryError::TooShort);
@@ -67,12 +65,9 @@ pub fn seal_key_file(path: &Path, passphrase: &str) -> Result<Vec<u8>, CarryErro
     let mut random = [0; HEADER_BYTES - SALT_AT];
     OsRng.fill_bytes(&mut random);
     bytes.extend_from_slice(&random);
-    let derived = derive(&bytes, passphrase)?;
-    let sealed = derived
-        .encrypt(
-            XNonce::from_slice(&bytes[NONCE_AT..HEADER_BYTES]),
-            Payload { msg: key.expose(), aad: &bytes },
-        )
+    let nonce = XNonce::from_slice(&bytes[NONCE_AT..]);
+    let sealed = derive(&bytes, passphrase)?
+        .encrypt(nonce, Payload { msg: key.expose(), aad: &bytes })
         .map_err(|_no_detail| CarryError::Derivation)?;
     bytes.extend_from_slice(&sealed);
     Ok(bytes)
@@ -86,9 +81,9 @@ fn open_carried(carried: &[u8], passphrase: &str) -> Result<Key, CarryError> {
     let plain = derive(header, passphrase)?
         .decrypt(XNonce::from_slice(&header[NONCE_AT..]), Payload { msg: sealed, aad: header })
         .map_err(|_no_detail| CarryError::WrongPassphrase)?;
-    let plain = SecretBox::new(Box::new(plain));
+    let plain = Zeroizing::new(plain);
     let mut bytes = Box::new([0; KEY_BYTES]);
-    bytes.copy_from_slice(plain.expose_secret());
+    bytes.copy_from_slice(&plain);
     Ok(Key::from_bytes(bytes))
 }
 
@@ -110,15 +105,11 @@ fn derive(header: &[u8], passphrase: &str) -> Result<XChaCha20Poly1305, CarryErr
     }
     let params = Params::new(memory, passes, lanes, Some(KEY_BYTES))
         .map_err(|_no_detail| CarryError::Unknown)?;
-    let mut key = SecretBox::new(Box::new([0; KEY_BYTES]));
+    let mut key = Zeroizing::new([0; KEY_BYTES]);
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-        .hash_password_into(
-            passphrase.as_bytes(),
-            &header[SALT_AT..NONCE_AT],
-            secrecy::ExposeSecretMut::expose_secret_mut(&mut key),
-        )
+        .hash_password_into(passphrase.as_bytes(), &header[SALT_AT..NONCE_AT], &mut *key)
         .map_err(|_no_detail| CarryError::Derivation)?;
-    Ok(XChaCha20Poly1305::new(key.expose_secret().into()))
+    Ok(XChaCha20Poly1305::new((&*key).into()))
 }
 
 #[cfg(test)]

@@ -15,11 +15,10 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use secrecy::zeroize::Zeroize;
+use secrecy::zeroize::Zeroizing;
 
 use crate::seal::{KEY_BYTES, Key};
 
-/// The permission bits of everybody but the owner.
 const OTHERS: u32 = 0o077;
 const OTHERS_WRITE: u32 = 0o022;
 const STICKY: u32 = 0o1000;
@@ -27,10 +26,8 @@ const STICKY: u32 = 0o1000;
 /// Sorted by what the user must do.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFileError {
-    /// Bring the file back, or start over.
     #[error("the vault's key file {path} is missing, so what is sealed with it cannot be opened")]
     KeyMissing { path: PathBuf },
-    /// Put things right by hand.
     #[error("the vault's key file {path} cannot be trusted: {why}")]
     Unsafe { path: PathBuf, why: String },
     #[error(
@@ -55,14 +52,10 @@ impl KeyFileError {
 }
 
 /// Reads the key, or makes one if there is none and nothing is sealed yet. Does blocking disk IO.
-/// Fails when the file is missing but needed, not safe, or the disk fails.
 pub fn open_or_create(path: &Path, anything_sealed: bool) -> Result<Key, KeyFileError> {
     check_folder(path)?;
-    match rustix::fs::open(
-        path,
-        OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK,
-        Mode::empty(),
-    ) {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    match rustix::fs::open(path, flags, Mode::empty()) {
         Ok(fd) => read(File::from(fd), path),
         Err(Errno::NOENT) if anything_sealed => {
             Err(KeyFileError::KeyMissing { path: path.to_owned() })
@@ -74,14 +67,14 @@ pub fn open_or_create(path: &Path, anything_sealed: bool) -> Result<Key, KeyFile
         }
         // What opening a symbolic link with NOFOLLOW gives.
         Err(Errno::LOOP) => {
-            Err(refused(path, "it is a symbolic link; put the file itself there".to_owned()))
+            refused(path, "it is a symbolic link; put the file itself there".into())
         }
         Err(err) => Err(failed("open", path)(err.into())),
     }
 }
 
-fn refused(path: &Path, why: String) -> KeyFileError {
-    KeyFileError::Unsafe { path: path.to_owned(), why }
+fn refused<T>(path: &Path, why: String) -> Result<T, KeyFileError> {
+    Err(KeyFileError::Unsafe { path: path.to_owned(), why })
 }
 
 fn folder_of(path: &Path) -> &Path {
@@ -90,20 +83,19 @@ fn folder_of(path: &Path) -> &Path {
 
 /// A writer of the folder can exchange the file. With the sticky bit only its owner can.
 fn check_folder(path: &Path) -> Result<(), KeyFileError> {
-    match std::fs::metadata(folder_of(path)) {
-        Ok(meta) if meta.mode() & OTHERS_WRITE != 0 && meta.mode() & STICKY == 0 => {
-            let mode = meta.mode() & 0o777;
-            Err(refused(
-                path,
-                format!(
-                    "others can write to its folder (mode {mode:03o}) and put another key there; \
-                     `chmod go-w` it"
-                ),
-            ))
-        }
-        // That it is not there is found below.
-        Ok(_) | Err(_) => Ok(()),
+    // That it is not there is found later.
+    let mode = std::fs::metadata(folder_of(path)).map_or(0, |it| it.mode());
+    if mode & OTHERS_WRITE == 0 || mode & STICKY != 0 {
+        return Ok(());
     }
+    let mode = mode & 0o777;
+    refused(
+        path,
+        format!(
+            "others can write to its folder (mode {mode:03o}) and put another key there; \
+             `chmod go-w` it"
+        ),
+    )
 }
 
 fn read(file: File, path: &Path) -> Result<Key, KeyFileError> {
@@ -111,13 +103,13 @@ fn read(file: File, path: &Path) -> Result<Key, KeyFileError> {
     let meta = file.metadata().map_err(failed("inspect", path))?;
     let (owner, me) = (meta.uid(), rustix::process::geteuid().as_raw());
     if !meta.is_file() {
-        return Err(refused(path, "it is not a plain file; move it away".to_owned()));
+        return refused(path, "it is not a plain file; move it away".into());
     }
     if owner != me {
         let why = format!(
             "it belongs to user id {owner}, but this is user id {me}; run as that user, or `chown` it"
         );
-        return Err(refused(path, why));
+        return refused(path, why);
     }
     if meta.mode() & OTHERS != 0 {
         let why = format!(
@@ -125,26 +117,19 @@ fn read(file: File, path: &Path) -> Result<Key, KeyFileError> {
              if somebody else may have read them",
             meta.mode() & 0o777
         );
-        return Err(refused(path, why));
+        return refused(path, why);
     }
-    // One byte more than a key is enough to see that it is too long.
-    let mut bytes = Box::new([0; KEY_BYTES + 1]);
-    let mut length = 0;
-    while length < bytes.len() {
-        match (&file).read(&mut bytes[length..]).map_err(failed("read", path))? {
-            0 => break,
-            some => length += some,
-        }
+    // One byte more than a key shows that it is too long. There is room for more, so that the bytes are
+    // never moved, nor read by way of the stack.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(2 * KEY_BYTES));
+    let read = file.take(KEY_BYTES as u64 + 1).read_to_end(&mut bytes);
+    let length = read.map_err(failed("read", path))?;
+    if length != KEY_BYTES {
+        return Err(KeyFileError::Length { path: path.to_owned(), length });
     }
     let mut key = Box::new([0; KEY_BYTES]);
-    key.copy_from_slice(&bytes[..KEY_BYTES]);
-    let key = Key::from_bytes(key);
-    bytes.zeroize();
-    if length == KEY_BYTES {
-        Ok(key)
-    } else {
-        Err(KeyFileError::Length { path: path.to_owned(), length })
-    }
+    key.copy_from_slice(&bytes);
+    Ok(Key::from_bytes(key))
 }
 
 /// Makes a key file; one that is there already is left as it is, and that is an error.

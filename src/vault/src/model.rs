@@ -8,7 +8,6 @@
 //! - When the container hangs up, the request upstream is cut too, so nobody pays for its rest.
 
 mod gate;
-mod headers;
 mod refusal;
 mod scrub;
 
@@ -46,7 +45,7 @@ impl Egress for Vault {
     /// user.
     async fn serve(&self, caller: Caller, stream: Box<dyn Duplex>) {
         let caller = &caller;
-        let limits = &self.upstream.limits;
+        let limits = &self.limits;
         let answer =
             |request| async move { Ok::<_, Infallible>(self.answer(caller, request).await) };
         let served = http1::Builder::new()
@@ -79,7 +78,7 @@ impl Vault {
         caller: &Caller,
         request: Request<Incoming>,
     ) -> Result<Answer, Refusal> {
-        let limits = &self.upstream.limits;
+        let limits = &self.limits;
         let (head_max, body_max) = (limits.head_bytes_max, limits.body_bytes_max);
         if head_max < head_bytes(&request) {
             return Err(Refusal::HeadTooLarge { head_max });
@@ -91,10 +90,10 @@ impl Vault {
         }
         let (credential, secret) = self.open(MODEL_CREDENTIAL).await?;
         let url = credential.base_url.join(call).map_err(|_why| Refusal::Internal)?;
-        let headers = headers::upwards(request.headers(), credential.kind, &secret)
+        let headers = gate::upwards(request.headers(), credential.kind, &secret)
             .map_err(|_why| Refusal::Internal)?;
         let body = reqwest::Body::wrap(Limited::new(request.into_body(), body_max));
-        let sent = self.upstream.client.post(url).headers(headers).body(body).send().await;
+        let sent = self.client.post(url).headers(headers).body(body).send().await;
         let failed = |trouble| Refusal::Upstream { origin: credential.base_url.origin(), trouble };
         let answer = match sent {
             Ok(answer) => answer,
@@ -105,7 +104,7 @@ impl Vault {
         if status.is_informational() || status.is_redirection() {
             return Err(failed(Trouble::Redirect(status.as_u16())));
         }
-        let kept = headers::downwards(answer.headers(), &secret);
+        let kept = gate::downwards(answer.headers(), &secret);
         let body = Scrubbed::new(reqwest::Body::from(answer), secret).map_err(|err| {
             // The container sees the stream break off, which its program knows to handle.
             warn!(why = chain(&err), "the model's answer broke off");
@@ -157,7 +156,6 @@ fn head_bytes(request: &Request<Incoming>) -> usize {
     line + request.headers().iter().map(header).sum::<usize>() + "\r\n".len()
 }
 
-/// Whether the body ran into its limit while it was sent.
 fn is_too_large(err: &reqwest::Error) -> bool {
     successors(err.source(), |&it| it.source()).any(|it| it.is::<LengthLimitError>())
 }

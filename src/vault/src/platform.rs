@@ -17,7 +17,6 @@ use crate::{SealedRow, Secret, Vault, VaultError};
 /// [`SealedRow::kind`] of a token.
 pub(crate) const KIND: &str = "channel-token";
 
-/// An account of ours on a platform.
 #[derive(Clone, Copy, Debug)]
 pub struct Holder<'a> {
     pub channel: &'a str,
@@ -50,7 +49,7 @@ impl Vault {
             name: of.name(),
             kind: KIND.to_owned(),
             base_url: String::new(),
-            sealed: self.seal(&of.bound(), token)?,
+            sealed: seal::seal(&self.key, &of.bound(), token)?,
             created_at: now,
         };
         self.rows.put(row).await.map_err(rows_failed("store a token"))
@@ -67,7 +66,6 @@ impl Vault {
         Ok(Some(token.into_inner()))
     }
 
-    /// Whether a token is stored for an account, without opening it.
     pub async fn has_token(&self, of: Holder<'_>) -> Result<bool, VaultError> {
         Ok(self.row(&of.name()).await?.is_some())
     }

@@ -16,12 +16,11 @@ use hmac::{Hmac, Mac};
 use secrecy::{ExposeSecret, SecretBox};
 use sha2::{Digest, Sha256};
 
-use crate::{BaseUrl, CredentialKind, Secret};
+use crate::{BaseUrl, CredentialKind, Secret, VaultError};
 
 /// The key's length in bytes; XChaCha20-Poly1305 sets it.
 pub const KEY_BYTES: usize = 32;
 const KEY_ID_BYTES: usize = 8;
-/// XChaCha20's nonce.
 const NONCE_BYTES: usize = 24;
 /// Counts up when the layout, the cipher or [`encode`] changes.
 const VERSION: u8 = 1;
@@ -113,20 +112,12 @@ pub(crate) fn encode(fields: &[&str]) -> Vec<u8> {
 /// Seals a credential, together with what [`encode`] made. Two calls with the same arguments give
 /// different bytes.
 /// Never fails in practice: the cipher refuses only messages of more than 256 GiB.
-pub(crate) fn seal(
-    key: &Key,
-    bound: &[u8],
-    secret: &Secret,
-) -> Result<Vec<u8>, chacha20poly1305::Error> {
+pub(crate) fn seal(key: &Key, bound: &[u8], secret: &Secret) -> Result<Vec<u8>, VaultError> {
     let nonce = XChaCha20Poly1305::generate_nonce(OsRng);
     let payload = Payload { msg: secret.expose().as_bytes(), aad: bound };
-    let ciphertext = key.cipher().encrypt(&nonce, payload)?;
-    let mut bytes = Vec::with_capacity(1 + KEY_ID_BYTES + NONCE_BYTES + ciphertext.len());
-    bytes.push(VERSION);
-    bytes.extend_from_slice(&key.id());
-    bytes.extend_from_slice(&nonce);
-    bytes.extend_from_slice(&ciphertext);
-    Ok(bytes)
+    let sealed = key.cipher().encrypt(&nonce, payload);
+    let ciphertext = sealed.map_err(|_no_detail| VaultError::Unsealable)?;
+    Ok([&[VERSION], &key.id()[..], &nonce[..], &ciphertext[..]].concat())
 }
 
 /// Whether a stored credential was sealed with this key. It may have been changed since.

@@ -28,7 +28,6 @@ pub enum InvalidSecret {
 
 impl Secret {
     /// Takes what a user typed, pasted or piped in, without its line end.
-    /// Fails when the rest is empty, too long, or more than visible ASCII.
     pub fn from_input(mut input: String) -> Result<Self, InvalidSecret> {
         input.truncate(input.trim_end_matches(['\r', '\n']).len());
         // Wrapped before it is judged, so that a refused value is wiped too.

@@ -56,7 +56,6 @@ impl Throttle {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Due {
-    /// So many are to be committed.
     pub(crate) commit: Option<u64>,
     /// So many are to be logged, in one line.
     pub(crate) log: Option<u64>,
@@ -73,18 +72,13 @@ impl Tallies {
         Due { commit, log }
     }
 
-    /// Everything that was counted and not committed.
     pub(crate) fn take_uncommitted(&self) -> Vec<(SessionId, &'static str, u64)> {
-        let mut taken = Vec::new();
-        for (session, tally) in &mut *self.lock() {
-            for (why, reason) in &mut tally.reasons {
-                let count = std::mem::take(&mut reason.count);
-                if 0 < count {
-                    taken.push((*session, *why, count));
-                }
-            }
-        }
-        taken
+        let mut sessions = self.lock();
+        let all = sessions.iter_mut().flat_map(|(session, tally)| {
+            let reasons = tally.reasons.iter_mut();
+            reasons.map(|(why, it)| (*session, *why, std::mem::take(&mut it.count)))
+        });
+        all.filter(|it| 0 < it.2).collect()
     }
 
     /// Counts a call. `Err` with the time to wait when the session makes too many, or its agent several

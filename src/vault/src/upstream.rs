@@ -14,8 +14,6 @@ use std::time::Duration;
 
 use reqwest::{Client, redirect};
 
-use crate::BaseUrl;
-
 /// What one stream may take. The defaults suit the Claude Code CLI; tests shorten them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -40,7 +38,6 @@ pub struct Limits {
     pub call_every: Duration,
 }
 
-/// Why there is no answer from upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Trouble {
     #[error("its name cannot be resolved; is this machine online?")]
@@ -57,12 +54,6 @@ pub enum Trouble {
     Broken,
     #[error("it answered with a redirect ({0}), which is not followed; is the base URL right?")]
     Redirect(u16),
-}
-
-#[derive(Debug)]
-pub(crate) struct Upstream {
-    pub(crate) client: Client,
-    pub(crate) limits: Limits,
 }
 
 impl Default for Limits {
@@ -113,27 +104,19 @@ fn is_tls(err: &io::Error) -> bool {
         || err.get_ref().and_then(|inner| inner.downcast_ref()).is_some_and(is_tls)
 }
 
-impl Upstream {
-    /// Fails when the system has no trusted roots.
-    pub(crate) fn new(limits: Limits) -> Result<Self, reqwest::Error> {
-        // Port 0 stands for the one in the URL.
-        let this_machine = [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)]
-            .map(|address| SocketAddr::new(address, 0));
-        let client = Client::builder()
-            .no_proxy()
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .resolve_to_addrs("localhost", &this_machine)
-            .connect_timeout(limits.connect_max)
-            .read_timeout(limits.silence_max)
-            .build()?;
-        Ok(Self { client, limits })
-    }
-
-    /// Sends a request without a credential; any status at all means that somebody is there.
-    pub(crate) async fn probe(&self, base_url: &BaseUrl) -> Result<u16, Trouble> {
-        let request = self.client.get(base_url.as_str()).timeout(self.limits.probe_max);
-        let answer = request.send().await.map_err(|err| Trouble::of(&err))?;
-        Ok(answer.status().as_u16())
-    }
+/// Fails when the system has no trusted roots.
+pub(crate) fn client(limits: &Limits) -> Result<Client, reqwest::Error> {
+    // The whole process has one; the first that comes is fine.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    // Port 0 stands for the one in the URL.
+    let this_machine = [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)]
+        .map(|address| SocketAddr::new(address, 0));
+    Client::builder()
+        .no_proxy()
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        .resolve_to_addrs("localhost", &this_machine)
+        .connect_timeout(limits.connect_max)
+        .read_timeout(limits.silence_max)
+        .build()
 }

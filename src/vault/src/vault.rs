@@ -12,13 +12,14 @@ use std::sync::Arc;
 pub use domain::agent::MODEL_CREDENTIAL;
 use domain::time::Timestamp;
 use domain::words;
+use reqwest::Client;
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use crate::platform;
 use crate::seal::{self, Key, OpenError};
 use crate::tally::Tallies;
-use crate::upstream::{Limits, Trouble, Upstream};
-use crate::{BaseUrl, SealedRow, Secret, SecretRows, VaultError};
+use crate::upstream::{self, Limits, Trouble};
+use crate::{BaseUrl, SealedRow, Secret, SecretRows};
 
 /// How a subscription's token starts (`claude setup-token` prints one); all else is an API key.
 const OAUTH_PREFIX: &str = "sk-ant-oat";
@@ -56,24 +57,55 @@ pub struct Credential {
     pub created_at: Timestamp,
 }
 
+/// An error of the rows' owner.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    #[error("the vault holds no `{0}`; add it with `nanoclaw vault add {0}`")]
+    Missing(String),
+    #[error("`{0}` is not a credential that the vault can use; it takes `anthropic`")]
+    UnknownName(String),
+    /// Ask the user to add it again. The row is never used, and never repaired.
+    #[error("the stored {what} cannot be used; add it again with `nanoclaw {command}`")]
+    Unreadable {
+        what: String,
+        command: String,
+        #[source]
+        source: OpenError,
+    },
+    /// Back off and try again: the rows could not be read or written.
+    #[error("the vault could not {op}")]
+    Rows {
+        op: &'static str,
+        #[source]
+        source: Cause,
+    },
+    /// Give up; somebody must look. Nothing was stored.
+    #[error("the credential could not be sealed")]
+    Unsealable,
+    /// Give up; somebody must look. Without trusted roots no server can be verified.
+    #[error("the TLS client cannot be set up; are the system's CA certificates installed?")]
+    Tls(#[source] reqwest::Error),
+}
+
 #[derive(Debug)]
 pub struct Vault {
     pub(crate) key: Key,
     pub(crate) rows: Arc<dyn SecretRows>,
-    pub(crate) upstream: Upstream,
+    pub(crate) client: Client,
+    pub(crate) limits: Limits,
     pub(crate) tallies: Tallies,
 }
 
 impl Vault {
-    /// Fails when TLS cannot be set up on this machine.
     pub fn new(key: Key, rows: Arc<dyn SecretRows>, limits: Limits) -> Result<Self, VaultError> {
-        let upstream = Upstream::new(limits).map_err(VaultError::Tls)?;
-        Ok(Self { key, rows, upstream, tallies: Tallies::default() })
+        let client = upstream::client(&limits).map_err(VaultError::Tls)?;
+        Ok(Self { key, rows, client, limits, tallies: Tallies::default() })
     }
 
     /// Seals and stores a credential; one of the same name is replaced. The kind is told from the
     /// value.
-    /// Fails when the name is not one that the vault can use, or the row cannot be written.
     pub async fn add(
         &self,
         name: &str,
@@ -89,7 +121,7 @@ impl Vault {
             name: name.to_owned(),
             kind: kind.as_str().to_owned(),
             base_url: base_url.as_str().to_owned(),
-            sealed: self.seal(&seal::bound(name, kind, &base_url), &secret)?,
+            sealed: seal::seal(&self.key, &seal::bound(name, kind, &base_url), &secret)?,
             created_at: now,
         };
         self.rows.put(row).await.map_err(rows_failed("store a credential"))?;
@@ -97,7 +129,6 @@ impl Vault {
     }
 
     /// All credentials of agents, without opening them.
-    /// Fails when the rows cannot be read, or one of them is damaged beyond telling what it is.
     pub async fn list(&self) -> Result<Vec<Credential>, VaultError> {
         let rows = self.rows.list().await.map_err(rows_failed("list its credentials"))?;
         rows.iter().filter(|it| it.kind != platform::KIND).map(describe).collect()
@@ -111,14 +142,14 @@ impl Vault {
     /// Checks that a credential opens and that its destination answers, within [`Limits::probe_max`]: the
     /// status, any of which shows that it is there, or why there is none. The credential is not sent;
     /// whether the other side accepts it shows only in use.
-    /// Fails when there is no such credential or it does not open.
     pub async fn probe(
         &self,
         name: &str,
     ) -> Result<(Credential, Result<u16, Trouble>), VaultError> {
         let (credential, _secret) = self.open(name).await?;
-        let reached = self.upstream.probe(&credential.base_url).await;
-        Ok((credential, reached))
+        let request = self.client.get(credential.base_url.as_str()).timeout(self.limits.probe_max);
+        let answer = request.send().await.map_err(|err| Trouble::of(&err));
+        Ok((credential, answer.map(|it| it.status().as_u16())))
     }
 
     pub(crate) async fn open(&self, name: &str) -> Result<(Credential, Secret), VaultError> {
@@ -129,10 +160,6 @@ impl Vault {
         let secret = seal::open(&self.key, &bound, &row.sealed)
             .map_err(|source| unreadable(name, source))?;
         Ok((credential, secret))
-    }
-
-    pub(crate) fn seal(&self, bound: &[u8], secret: &Secret) -> Result<Vec<u8>, VaultError> {
-        seal::seal(&self.key, bound, secret).map_err(|_no_detail| VaultError::Unsealable)
     }
 
     pub(crate) async fn row(&self, name: &str) -> Result<Option<SealedRow>, VaultError> {
@@ -155,7 +182,7 @@ fn unreadable(name: &str, source: OpenError) -> VaultError {
     VaultError::Unreadable { what, command, source }
 }
 
-pub(crate) fn rows_failed(op: &'static str) -> impl FnOnce(crate::Cause) -> VaultError {
+pub(crate) fn rows_failed(op: &'static str) -> impl FnOnce(Cause) -> VaultError {
     move |source| VaultError::Rows { op, source }
 }
 

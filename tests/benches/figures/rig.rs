@@ -91,7 +91,7 @@ impl Rig {
         };
         let host = LiveHost::new(host, peers);
         let args = RootArgs { host: Arc::clone(&host), admin: false };
-        let (root, _) = Actor::spawn(None, RootSupervisor, args).await.unwrap();
+        let (root, _) = Actor::spawn(None, RootSupervisor::default(), args).await.unwrap();
         Self { host, post, settled, delivered, root }
     }
 

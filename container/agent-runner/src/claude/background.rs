@@ -5,6 +5,8 @@
 //! its own once one has ended. What it says then belongs where the work was asked for, whatever was
 //! talked about since.
 
+use std::collections::BTreeSet;
+
 use domain::MessageSeq;
 
 use super::frames::{BackgroundTask, TurnResult};
@@ -26,7 +28,8 @@ pub(crate) struct Background {
     tasks: Vec<Task>,
     /// One has ended, and nothing was said of that yet.
     is_report_due: bool,
-    is_reporting: bool,
+    /// Whether the CLI takes a turn of its own right now.
+    pub(crate) is_reporting: bool,
 }
 
 impl Background {
@@ -41,12 +44,8 @@ impl Background {
             }
         }
         let ended = self.tasks.iter().filter(|it| !it.is_running).count();
-        let mut surplus = ended.saturating_sub(ENDED_MAX);
-        self.tasks.retain(|task| {
-            let goes = 0 < surplus && !task.is_running;
-            surplus -= usize::from(goes);
-            !goes
-        });
+        let surplus = ended.saturating_sub(ENDED_MAX);
+        self.tasks.extract_if(.., |it| !it.is_running).take(surplus).for_each(drop);
     }
 
     pub(crate) fn on_ended(&mut self, id: &str) {
@@ -88,11 +87,6 @@ impl Background {
         begun_by
     }
 
-    /// Whether the CLI takes a turn of its own right now.
-    pub(crate) fn is_reporting(&self) -> bool {
-        self.is_reporting
-    }
-
     /// Whether something runs or is still to be reported.
     pub(crate) fn is_busy(&self) -> bool {
         self.is_reporting || self.is_report_due || self.tasks.iter().any(|it| it.is_running)
@@ -103,10 +97,8 @@ impl Background {
         let is_unreported = self.is_reporting || self.is_report_due;
         let lost = std::mem::take(self).tasks.into_iter();
         let lost = lost.filter(|it| it.is_running || is_unreported);
-        let mut messages: Vec<MessageSeq> = lost.filter_map(|it| it.begun_by).collect();
-        messages.sort_unstable();
-        messages.dedup();
-        messages
+        let messages: BTreeSet<_> = lost.filter_map(|it| it.begun_by).collect();
+        messages.into_iter().collect()
     }
 }
 
@@ -159,9 +151,9 @@ mod tests {
         background.on_change(running(&["a", "b"]), Some(LATER));
         background.on_ended("b");
         assert_eq!(background.on_turn(false), Some(LATER));
-        assert!(background.is_reporting());
+        assert!(background.is_reporting);
         assert_eq!(background.on_result(&report("run-b")), Some(LATER));
-        assert!(!background.is_reporting() && background.is_busy());
+        assert!(!background.is_reporting && background.is_busy());
         background.on_ended("a");
         background.on_change(vec![], Some(LATER));
         assert_eq!(background.on_turn(false), Some(ASKED));
@@ -184,7 +176,7 @@ mod tests {
         let mut other = Background::default();
         other.on_ended("unknown");
         assert_eq!(other.on_turn(false), None);
-        assert!(!other.is_busy() && !other.is_reporting());
+        assert!(!other.is_busy() && !other.is_reporting);
     }
 
     #[test]

@@ -1,25 +1,15 @@
-//! What a failed turn means. Pure; the words of the CLI go in, a class and a text for the user
-//! come out.
+//! What a failed turn means. Pure; the words of the CLI go in, a class comes out.
 
-use domain::time::Timestamp;
 use domain::waits::WaitClass;
 
 use super::frames::{ApiError, TurnResult};
-use crate::provider::{FailureClass, ProviderFailure};
+use crate::provider::FailureClass;
 
 /// The status, the CLI's and the API's words decide, in this order of trust: what the CLI sorted
 /// out itself, then the API's type, then the status, then single words of the text.
-pub(crate) fn classify(
-    result: &TurnResult,
-    api: Option<&ApiError>,
-    resets_at: Option<Timestamp>,
-) -> ProviderFailure {
+pub(crate) fn classify(result: &TurnResult, api: Option<&ApiError>) -> FailureClass {
     let (error, kind) = api.map_or(("", ""), |it| (it.error.as_str(), it.kind.as_str()));
-    let class = class(result, error, if kind.is_empty() { &result.kind } else { kind });
-    ProviderFailure::new(class, resets_at)
-}
-
-fn class(result: &TurnResult, error: &str, kind: &str) -> FailureClass {
+    let kind = if kind.is_empty() { &result.kind } else { kind };
     let words = format!("{}\n{}", result.text, result.errors.join("\n")).to_ascii_lowercase();
     let says = |needle: &str| words.contains(needle);
     if result.terminal_reason == "prompt_too_long" || says("prompt is too long") {
@@ -73,10 +63,10 @@ mod tests {
         }
         let failed = failed.unwrap();
         assert!(failed.is_error);
-        let failure = classify(&failed, api.as_ref(), None);
-        let text = &failure.user_text;
+        let class = classify(&failed, api.as_ref());
+        let text = crate::provider::ProviderFailure::new(class, None).user_text;
         assert!(!text.contains("API Error") && !text.contains('{'), "raw: {text}");
-        failure.class
+        class
     }
 
     macro_rules! recorded {
@@ -130,8 +120,7 @@ mod tests {
                 status,
                 ..TurnResult::default()
             };
-            let failure = classify(&result, Some(&api), None);
-            assert_eq!(failure.class, class, "{status:?} {api:?} {text}");
+            assert_eq!(classify(&result, Some(&api)), class, "{status:?} {api:?} {text}");
         }
     }
 }

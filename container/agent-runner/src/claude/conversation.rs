@@ -17,16 +17,21 @@ use tokio::sync::mpsc;
 
 use super::background::Background;
 use super::classify::classify;
-use super::draft::DraftText;
-use super::frames::{ApiError, CostMeter, Frame, TurnResult, says_stale};
-use super::lifecycle::Lifecycle;
+use super::frames::{ApiError, CostMeter, Frame, TurnResult};
+use super::lifecycle::{DraftText, Lifecycle};
 use super::prompt::Prompts;
-use super::{CONTINUATION_KEY, PROVEN_KEY, SPEAKER_KEY};
 use crate::RunnerError;
 use crate::host_client::{HostClient, Kept};
-use crate::process::{Ending, Process};
+use crate::process::Process;
 use crate::provider::{Event, FailureClass, ProviderFailure, ToolNews, TurnEnded};
 
+const CONTINUATION_KEY: &str = "continuation:claude";
+/// The name of the last conversation in which a turn ended. The CLI writes its transcript some time
+/// after it has given the name, so one that was killed before that has nothing to resume, and
+/// nothing was lost either.
+const PROVEN_KEY: &str = "continuation:claude:proven";
+/// Who spoke last in the conversation, and where.
+const SPEAKER_KEY: &str = "continuation:claude:speaker";
 /// Rejected requests in a row that make a conversation suspect: what the model rejects may sit in
 /// its history and would be sent with every message from now on.
 const REJECTIONS_MAX: u32 = 2;
@@ -51,7 +56,7 @@ pub(super) struct Conversation {
     /// Counts what was sent, so that no two lines have the same name.
     attempt: u16,
     /// CLIs that died with the open messages in hand.
-    pub(super) restarts: u32,
+    restarts: u32,
     rejections: u32,
     tools: Vec<(String, Tool)>,
     tell_lost: bool,
@@ -61,8 +66,6 @@ pub(super) struct Conversation {
 
 #[derive(Debug, Default)]
 struct CliState {
-    /// How many of the last open messages it was not given yet.
-    held: usize,
     cost_meter: CostMeter,
     drops: u32,
     draft: DraftText,
@@ -80,38 +83,37 @@ struct CliState {
 type Flow = ControlFlow<()>;
 
 impl Conversation {
-    pub(super) fn new(host_client: Arc<HostClient>, events: mpsc::Sender<Event>) -> Self {
-        Self {
-            // An earlier provider of this incarnation may have counted, too.
-            attempt: u16::try_from((host_client.clock.now().0 / 1000).rem_euclid(0x8000))
-                .unwrap_or(0),
-            prompts: Prompts::new(&host_client.config.received_dir),
+    /// With what an earlier incarnation kept.
+    pub(super) async fn new(
+        host_client: Arc<HostClient>,
+        events: mpsc::Sender<Event>,
+    ) -> Result<Self, RunnerError> {
+        let mut prompts = Prompts::new(&host_client.config.received_dir);
+        if let Some(speaker) = host_client.kept(SPEAKER_KEY).await? {
+            prompts.remember(&speaker);
+        }
+        // An earlier provider of this incarnation may have counted, too.
+        let seconds = (host_client.clock.now().0 / 1000).rem_euclid(0x8000);
+        Ok(Self {
+            conversation_id: host_client.kept(CONTINUATION_KEY).await?,
+            proven: host_client.kept(PROVEN_KEY).await?,
+            attempt: u16::try_from(seconds).unwrap_or(0),
+            prompts,
             host_client,
             events,
             lifecycle: Lifecycle::default(),
             background: Background::default(),
-            conversation_id: None,
-            proven: None,
             restarts: 0,
             rejections: 0,
             tools: vec![],
             tell_lost: false,
             resets_at: None,
             cli: CliState::default(),
-        }
-    }
-
-    pub(super) async fn remember(&mut self) -> Result<(), RunnerError> {
-        self.conversation_id = self.host_client.kept(CONTINUATION_KEY).await?;
-        self.proven = self.host_client.kept(PROVEN_KEY).await?;
-        if let Some(speaker) = self.host_client.kept(SPEAKER_KEY).await? {
-            self.prompts.remember(&speaker);
-        }
-        Ok(())
+        })
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        self.lifecycle.open().is_empty()
+        self.lifecycle.is_empty()
     }
 
     pub(super) async fn hear(&mut self, line: &[u8], process: &mut Process) -> Flow {
@@ -123,25 +125,25 @@ impl Conversation {
                     self.host_client.work_on(message);
                 }
                 self.tell_background();
-                self.know(session_id).await;
+                if !session_id.is_empty() && self.conversation_id.as_ref() != Some(&session_id) {
+                    // Stored at once: a crash in its first turn must not lose it.
+                    self.conversation_id = Some(session_id);
+                    self.emit(Event::Keep(vec![self.kept()])).await;
+                }
             }
             Frame::Started(uuid) => {
                 if let Some(seq) = self.lifecycle.on_started(&uuid) {
                     self.host_client.work_on(seq);
                 }
             }
-            Frame::Ended(uuid) => {
-                if let Some(index) = self.lifecycle.on_ended(&uuid) {
-                    return self.resend(index, process).await;
-                }
-            }
+            Frame::Ended(uuid) => return self.line_ended(&uuid, process).await,
             Frame::ApiError(err) => self.cli.api_error = Some(err),
             Frame::RateLimit(resets_at) => self.resets_at = resets_at.or(self.resets_at),
             Frame::Result(result) if result.is_stale() => self.cli.is_stale = true,
             Frame::Result(result) => {
                 let flow = self.conclude(result).await;
                 self.tell_background();
-                self.offer_held(process).await;
+                self.send_held(process).await;
                 return flow;
             }
             Frame::Background(running) => {
@@ -188,15 +190,6 @@ impl Conversation {
         self.host_client.notifier.tool(self.tools.last().map(|it| it.1.clone()));
     }
 
-    /// Stores the name of the conversation at once: a crash in its first turn must not lose it.
-    async fn know(&mut self, session_id: String) {
-        if session_id.is_empty() || self.conversation_id.as_ref() == Some(&session_id) {
-            return;
-        }
-        self.conversation_id = Some(session_id);
-        self.keep_conversation().await;
-    }
-
     async fn conclude(&mut self, result: TurnResult) -> Flow {
         let covers = self.lifecycle.on_result(&result);
         let reported = self.background.on_result(&result);
@@ -206,21 +199,16 @@ impl Conversation {
         let command = self.cli.command.take_if(|_| !covers.is_empty());
         let compacted = self.cli.compacted.take();
         if !result.is_error {
-            self.rejections = 0;
-            self.resets_at = None;
+            (self.rejections, self.resets_at) = (0, None);
             if !covers.is_empty() {
                 self.restarts = 0;
-                let text = match command {
-                    Some(Command::Compact) => match compacted {
-                        Some(true) => SHORTENED.to_owned(),
-                        Some(false) => NOT_SHORTENED.to_owned(),
-                        None if result.text.trim().is_empty() => NOTHING_TO_SHORTEN.to_owned(),
-                        None => result.text,
-                    },
-                    Some(_) | None if std::mem::take(&mut self.tell_lost) => {
-                        format!("{LOST}\n\n{}", result.text)
-                    }
-                    Some(_) | None => result.text,
+                let (is_compact, text) = (command == Some(Command::Compact), result.text);
+                let text = match compacted.filter(|_| is_compact) {
+                    Some(true) => SHORTENED.to_owned(),
+                    Some(false) => NOT_SHORTENED.to_owned(),
+                    None if is_compact && text.trim().is_empty() => NOTHING_TO_SHORTEN.to_owned(),
+                    None if std::mem::take(&mut self.tell_lost) => format!("{LOST}\n\n{text}"),
+                    None => text,
                 };
                 self.end(covers, Ok(text), cost).await;
             } else if !result.text.trim().is_empty() {
@@ -228,55 +216,35 @@ impl Conversation {
             }
             return Flow::Continue(());
         }
-        let mut failure = classify(&result, api_error.as_ref(), self.resets_at);
-        tracing::warn!(class = failure.class.as_str(), status = result.status, "the model failed");
+        let class = classify(&result, api_error.as_ref());
+        let mut failure = ProviderFailure::new(class, self.resets_at);
+        tracing::warn!(class = class.as_str(), status = result.status, "the model failed");
         if covers.is_empty() {
             // Asides that fail have nobody to be told; else the CLI is about to end for this.
             self.cli.failure = (!result.is_aside).then_some(failure);
             return Flow::Continue(());
         }
-        if matches!(failure.class, FailureClass::Passing(_)) {
+        if matches!(class, FailureClass::Passing(_)) {
             // This program is replaced, and what it does in the background ends with it.
             self.lose_background().await;
         }
         self.restarts = 0;
-        let suspect =
-            matches!(failure.class, FailureClass::InvalidRequest | FailureClass::ContextOverflow);
-        self.rejections = if suspect { self.rejections + 1 } else { 0 };
-        if self.rejections < REJECTIONS_MAX {
-            self.end(covers, Err(failure), cost).await;
-            return Flow::Continue(());
+        let is_suspect =
+            matches!(class, FailureClass::InvalidRequest | FailureClass::ContextOverflow);
+        self.rejections = if is_suspect { self.rejections + 1 } else { 0 };
+        let is_spoilt = REJECTIONS_MAX <= self.rejections;
+        if is_spoilt {
+            self.forget();
+            failure.user_text += FORGOTTEN;
         }
-        self.rejections = 0;
-        self.conversation_id = None;
-        self.prompts.forget();
-        failure.user_text += FORGOTTEN;
         self.end(covers, Err(failure), cost).await;
-        Flow::Break(())
+        if is_spoilt { Flow::Break(()) } else { Flow::Continue(()) }
     }
 
-    pub(super) fn was_stale(&self, ending: &Ending) -> bool {
-        self.conversation_id.is_some() && (self.cli.is_stale || says_stale(&ending.last_words))
-    }
-
-    pub(super) async fn forget_lost_conversation(&mut self) {
-        self.tell_lost |= self.conversation_id == self.proven;
-        self.conversation_id = None;
+    /// The next CLI begins another conversation.
+    fn forget(&mut self) {
+        (self.conversation_id, self.rejections) = (None, 0);
         self.prompts.forget();
-        self.keep_conversation().await;
-    }
-
-    /// Whether the CLI said why it ends, so that another one would do the same.
-    pub(super) fn has_failed_for_good(&self) -> bool {
-        self.cli.failure.is_some()
-    }
-
-    /// Ends all open messages without an answer; `class` is what is the matter if the CLI did not say.
-    pub(super) async fn give_up(&mut self, class: FailureClass) {
-        self.restarts = 0;
-        let failure = self.cli.failure.take().unwrap_or_else(|| ProviderFailure::new(class, None));
-        let covers = self.lifecycle.give_up();
-        self.end(covers, Err(failure), None).await;
     }
 
     async fn end(
@@ -288,18 +256,13 @@ impl Conversation {
         self.tools.clear();
         self.tell_tool();
         self.proven.clone_from(&self.conversation_id);
-        let proven = (PROVEN_KEY.to_owned(), self.proven.clone());
-        let speaker = (SPEAKER_KEY.to_owned(), self.prompts.to_keep());
-        let keep = vec![self.kept(), proven, speaker];
+        let proven = (PROVEN_KEY, self.proven.clone());
+        let keep = vec![self.kept(), proven, (SPEAKER_KEY, self.prompts.to_keep())];
         self.emit(Event::TurnEnded(TurnEnded { covers, result, keep, cost })).await;
     }
 
-    async fn keep_conversation(&self) {
-        self.emit(Event::Keep(vec![self.kept()])).await;
-    }
-
     fn kept(&self) -> Kept {
-        (CONTINUATION_KEY.to_owned(), self.conversation_id.clone())
+        (CONTINUATION_KEY, self.conversation_id.clone())
     }
 
     /// The loop that listens outlives the provider, unless everything is being torn down.

@@ -34,12 +34,13 @@
 //!
 //! What is not known is ignored, so that a newer CLI may say more.
 
+use std::time::Duration;
+
 use domain::cost::Cost;
 use domain::time::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::tool_blocks::tools_in;
 use crate::provider::ToolNews;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -148,13 +149,66 @@ impl Frame {
                     id: text(task, "task_id"),
                     run: text(task, "run_id"),
                 };
-                Self::Background(items(&line["tasks"]).iter().map(task).collect())
+                let tasks = line["tasks"].as_array().into_iter().flatten();
+                Self::Background(tasks.map(task).collect())
             }
             ("system", "task_notification") => Self::BackgroundEnded(text(&line, "task_id")),
             ("result", _) => Self::Result(TurnResult::of(&line)),
             _ => Self::Other,
         };
         Some(frame)
+    }
+}
+
+/// A message of the model or an answer of tools. Of what is in it only the calls are read, and the time that
+/// they declare; the rest is skipped as it is read.
+#[derive(Default, Deserialize)]
+struct MessageLine {
+    message: Message,
+}
+
+#[derive(Default, Deserialize)]
+struct Message {
+    content: Vec<Block>,
+}
+
+/// All that blocks of any type have: one that is tagged would be held whole until its tag is read.
+#[derive(Deserialize)]
+struct Block {
+    #[serde(rename = "type")]
+    kind: String,
+    id: Option<String>,
+    name: Option<String>,
+    input: Option<Input>,
+    tool_use_id: Option<String>,
+    is_error: Option<bool>,
+}
+
+/// `timeout` is what Bash and others call the time that they may take, in milliseconds.
+#[derive(Deserialize)]
+struct Input {
+    #[serde(default)]
+    timeout: Value,
+}
+
+/// `tool_use` blocks begin a call, `tool_result` blocks end it. None for a line of another shape, such as a
+/// message that is a text.
+fn tools_in(line: &[u8]) -> Vec<ToolNews> {
+    let line: MessageLine = serde_json::from_slice(line).unwrap_or_default();
+    line.message.content.into_iter().filter_map(tool_news).collect()
+}
+
+fn tool_news(block: Block) -> Option<ToolNews> {
+    match block.kind.as_str() {
+        "tool_use" => {
+            let max = block.input.and_then(|it| it.timeout.as_u64()).unwrap_or(0);
+            let max = Duration::from_millis(max);
+            Some(ToolNews::Started { call: block.id?, name: block.name?, max })
+        }
+        "tool_result" => {
+            Some(ToolNews::Ended { call: block.tool_use_id?, ok: block.is_error != Some(true) })
+        }
+        _ => None,
     }
 }
 
@@ -236,12 +290,9 @@ fn text(fields: &Value, key: &str) -> String {
     fields[key].as_str().unwrap_or_default().to_owned()
 }
 
-fn items(list: &Value) -> &[Value] {
-    list.as_array().map_or(&[][..], Vec::as_slice)
-}
-
 fn texts(list: &Value) -> Vec<String> {
-    items(list).iter().filter_map(Value::as_str).map(str::to_owned).collect()
+    let items = list.as_array().into_iter().flatten();
+    items.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -381,5 +432,29 @@ mod tests {
         let all = [(Some(500), None), (Some(640), None), (None, None), (Some(740), None)];
         assert_eq!(costs(&all), [None, Some(140), None, Some(100)]);
         assert_eq!(costs(&[(Some(500), None), (Some(500), None), (Some(1), None)]), [None; 3]);
+    }
+
+    #[test]
+    fn calls_begin_and_end_and_what_they_say_is_left_alone() {
+        let line = r#"{"type":"assistant","message":{"content":[{"type":"text","text":"x"},
+            {"type":"tool_use","id":"t1","name":"Bash","input":{"command":"secret","timeout":7200000}}]}}"#;
+        let start = ToolNews::Started {
+            call: "t1".into(),
+            name: "Bash".into(),
+            max: Duration::from_secs(7_200),
+        };
+        assert_eq!(tools_in(line.as_bytes()), [start]);
+        for (error, ok) in
+            [("", true), (r#","is_error":false"#, true), (r#","is_error":true"#, false)]
+        {
+            let line = format!(
+                r#"{{"type":"user","message":{{"content":[{{"type":"tool_result","tool_use_id":"t1",
+                "content":[{{"type":"text","text":"secret"}}]{error}}}]}}}}"#
+            );
+            assert_eq!(tools_in(line.as_bytes()), [ToolNews::Ended { call: "t1".into(), ok }]);
+        }
+        for line in [r#"{"message":{"content":"text"}}"#, "{}", r#"{"message":{"content":[3]}}"#] {
+            assert_eq!(tools_in(line.as_bytes()), []);
+        }
     }
 }

@@ -1,10 +1,12 @@
-//! Which messages a result covers. A pure machine, fed with frames.
+//! The course of a turn: which messages its result covers, and what its answer reads like so far. Pure
+//! machines, fed with frames.
 //!
 //! A result covers what it names and, for a CLI that does not name anything, what was started and
 //! is not covered yet. Nothing is covered by having been sent.
 
 use domain::MessageSeq;
 use domain::inbound::Inbound;
+use domain::link::DRAFT_BYTES_MAX;
 
 use super::frames::TurnResult;
 
@@ -12,7 +14,8 @@ use super::frames::TurnResult;
 #[derive(Clone, Debug)]
 pub(crate) struct Open {
     pub(crate) message: Inbound,
-    pub(crate) uuid: String,
+    /// The name of its line; `None` before it was sent.
+    pub(crate) uuid: Option<String>,
     started: bool,
 }
 
@@ -23,8 +26,8 @@ pub(crate) struct Lifecycle {
 }
 
 impl Lifecycle {
-    pub(crate) fn add(&mut self, message: Inbound, uuid: String) {
-        self.open.push(Open { message, uuid, started: false });
+    pub(crate) fn add(&mut self, message: Inbound) {
+        self.open.push(Open { message, uuid: None, started: false });
     }
 
     /// Whether a turn works on a message, and not on something of its own.
@@ -32,31 +35,39 @@ impl Lifecycle {
         self.open.iter().any(|it| it.started)
     }
 
-    pub(crate) fn open(&self) -> &[Open] {
-        &self.open
+    pub(crate) fn is_empty(&self) -> bool {
+        self.open.is_empty()
     }
 
-    /// Gives an open message another name, under which the CLI has not seen it yet.
-    pub(crate) fn rename(&mut self, index: usize, uuid: String) {
-        (self.open[index].uuid, self.open[index].started) = (uuid, false);
+    /// What is to be sent.
+    pub(crate) fn waiting(&mut self) -> impl Iterator<Item = &mut Open> {
+        self.open.iter_mut().filter(|it| it.uuid.is_none())
+    }
+
+    /// A CLI begins, and has seen nothing of it.
+    pub(crate) fn on_cli_start(&mut self) {
+        for open in &mut self.open {
+            (open.uuid, open.started) = (None, false);
+        }
     }
 
     /// A turn works on a line from now on; returns its message.
     pub(crate) fn on_started(&mut self, uuid: &str) -> Option<MessageSeq> {
-        let open = self.open.iter_mut().find(|it| it.uuid == uuid)?;
+        let open = self.open.iter_mut().find(|it| it.uuid.as_deref() == Some(uuid))?;
         open.started = true;
         Some(open.message.seq)
     }
 
-    /// The CLI is done with a line. Returns which one it is if it let go of it without a turn: it has to
-    /// be sent again under another name.
-    pub(crate) fn on_ended(&self, uuid: &str) -> Option<usize> {
-        self.open.iter().position(|it| it.uuid == uuid && !it.started)
+    /// The CLI is done with a line. Returns whether it let go of it without a turn: then it waits again, to
+    /// be sent under another name.
+    pub(crate) fn on_ended(&mut self, uuid: &str) -> bool {
+        let is_dropped = |it: &&mut Open| it.uuid.as_deref() == Some(uuid) && !it.started;
+        self.open.iter_mut().find(is_dropped).map(|it| it.uuid = None).is_some()
     }
 
     /// Takes out what a result covers, oldest first.
     pub(crate) fn on_result(&mut self, result: &TurnResult) -> Vec<MessageSeq> {
-        self.take(|it| it.started || result.covers.contains(&it.uuid))
+        self.take(|it| it.started || it.uuid.as_ref().is_some_and(|it| result.covers.contains(it)))
     }
 
     /// Takes out everything: no result will come any more.
@@ -65,11 +76,38 @@ impl Lifecycle {
     }
 
     fn take(&mut self, covered: impl Fn(&Open) -> bool) -> Vec<MessageSeq> {
-        let (taken, open) = std::mem::take(&mut self.open).into_iter().partition(covered);
-        self.open = open;
-        let mut seqs: Vec<MessageSeq> = taken.into_iter().map(|it: Open| it.message.seq).collect();
+        let taken = self.open.extract_if(.., |it| covered(it));
+        let mut seqs: Vec<_> = taken.map(|it| it.message.seq).collect();
         seqs.sort_unstable();
         seqs
+    }
+}
+
+/// What an answer in the making reads like. The model may speak several times in a turn, with tools in between;
+/// only what it says last is the answer, so each time starts over.
+#[derive(Debug, Default)]
+pub(super) struct DraftText {
+    text: String,
+    is_over: bool,
+}
+
+impl DraftText {
+    /// What was said before a tool stays to be seen until there is something new.
+    pub(super) fn begin(&mut self) {
+        self.is_over = true;
+    }
+
+    /// Returns the whole text if it changed.
+    pub(super) fn add(&mut self, more: &str) -> Option<&str> {
+        if std::mem::take(&mut self.is_over) {
+            self.text.clear();
+        }
+        // No reader sees more of it.
+        if DRAFT_BYTES_MAX < self.text.len() {
+            return None;
+        }
+        self.text.push_str(more);
+        (!self.text.trim().is_empty()).then_some(self.text.as_str())
     }
 }
 
@@ -91,7 +129,8 @@ mod tests {
         let mut lifecycle = Lifecycle::default();
         for n in 1..=messages {
             let message = sample::message(n, "Ann", "hello", Timestamp(0));
-            lifecycle.add(message, uuid(n));
+            lifecycle.add(message);
+            lifecycle.waiting().next().unwrap().uuid = Some(uuid(n));
         }
         let mut results = vec![];
         for line in recording.lines() {
@@ -99,7 +138,7 @@ mod tests {
                 Some(Frame::Started(uuid)) => {
                     lifecycle.on_started(&uuid);
                 }
-                Some(Frame::Ended(uuid)) => assert_eq!(lifecycle.on_ended(&uuid), None, "{line}"),
+                Some(Frame::Ended(uuid)) => assert!(!lifecycle.on_ended(&uuid), "{line}"),
                 Some(Frame::Result(result)) => {
                     let seqs = lifecycle.on_result(&result);
                     results.push(seqs.into_iter().map(|it| it.0).collect());
@@ -107,7 +146,7 @@ mod tests {
                 _ => {}
             }
         }
-        assert!(lifecycle.open().is_empty(), "{:?}", lifecycle.open());
+        assert!(lifecycle.is_empty(), "{lifecycle:?}");
         results
     }
 
@@ -142,13 +181,28 @@ mod tests {
     fn a_name_that_was_used_before_is_noticed() {
         let mut lifecycle = Lifecycle::default();
         let message = sample::message(2, "Ann", "x", Timestamp(0));
-        lifecycle.add(message, uuid(1));
+        lifecycle.add(message);
+        lifecycle.waiting().next().unwrap().uuid = Some(uuid(1));
         let recording = include_str!("../../tests/fixtures/reused_uuid.jsonl");
         let Some(Frame::Ended(ended)) = Frame::parse(recording.trim().as_bytes()) else {
             panic!("no command");
         };
-        assert_eq!(lifecycle.on_ended(&ended), Some(0));
-        lifecycle.rename(0, "other".to_owned());
-        assert_eq!(lifecycle.on_ended(&ended), None);
+        assert!(lifecycle.on_ended(&ended));
+        lifecycle.waiting().next().unwrap().uuid = Some("other".to_owned());
+        assert!(!lifecycle.on_ended(&ended));
+    }
+
+    #[test]
+    fn each_time_the_model_speaks_starts_over() {
+        let mut draft = DraftText::default();
+        draft.begin();
+        assert_eq!(draft.add("\n"), None);
+        assert_eq!(draft.add("let me "), Some("\nlet me "));
+        assert_eq!(draft.add("see"), Some("\nlet me see"));
+        draft.begin();
+        assert_eq!(draft.add("done"), Some("done"));
+        let long = "x".repeat(DRAFT_BYTES_MAX);
+        assert!(draft.add(&long).is_some_and(|it| DRAFT_BYTES_MAX < it.len()));
+        assert_eq!(draft.add("y"), None);
     }
 }

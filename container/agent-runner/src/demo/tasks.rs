@@ -9,6 +9,7 @@ use crate::host_client::task_line;
 /// No phrase about when has more words.
 const WHEN_WORDS_MAX: usize = 16;
 
+const REMIND: [&str; 2] = ["remind me ", "remind us "];
 const LISTS: [&str; 4] = [
     "list tasks",
     "list all scheduled tasks across groups",
@@ -18,8 +19,7 @@ const LISTS: [&str; 4] = [
 
 /// What a prompt such as `remind me of the oven` says. Of a task it was not meant as another one.
 pub(super) fn reminds_of(prompt: &str) -> Option<&str> {
-    let rest = after(prompt, "remind me ").or_else(|| after(prompt, "remind us "))?;
-    ["of ", "to ", "that "].iter().find_map(|it| after(rest, it))
+    after(after(prompt, &REMIND)?, &["of ", "to ", "that "])
 }
 
 pub(super) fn reminder(task_run: &TaskRun, prompt: &str) -> String {
@@ -35,10 +35,10 @@ pub(super) fn parse(text: &str) -> Option<String> {
     if LISTS.contains(&plain.as_str()) {
         return Some(task_line("list", &[], &[]));
     }
-    if let Some(rest) = after(text, "remind me ").or_else(|| after(text, "remind us ")) {
+    if let Some(rest) = after(text, &REMIND) {
         return Some(remind(rest));
     }
-    if after(text, "every ").is_some() {
+    if after(text, &["every "]).is_some() {
         let (when, what) = leading_when(text)?;
         return Some(add(when, what));
     }
@@ -57,7 +57,7 @@ fn named(text: &str) -> Option<String> {
 
 /// `move 3 to 9:30`, `move the Monday briefing to every tuesday at 8`.
 fn moved(text: &str) -> Option<String> {
-    let (task, when) = after(text, "move ")?.split_once(" to ")?;
+    let (task, when) = after(text, &["move "])?.split_once(" to ")?;
     let (task, when) = (task.trim(), when.trim().trim_end_matches(['.', '!']));
     let is_meant = (is_number(task) || is_described(task)) && !when.is_empty();
     is_meant.then(|| task_line("edit", &[task], &[("when", Some(when))]))
@@ -65,22 +65,18 @@ fn moved(text: &str) -> Option<String> {
 
 /// When and what, in either order. What is not understood goes to the host, which says why.
 fn remind(rest: &str) -> String {
-    if let Some(what) = after(rest, "to ").or_else(|| after(rest, "that ")) {
-        return match trailing_when(what) {
-            Some((what, when)) => add(when, what),
-            None => add("", what),
-        };
-    }
-    if let Some((when, what)) = leading_when(rest) {
+    if let Some(what) = after(rest, &["to ", "that "]) {
+        let (what, when) = trailing_when(what).unwrap_or((what, ""));
         return add(when, what);
     }
-    let (when, what) = rest.split_once(" to ").unwrap_or((rest, ""));
+    let split = leading_when(rest).or_else(|| rest.split_once(" to "));
+    let (when, what) = split.unwrap_or((rest, ""));
     add(when, what)
 }
 
 fn add(when: &str, what: &str) -> String {
     let what = what.trim().trim_start_matches([',', ':']).trim();
-    let what = after(what, "to ").or_else(|| after(what, "that ")).unwrap_or(what);
+    let what = after(what, &["to ", "that "]).unwrap_or(what);
     task_line("add", &[when.trim(), what], &[])
 }
 
@@ -106,18 +102,19 @@ fn says_when(text: &str) -> bool {
 }
 
 fn is_number(text: &str) -> bool {
-    let text = after(text, "task ").unwrap_or(text).trim_start_matches(['t', 'T', '#']);
+    let text = after(text, &["task "]).unwrap_or(text).trim_start_matches(['t', 'T', '#']);
     !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit())
 }
 
 fn is_described(text: &str) -> bool {
-    ["the ", "my ", "our "].iter().any(|it| after(text, it).is_some())
+    after(text, &["the ", "my ", "our "]).is_some()
 }
 
-/// What follows a beginning, in any case.
-fn after<'a>(text: &'a str, start: &str) -> Option<&'a str> {
-    let begins = text.get(..start.len()).is_some_and(|it| it.eq_ignore_ascii_case(start));
-    begins.then(|| text[start.len()..].trim_start())
+/// What follows one of these beginnings, in any case.
+fn after<'a>(text: &'a str, starts: &[&str]) -> Option<&'a str> {
+    let begins =
+        |start: &&&str| text.get(..start.len()).is_some_and(|it| it.eq_ignore_ascii_case(start));
+    starts.iter().find(begins).map(|start| text[start.len()..].trim_start())
 }
 
 #[cfg(test)]

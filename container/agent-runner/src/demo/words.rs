@@ -1,7 +1,7 @@
 //! What the demo agent does at each word. Everything that leaves goes through the host client, as the tools of
 //! a model do.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -17,16 +17,13 @@ use sha2::{Digest, Sha256};
 use tokio::time::sleep;
 
 use super::{Demo, tasks};
-use crate::host_client::{FileToSend, Question, ToolError};
+use crate::host_client::{FileToSend, Question, ToolError, ToolResult};
 use crate::provider::{Event, ToolNews};
 
 const NOTES: &str = "notes.txt";
 const WAIT_SECS_MAX: u64 = 600;
 /// Characters of a digest that tell files apart.
 const DIGEST_CHARS: usize = 12;
-
-/// What is said about an action, whether it was done or not.
-type Did = Result<String, String>;
 
 /// A text without the `@name` with which a group says that the agent is meant.
 pub(super) fn plain(text: &str) -> &str {
@@ -55,14 +52,6 @@ fn split(text: &str) -> (&str, &str) {
     (word, rest.trim())
 }
 
-fn sentence(err: ToolError) -> String {
-    format!("{err}.")
-}
-
-fn refusal(err: ToolError) -> String {
-    format!("it refuses: {err}")
-}
-
 impl Demo {
     /// Does what a text asks for; `None` when nothing of that is known.
     pub(super) async fn act(&mut self, message: &Inbound, text: &str) -> Option<String> {
@@ -70,110 +59,89 @@ impl Demo {
             return Some("the model answers again.".to_owned());
         }
         let (word, rest) = split(text);
-        let word = word.to_ascii_lowercase();
-        if let Some(said) = self.speak(message, &word, rest).await {
-            return Some(said);
-        }
-        if let Some(said) = self.use_tool(message, &word, rest).await {
-            return Some(said);
-        }
-        let line = tasks::parse(text)?;
-        let did = async { self.host_client.tasks(line).await.map_err(refusal) };
-        Some(self.tool(message, "nanoclaw", did).await)
-    }
-
-    async fn speak(&mut self, message: &Inbound, word: &str, rest: &str) -> Option<String> {
-        let (first, more) = split(rest);
-        Some(match (word, rest) {
+        let (word, (first, more)) = (word.to_ascii_lowercase(), split(rest));
+        Some(match (word.as_str(), rest) {
             ("count", "") => format!("message number {}.", self.count),
             ("who", "") => who(message),
             ("files", "") => self.files(&message.files).await,
             ("context", "") => context(message),
-            (_, "") => return None,
-            ("wait", _) => self.wait(first.parse().ok()?).await,
-            ("draft", _) => self.draft(rest).await,
-            ("run", _) => self.run_tool(first, more.parse().ok()?).await,
-            ("background", _) if !more.is_empty() => {
-                self.begin(message.seq, first.parse().ok()?, more)
+            ("wait", _) if let Ok(secs) = first.parse() => self.wait(secs).await,
+            ("draft", _) if !rest.is_empty() => self.draft(rest).await,
+            ("run", _) if let Ok(secs) = more.parse() => self.run_tool(first, secs).await,
+            ("background", _)
+                if let Ok(secs) = first.parse()
+                    && !more.is_empty() =>
+            {
+                self.begin(message.seq, secs, more)
             }
-            _ => return None,
+            _ => return self.use_tool(message, &word, text).await,
         })
     }
 
-    async fn use_tool(&self, message: &Inbound, word: &str, rest: &str) -> Option<String> {
+    async fn use_tool(&self, message: &Inbound, word: &str, text: &str) -> Option<String> {
+        let rest = split(text).1;
         let (first, more) = split(rest);
+        // "send me" names no chat called "me".
+        let is_meant_here = ["me", "us"].iter().any(|it| it.eq_ignore_ascii_case(first));
         let client = &self.host_client;
-        let said = match (word, rest) {
+        Some(match (word, rest) {
             ("recall", "") => self.tool(message, "Read", self.recall()).await,
-            (_, "") => return None,
-            ("remember", _) => self.tool(message, "Write", self.remember(rest)).await,
-            ("report", _) => {
-                let did = async {
-                    client.send_message(rest, None).await.map_err(sentence)?;
-                    Did::Ok("I sent your report.".to_owned())
-                };
+            ("remember", _) if !rest.is_empty() => {
+                self.tool(message, "Write", self.remember(rest)).await
+            }
+            ("report", _) if !rest.is_empty() => {
+                let sent = client.send_message(rest, None);
+                let did = async { sent.await.map(|_| "I sent your report.".to_owned()) };
                 self.tool(message, "send_message", did).await
             }
-            // "send me" names no chat called "me".
-            ("send", _) if ["me", "us"].iter().any(|it| it.eq_ignore_ascii_case(first)) => {
-                return None;
-            }
-            ("send", _) if !more.is_empty() => {
-                let did = async {
-                    client.send_message(more, Some(first)).await.map_err(sentence)?;
-                    Did::Ok(format!("I sent it to {first}."))
-                };
+            ("send", _) if !more.is_empty() && !is_meant_here => {
+                let sent = client.send_message(more, Some(first));
+                let did = async { sent.await.map(|_| format!("I sent it to {first}.")) };
                 self.tool(message, "send_message", did).await
             }
             ("file", _) if !more.is_empty() => {
                 self.tool(message, "send_file", self.file(first, more)).await
             }
-            ("react", _) => {
-                let did = async {
-                    client.add_reaction(message.seq.0, rest).await.map_err(sentence)?;
-                    Did::Ok(format!("I reacted with {rest}"))
-                };
+            ("react", _) if !rest.is_empty() => {
+                let added = client.add_reaction(message.seq.0, rest);
+                let did = async { added.await.map(|_| format!("I reacted with {rest}")) };
                 self.tool(message, "add_reaction", did).await
             }
-            ("ask", _) => {
-                let (question, options) = rest.split_at(rest.find('?')? + 1);
+            ("ask", _) if let Some(end) = rest.find('?') => {
+                let (question, options) = rest.split_at(end + 1);
                 let options = options.split('|').map(str::trim).filter(|it| !it.is_empty());
                 let question = Question {
                     question: question.to_owned(),
                     options: options.map(str::to_owned).collect(),
                     timeout_seconds: None,
                 };
-                let did = async {
-                    let answer = client.ask(question).await.map_err(sentence)?;
-                    Did::Ok(format!("you chose \"{answer}\""))
-                };
+                let did = async { Ok(format!("you chose \"{}\"", client.ask(question).await?)) };
                 self.tool(message, "ask_user_question", did).await
             }
-            ("admin", _) => {
-                let did = async {
-                    let answer = client.administer(rest).await.map_err(refusal)?;
-                    Did::Ok(format!("it says:\n{answer}"))
-                };
+            ("admin", _) if !rest.is_empty() => {
+                let did = async { Ok(format!("it says:\n{}", client.administer(rest).await?)) };
                 self.tool(message, "nanoclaw", did).await
             }
-            _ => return None,
-        };
-        Some(said)
+            _ => self.tool(message, "nanoclaw", client.tasks(tasks::parse(text)?)).await,
+        })
     }
 
     async fn tool(
         &self,
         message: &Inbound,
         name: &str,
-        action: impl Future<Output = Did>,
+        action: impl Future<Output = ToolResult>,
     ) -> String {
-        let (call, name) = (format!("{}.{}", message.seq, self.count), name.to_owned());
-        let max = Duration::ZERO;
-        self.report(Event::Tool(ToolNews::Started { call: call.clone(), name, max })).await;
+        let (call, max) = (format!("{}.{}", message.seq, self.count), Duration::ZERO);
+        let started = ToolNews::Started { call: call.clone(), name: name.to_owned(), max };
+        self.report(Event::Tool(started)).await;
         let did = action.await;
         self.report(Event::Tool(ToolNews::Ended { call, ok: did.is_ok() })).await;
-        let (Ok(said) | Err(said)) = did;
-        said
+        match did {
+            Ok(said) => said,
+            Err(err) if name == "nanoclaw" => format!("it refuses: {err}"),
+            Err(err) => format!("{err}."),
+        }
     }
 
     fn begin(&mut self, message: MessageSeq, secs: u64, text: &str) -> String {
@@ -215,16 +183,14 @@ impl Demo {
         format!("you said \"{text}\"")
     }
 
-    async fn file(&self, name: &str, text: &str) -> Did {
-        let is_plain = Path::new(name).file_name().is_some_and(|it| it == name);
-        if !is_plain {
-            return Err(format!("`{name}` is no name for a file."));
+    async fn file(&self, name: &str, text: &str) -> ToolResult {
+        if Path::new(name).file_name().is_none_or(|it| it != name) {
+            return Err(ToolError::Refused(format!("`{name}` is no name for a file")));
         }
-        let truncate = OpenOptions::new().write(true).create(true).truncate(true).clone();
-        let written = self.write(name, text.to_owned(), truncate).await;
-        written.map_err(|err| format!("I could not write the file: {err}."))?;
+        let truncate = File::options().write(true).create(true).truncate(true).clone();
+        self.write(name, text.to_owned(), truncate).await?;
         let file = FileToSend { path: name.to_owned(), ..FileToSend::default() };
-        self.host_client.send_file(file).await.map_err(sentence)?;
+        self.host_client.send_file(file).await?;
         Ok(format!("I sent {name}."))
     }
 
@@ -237,26 +203,26 @@ impl Demo {
         format!("these files came:\n{}", self.host_client.store.beside(lines).await.join("\n"))
     }
 
-    async fn write(&self, name: &str, text: String, mut how: OpenOptions) -> io::Result<()> {
+    async fn write(&self, name: &str, text: String, how: OpenOptions) -> ToolResult<()> {
         let path = self.host_client.config.workspace.join(name);
-        let write = move || open(&mut how, &path)?.write_all(text.as_bytes());
-        self.host_client.store.beside(write).await
+        let write = move || open(how, &path)?.write_all(text.as_bytes());
+        let failed = |err| ToolError::Refused(format!("I could not write the file: {err}"));
+        self.host_client.store.beside(write).await.map_err(failed)
     }
 
-    async fn remember(&self, text: &str) -> Did {
-        let append = OpenOptions::new().create(true).append(true).clone();
-        let written = self.write(NOTES, format!("{text}\n"), append).await;
-        written.map_err(|err| format!("I could not write it down: {err}."))?;
+    async fn remember(&self, text: &str) -> ToolResult {
+        let append = File::options().create(true).append(true).clone();
+        self.write(NOTES, format!("{text}\n"), append).await?;
         Ok("I wrote it down.".to_owned())
     }
 
-    async fn recall(&self) -> Did {
+    async fn recall(&self) -> ToolResult {
         let path = self.host_client.config.workspace.join(NOTES);
-        let read = move || io::read_to_string(open(OpenOptions::new().read(true), &path)?);
+        let read = move || io::read_to_string(open(File::options().read(true).clone(), &path)?);
         match self.host_client.store.beside(read).await {
             Ok(notes) => Ok(format!("my notes say:\n{}", notes.trim_end())),
             Err(err) if err.kind() == io::ErrorKind::NotFound => Ok("I have no notes.".to_owned()),
-            Err(err) => Err(format!("I could not read my notes: {err}.")),
+            Err(err) => Err(ToolError::Refused(format!("I could not read my notes: {err}"))),
         }
     }
 }
@@ -273,22 +239,23 @@ fn who(message: &Inbound) -> String {
 fn context(message: &Inbound) -> String {
     let (all, left_out) = (&message.context_messages.messages, message.context_messages.left_out);
     let late = |it| format!("your message arrived {} after it was sent. ", about(it));
-    let late = message.lateness().map(late).unwrap_or_default();
-    let count = match all.len() {
+    let mut said = message.lateness().map(late).unwrap_or_default();
+    said += &match all.len() {
         0 => "There are no context messages".to_owned(),
         1 => "1 context message".to_owned(),
         count => format!("{count} context messages"),
     };
-    let more = if left_out == 0 { "" } else { &format!(", and {left_out} more before") };
-    let end = if all.is_empty() { "." } else { ":" };
-    let lines: String =
-        all.iter().map(|it| format!("\n{}: {}", it.body.sender.name, it.body.text)).collect();
-    format!("{late}{count}{more}{end}{lines}")
+    if 0 < left_out {
+        said += &format!(", and {left_out} more before");
+    }
+    said.push(if all.is_empty() { '.' } else { ':' });
+    let line = |it: &Inbound| format!("\n{}: {}", it.body.sender.name, it.body.text);
+    said + &all.iter().map(line).collect::<String>()
 }
 
 /// Opens a file of the workspace. A script of a task may have put a link there: as the runner, this
 /// program could follow it to the mailboxes.
-fn open(options: &mut OpenOptions, path: &Path) -> io::Result<fs::File> {
+fn open(mut options: OpenOptions, path: &Path) -> io::Result<File> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     options.custom_flags(i32::try_from(flags.bits()).unwrap_or_default()).open(path)
 }
@@ -339,8 +306,8 @@ mod tests {
         fs::write(&mailbox, "mine").unwrap();
         std::os::unix::fs::symlink(&mailbox, &notes).unwrap();
         let (mut write, mut read) = (OpenOptions::new(), OpenOptions::new());
-        assert!(open(write.append(true).create(true), &notes).is_err());
-        assert!(open(read.read(true), &notes).is_err());
-        assert!(open(read.read(true), &mailbox).is_ok(), "a file is opened");
+        assert!(open(write.append(true).create(true).clone(), &notes).is_err());
+        assert!(open(read.read(true).clone(), &notes).is_err());
+        assert!(open(read.read(true).clone(), &mailbox).is_ok(), "a file is opened");
     }
 }

@@ -1,13 +1,16 @@
-//! Rights: signals, other users, capabilities, and system calls that no agent needs.
+//! Rights: signals, other users, capabilities, and system calls that no agent needs; and what may be used
+//! up to a limit.
 //!
 //! Most of these calls cannot be made from safe Rust, so that the Python of the image makes them.
 
 use std::fs;
 use std::io;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, Uid, getuid, kill_process, kill_process_group};
+use rustix::process::{
+    Pid, Resource, Signal, Uid, getrlimit, getuid, kill_process, kill_process_group,
+};
 use rustix::thread::{
     CapabilitySet, CapabilitySets, configure_capability_in_ambient_set, set_capabilities,
     set_thread_uid,
@@ -15,6 +18,11 @@ use rustix::thread::{
 use serde_json::json;
 
 use super::List;
+
+/// More than any container may have.
+const PROCESSES: usize = 2_000;
+/// Takes memory until it is killed.
+const EAT: &str = "x = [bytearray(b'x' * (64 << 20)) for _ in range(1024)]";
 
 const CALLS: &str = r"
 import ctypes, json, sys
@@ -87,6 +95,7 @@ pub(super) fn attempts(list: &mut List, runner: Option<Pid>) {
     list.refused("pass a capability on", configure_capability_in_ambient_set(one, true));
     status(list);
     calls(list, runner);
+    bounds(list);
 }
 
 /// What the kernel says of this process.
@@ -96,15 +105,8 @@ fn status(list: &mut List) {
         let line = status.lines().find_map(|it| it.strip_prefix(name)?.strip_prefix(':'));
         line.map(str::trim).unwrap_or_default().to_owned()
     };
-    for (name, wanted) in [
-        ("CapInh", "0"),
-        ("CapPrm", "0"),
-        ("CapEff", "0"),
-        ("CapBnd", "0"),
-        ("CapAmb", "0"),
-        ("NoNewPrivs", "1"),
-        ("Seccomp", "2"),
-    ] {
+    let none = ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"].map(|it| (it, "0"));
+    for (name, wanted) in none.into_iter().chain([("NoNewPrivs", "1"), ("Seccomp", "2")]) {
         let got = field(name);
         let held = got.trim_start_matches('0') == wanted.trim_start_matches('0');
         list.bounded(format!("{name} is {wanted}"), held, got);
@@ -145,4 +147,52 @@ fn python(ask: &str) -> io::Result<Vec<(String, i64, i32)>> {
     let out = command.args(["-c", CALLS, ask]).stderr(Stdio::inherit()).output()?;
     let lines = String::from_utf8_lossy(&out.stdout);
     Ok(lines.lines().filter_map(|it| serde_json::from_str(it).ok()).collect())
+}
+
+fn bounds(list: &mut List) {
+    processes(list);
+    let eaten = quiet("python3", &["-c", EAT]).status();
+    // Killed, or refused by the allocator.
+    let held = eaten.as_ref().is_ok_and(|it| !it.success());
+    let got = eaten.map_or_else(|err| format!("not tried: {err}"), |it| it.to_string());
+    list.bounded("take memory without end", held, got);
+    // In programs of their own, since the kernel ends a program that tries.
+    const FILL: &[&str] = &["if=/dev/zero", "of=/tmp/escape-fill", "bs=1M", "count=2048"];
+    const LARGE: &[&str] = &["-s", "1P", "/workspace/escape-large"];
+    for (attack, path, program, args) in [
+        ("fill /tmp", "/tmp/escape-fill", "dd", FILL),
+        ("make a file of a petabyte", "/workspace/escape-large", "truncate", LARGE),
+    ] {
+        let tried = quiet(program, args).status();
+        let length = fs::metadata(path).map_or(0, |it| it.len());
+        let _ = fs::remove_file(path);
+        let held = tried.is_ok_and(|it| !it.success());
+        list.bounded(attack, held, format!("{length} bytes"));
+    }
+    let core = getrlimit(Resource::Core).maximum;
+    let got = core.map_or_else(|| "unlimited".to_owned(), |it| format!("{it} bytes"));
+    list.bounded("leave a picture of memory", core == Some(0), got);
+}
+
+fn quiet(program: &str, args: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+fn processes(list: &mut List) {
+    let mut running: Vec<Child> = Vec::new();
+    while running.len() < PROCESSES
+        && let Ok(child) = quiet("sleep", &["60"]).spawn()
+    {
+        running.push(child);
+    }
+    for child in &mut running {
+        let _ = child.kill();
+    }
+    for child in &mut running {
+        let _ = child.wait();
+    }
+    let held = running.len() < PROCESSES;
+    list.bounded("start processes without end", held, format!("{} at a time", running.len()));
 }

@@ -21,7 +21,7 @@ use store::RunnerStore;
 use store::layout::FILES;
 
 use super::say::too_long;
-use super::{HostClient, ToolError, refused};
+use super::{HostClient, ToolError, ToolResult, refused};
 
 /// More than most platforms take, little enough that a mistake does not fill the disk.
 const FILE_BYTES_MAX: u64 = 50 * 1024 * 1024;
@@ -41,7 +41,7 @@ pub(crate) struct FileToSend {
 
 impl HostClient {
     /// Sends a file: the `send_file` tool.
-    pub(crate) async fn send_file(&self, file: FileToSend) -> Result<OutSeq, ToolError> {
+    pub(crate) async fn send_file(&self, file: FileToSend) -> ToolResult<OutSeq> {
         let caption = file.caption.as_deref().unwrap_or_default().trim().to_owned();
         if TEXT_BYTES_MAX < caption.len() {
             return too_long(caption.len());
@@ -54,17 +54,11 @@ impl HostClient {
         // One write for the copy and its row: a file without a row is cleared away by the next.
         let sent = self.store.write("a message", move |store| {
             clear(store);
-            let name = match copy(
-                &workspace.join(&file.path),
-                &roots,
-                file.name.as_deref(),
-                &store.files_dir(),
-                &prefix,
-            ) {
-                Ok(name) => name,
+            let (path, shown) = (workspace.join(&file.path), file.name.as_deref());
+            match copy(&path, &roots, shown, &store.files_dir(), &prefix) {
+                Ok(name) => message.form = Form::File(name),
                 Err(err) => return Ok(Err(err)),
-            };
-            message.form = Form::File(name);
+            }
             store.add(&message, now).map(Ok)
         });
         let seq = sent.await??;
@@ -98,20 +92,19 @@ fn copy(
     shown: Option<&str>,
     dir: &Path,
     prefix: &str,
-) -> Result<String, ToolError> {
+) -> ToolResult {
     let (source, bytes) = open(path, roots)?;
     if bytes == 0 {
         return refused(format!("{} is empty; write something into it first", path.display()));
     }
-    fitting(bytes)?;
-    let shown = shown.map(str::trim).filter(|it| !it.is_empty());
-    let own = || path.file_name().map(OsStr::to_string_lossy).unwrap_or_default().into_owned();
-    let shown = shown.map_or_else(own, str::to_owned);
-    let name = safe_file_name(&shown, FileKind::Document, "", 1);
+    check_size(bytes)?;
+    let own = path.file_name().unwrap_or_default().to_string_lossy();
+    let shown = shown.map(str::trim).filter(|it| !it.is_empty()).unwrap_or(&own);
+    let name = safe_file_name(shown, FileKind::Document, "", 1);
     fs::create_dir_all(dir)?;
     let (folder, unique) = make_folder(dir, prefix)?;
     let written = write(source, &folder.join(&name)).and_then(|bytes| {
-        fitting(bytes)?;
+        check_size(bytes)?;
         File::open(&folder)?.sync_all()?;
         File::open(dir)?.sync_all()?;
         Ok(())
@@ -124,7 +117,7 @@ fn copy(
     Ok(format!("{unique}/{name}"))
 }
 
-fn fitting(bytes: u64) -> Result<(), ToolError> {
+fn check_size(bytes: u64) -> ToolResult<()> {
     if bytes <= FILE_BYTES_MAX {
         return Ok(());
     }
@@ -148,7 +141,7 @@ fn make_folder(dir: &Path, prefix: &str) -> io::Result<(PathBuf, String)> {
 }
 
 /// Copies at most one byte more than may be: the file may be growing.
-fn write(source: File, to: &Path) -> Result<u64, ToolError> {
+fn write(source: File, to: &Path) -> ToolResult<u64> {
     let mut copy = File::options().write(true).create_new(true).open(to)?;
     let bytes = io::copy(&mut source.take(FILE_BYTES_MAX + 1), &mut copy)?;
     copy.sync_all()?;
@@ -156,7 +149,7 @@ fn write(source: File, to: &Path) -> Result<u64, ToolError> {
 }
 
 /// Opens a plain file below one of the folders without following a link. Returns its size, too.
-fn open(path: &Path, roots: &[PathBuf]) -> Result<(File, u64), ToolError> {
+fn open(path: &Path, roots: &[PathBuf]) -> ToolResult<(File, u64)> {
     let path = &resolved(path);
     let because = |why: &str| ToolError::Refused(format!("{} {why}", path.display()));
     let outside =
@@ -165,10 +158,7 @@ fn open(path: &Path, roots: &[PathBuf]) -> Result<(File, u64), ToolError> {
     let root = roots.iter().find(|it| path.starts_with(it)).ok_or_else(outside)?;
     let below = path.strip_prefix(root).map_err(|_| outside())?;
     let io = |err: Errno| match err {
-        Errno::NOENT => ToolError::Refused(format!(
-            "there is no file {}; give its path within the workspace",
-            path.display()
-        )),
+        Errno::NOENT => because("does not exist; give its path within the workspace"),
         Errno::LOOP | Errno::NOTDIR => because(
             "is a link or lies behind one, which is not followed; copy the file itself into the \
              workspace",

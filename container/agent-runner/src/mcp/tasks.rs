@@ -2,12 +2,13 @@
 
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::{tool, tool_router};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::tools::{Answer, Tools};
-use crate::host_client::task_line;
+use super::Tools;
+use crate::host_client::{ToolResult, task_line};
 
-#[derive(Debug, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Deserialize, JsonSchema)]
 struct ScheduleTask {
     /// When: plain words such as `in 20 minutes`, `tomorrow at 8`, `on 24 december at 9:00`, `every 2
     /// hours`, `every weekday at 9`, `every monday and thursday at 7pm`, `every 2 weeks on friday at
@@ -35,7 +36,7 @@ struct ScheduleTask {
     destination: Option<String>,
 }
 
-#[derive(Debug, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Deserialize, JsonSchema)]
 struct UpdateTask {
     /// The task: its number such as `t3`, or words of its text and times that fit no other task.
     task: String,
@@ -51,20 +52,20 @@ struct UpdateTask {
     script: Option<String>,
 }
 
-#[derive(Debug, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Deserialize, JsonSchema)]
 struct OneTask {
     /// The task: its number such as `t3`, or words of its text and times that fit no other task.
     task: String,
 }
 
-#[derive(Debug, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Deserialize, JsonSchema)]
 struct ListTasks {
     /// Also those that are done or cancelled.
     #[serde(default)]
     all: bool,
 }
 
-#[derive(Debug, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Deserialize, JsonSchema)]
 struct TaskHistory {
     /// The task: its number such as `t3`, or words of its text and times that fit no other task.
     task: String,
@@ -80,28 +81,30 @@ impl Tools {
     /// rule in words and the next times in local time: tell these to the person, so that a
     /// misunderstanding shows.
     #[tool]
-    async fn schedule_task(&self, Parameters(task): Parameters<ScheduleTask>) -> Answer {
+    async fn schedule_task(&self, Parameters(task): Parameters<ScheduleTask>) -> ToolResult {
         let options = [
             ("zone", task.timezone.as_deref()),
             ("missed", task.missed.as_deref()),
             ("script", task.script.as_deref()),
             ("chat", task.destination.as_deref()),
         ];
-        self.tasks("add", &[&task.when, &task.prompt], &options).await
+        self.host_client.tasks(task_line("add", &[&task.when, &task.prompt], &options)).await
     }
 
     /// List what is scheduled, as far as the person whom you are answering may see it: numbers,
     /// rules in words, the next times, the last results. Look here before you change a task, and
     /// before you say what is scheduled.
     #[tool]
-    async fn list_tasks(&self, list: Parameters<ListTasks>) -> Answer {
-        self.tasks(if list.0.all { "list --all" } else { "list" }, &[], &[]).await
+    async fn list_tasks(&self, list: Parameters<ListTasks>) -> ToolResult {
+        self.host_client
+            .tasks(task_line(if list.0.all { "list --all" } else { "list" }, &[], &[]))
+            .await
     }
 
     /// Change when a task comes or what you are to do then. What is left out stays as it is.
     /// Returns what is stored afterwards, with the next times.
     #[tool]
-    async fn update_task(&self, Parameters(update): Parameters<UpdateTask>) -> Answer {
+    async fn update_task(&self, Parameters(update): Parameters<UpdateTask>) -> ToolResult {
         let options = [
             ("when", update.when.as_deref()),
             ("prompt", update.prompt.as_deref()),
@@ -109,54 +112,42 @@ impl Tools {
             ("missed", update.missed.as_deref()),
             ("script", update.script.as_deref()),
         ];
-        self.tasks("edit", &[&update.task], &options).await
+        self.host_client.tasks(task_line("edit", &[&update.task], &options)).await
     }
 
     /// Pause a task until resume_task. Runs due while it is paused are skipped.
     #[tool]
-    async fn pause_task(&self, one: Parameters<OneTask>) -> Answer {
-        self.tasks("pause", &[&one.0.task], &[]).await
+    async fn pause_task(&self, one: Parameters<OneTask>) -> ToolResult {
+        self.host_client.tasks(task_line("pause", &[&one.0.task], &[])).await
     }
 
     /// Let a task go on that was paused, or that stopped because it kept failing.
     #[tool]
-    async fn resume_task(&self, one: Parameters<OneTask>) -> Answer {
-        self.tasks("resume", &[&one.0.task], &[]).await
+    async fn resume_task(&self, one: Parameters<OneTask>) -> ToolResult {
+        self.host_client.tasks(task_line("resume", &[&one.0.task], &[])).await
     }
 
     /// End a task for good. Use pause_task for "not now". A task that has done its purpose may
     /// cancel itself.
     #[tool]
-    async fn cancel_task(&self, one: Parameters<OneTask>) -> Answer {
-        self.tasks("cancel", &[&one.0.task], &[]).await
+    async fn cancel_task(&self, one: Parameters<OneTask>) -> ToolResult {
+        self.host_client.tasks(task_line("cancel", &[&one.0.task], &[])).await
     }
 
     /// Run a task once, now, besides its times: when somebody wants to see what it does. It is
     /// queued and runs after what you are doing.
     #[tool]
-    async fn run_task_now(&self, one: Parameters<OneTask>) -> Answer {
-        self.tasks("run", &[&one.0.task], &[]).await
+    async fn run_task_now(&self, one: Parameters<OneTask>) -> ToolResult {
+        self.host_client.tasks(task_line("run", &[&one.0.task], &[])).await
     }
 
     /// Show when a task came, how late, what came of it, and which times were skipped: to answer
     /// why something did not happen.
     #[tool]
-    async fn task_history(
-        &self,
-        Parameters(TaskHistory { task, limit }): Parameters<TaskHistory>,
-    ) -> Answer {
-        let limit = limit.map(|it| it.to_string());
-        self.tasks("history", &[&task], &[("limit", limit.as_deref())]).await
-    }
-}
-
-impl Tools {
-    async fn tasks(
-        &self,
-        operation: &str,
-        said: &[&str],
-        options: &[(&str, Option<&str>)],
-    ) -> Answer {
-        self.host_client.tasks(task_line(operation, said, options)).await
+    async fn task_history(&self, Parameters(history): Parameters<TaskHistory>) -> ToolResult {
+        let limit = history.limit.map(|it| it.to_string());
+        self.host_client
+            .tasks(task_line("history", &[&history.task], &[("limit", limit.as_deref())]))
+            .await
     }
 }

@@ -15,6 +15,7 @@ use tokio::time::sleep;
 
 use super::*;
 use crate::Config;
+use crate::forward::listen;
 use crate::notifier::Notifier;
 
 fn host_client(paths: &SessionLayout) -> Arc<HostClient> {
@@ -32,8 +33,7 @@ async fn who_hangs_up_is_waited_for_no_longer() {
     let mut host = SessionStore::create(&layout, domain::time::Timestamp(0)).unwrap();
     let host_client = host_client(&paths);
     host_client.work_on(MessageSeq(2));
-    let loopback = listen().await.unwrap();
-    let port = loopback.port;
+    let (loopback, port) = listen().await.unwrap();
     let mut serving = JoinSet::new();
     serving.spawn(serve(loopback, Arc::clone(&host_client)));
 
@@ -93,8 +93,7 @@ async fn asked(port: u16, method: &str, params: &serde_json::Value) -> String {
 async fn all_tools_are_offered_with_what_they_take() {
     let dir = tempfile::tempdir().unwrap();
     let host_client = host_client(&Layout::new(dir.path()).session(SessionId(1)));
-    let loopback = listen().await.unwrap();
-    let port = loopback.port;
+    let (loopback, port) = listen().await.unwrap();
     let mut serving = JoinSet::new();
     serving.spawn(serve(loopback, host_client));
     let answer = within(asked(port, "tools/list", &serde_json::json!({}))).await;
@@ -138,8 +137,7 @@ async fn a_tool_about_tasks_gives_what_the_host_says() {
     host.posting().insert(&[admitted], now).unwrap();
     let host_client = host_client(&paths);
     host_client.work_on(MessageSeq(2));
-    let loopback = listen().await.unwrap();
-    let port = loopback.port;
+    let (loopback, port) = listen().await.unwrap();
     let mut serving = JoinSet::new();
     serving.spawn(serve(loopback, host_client));
     let arguments = serde_json::json!({

@@ -67,13 +67,6 @@ impl Clients {
         here.filter(|it| it.1.try_send(line.clone()).is_ok()).count()
     }
 
-    /// Resolves when a terminal says that the part was shown.
-    fn expect_shown(&self, key: &str) -> oneshot::Receiver<()> {
-        let (told, waits) = oneshot::channel();
-        self.lock().shown.entry(key.to_owned()).or_default().push(told);
-        waits
-    }
-
     pub(super) fn shown(&self, key: &str) {
         for waits in self.lock().shown.remove(key).unwrap_or_default() {
             let _ = waits.send(());
@@ -89,7 +82,8 @@ impl Clients {
 impl Sink for Clients {
     /// The part's key serves as the id: the terminal drops a key that it has shown.
     async fn deliver(&self, part: &Part) -> Result<String, DeliverError> {
-        let shown = self.expect_shown(&part.key);
+        let (told, shown) = oneshot::channel();
+        self.lock().shown.entry(part.key.clone()).or_default().push(told);
         let line = ToClient::Part {
             key: part.key.clone(),
             reply_to: part.reply_to.clone(),

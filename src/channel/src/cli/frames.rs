@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 /// Larger than any message that is accepted, so that a refusal can say what was wrong with it.
 pub const LINE_BYTES_MAX: usize = 8 * 1024 * 1024;
 
-/// From a terminal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum FromClient {
@@ -23,7 +22,6 @@ pub enum FromClient {
     Shown { key: String },
 }
 
-/// To a terminal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ToClient {

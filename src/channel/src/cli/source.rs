@@ -115,7 +115,6 @@ async fn write(mut writing: OwnedWriteHalf, queue: &mut Receiver<ToClient>) -> i
     Ok(())
 }
 
-/// One connected terminal.
 struct Client<'a> {
     clients: &'a Clients,
     events: &'a Sender<Asked>,

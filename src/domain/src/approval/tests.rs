@@ -1,5 +1,7 @@
 //! Tables of who is asked and when, and the laws over a whole life.
 
+mod choice;
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,13 +1,11 @@
 //! What a person may do to a part: send it again, or let it go; and how they name one.
 
 use std::fmt;
-use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use super::PartKey;
 use crate::SessionId;
 
-/// Names a part across the host: `s7.o3.0` of a session, `host.q5.0` of the host itself. The same
-/// text is the key that a platform gets.
+/// Names a part across the host, for platforms too: `s7.o3.0` of a session, `host.q5.0` of the host.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HostKey {
     /// `None`: a part of the host.
@@ -16,7 +14,6 @@ pub struct HostKey {
 }
 
 impl HostKey {
-    /// Reads what [`fmt::Display`] writes.
     pub fn parse(text: &str) -> Option<Self> {
         let (whose, part) = text.trim().split_once('.').filter(|it| !it.1.is_empty())?;
         let session = match whose {
@@ -29,33 +26,27 @@ impl HostKey {
 
 impl fmt::Display for HostKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.session {
-            Some(session) => write!(f, "{session}.{}", self.part.0),
-            None => write!(f, "host.{}", self.part.0),
-        }
+        let whose = self.session.map_or_else(|| "host".to_owned(), |it| it.to_string());
+        write!(f, "{whose}.{}", self.part.0)
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
-#[strum(serialize_all = "kebab-case")]
-pub enum Standing {
-    Ready,
-    Claimed,
-    Sent,
-    Unsent,
-    Uncertain,
-    Dead,
-}
+crate::words! {
+    pub enum Standing {
+        Ready,
+        Claimed,
+        Sent,
+        Unsent,
+        Uncertain,
+        Dead,
+    }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, EnumString, VariantArray)]
-#[strum(serialize_all = "kebab-case")]
-pub enum Order {
-    /// Send it now, with all its tries again.
-    Retry,
-    Drop,
+    pub enum Order {
+        /// Send it now, with all its tries again.
+        Retry,
+        Drop,
+    }
 }
-
-crate::words!(Standing, Order);
 
 /// Whether that can be done; else why not, as one clause.
 pub fn permit(order: Order, standing: Standing) -> Result<(), &'static str> {

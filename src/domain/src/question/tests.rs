@@ -1,5 +1,7 @@
 //! Tables of what is shown, what is an answer, and whose answer counts.
 
+mod typed;
+
 use proptest::prelude::*;
 
 use super::*;

@@ -6,14 +6,8 @@ use crate::session_key::ChatId;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Who {
-    /// Somebody who wrote it, or whose message an agent is working on.
-    Person {
-        /// `None` for a passer-by.
-        person: Option<PersonId>,
-        handle: Handle,
-        access: Access,
-        is_direct: bool,
-    },
+    /// Somebody who wrote it, or whose message an agent is working on; a passer-by is no `person`.
+    Person { person: Option<PersonId>, handle: Handle, access: Access, is_direct: bool },
     /// The agent itself: nobody led to it, or what did is over already.
     Agent,
 }
@@ -58,8 +52,7 @@ impl Who {
         self
     }
 
-    /// Whether new tasks may be made for them. A passer-by in a public chat would spend what others
-    /// pay for.
+    /// Whether they may have new tasks: a passer-by in a public chat would spend what others pay for.
     pub fn may_add(&self) -> bool {
         match self {
             Self::Person { access, .. } => access.is_known(),
@@ -93,8 +86,7 @@ pub fn may_change(from: &Standpoint<'_>, task: &Belongs<'_>) -> bool {
     }
 }
 
-/// Whether a task belongs into a list that is shown here. A group is shown what is its own alone,
-/// whatever the one who asks might see.
+/// Whether a list here shows a task: a group is shown what is its own alone, for all who ask.
 pub fn is_listed(from: &Standpoint<'_>, task: &Belongs<'_>) -> bool {
     let is_private = matches!(from.who, Who::Person { is_direct: true, .. });
     may_change(from, task) && (is_private || from.chat == task.chat)

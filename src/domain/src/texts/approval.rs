@@ -1,5 +1,4 @@
-//! What approvers read: cards, and how cards end. Others wrote names, titles and excerpts,
-//! so these are shown as inline code.
+//! What approvers read: cards, and their ends. Names, titles and excerpts of others are inline code.
 
 use crate::AgentName;
 use crate::approval::{self, ChatChoice};

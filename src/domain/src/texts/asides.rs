@@ -18,7 +18,6 @@ pub fn not_allowed(destination: &str) -> String {
     format!("(I wanted to write to \"{name}\", but I'm not allowed to.)")
 }
 
-/// In the place of a file.
 pub fn no_file(why: &str) -> String {
     format!("(A file couldn't be sent: {why}.)")
 }

@@ -5,7 +5,6 @@ use crate::command::Command;
 use crate::people::Access;
 use crate::quiet::Hours;
 
-/// The answer to `/tasks help`.
 pub const TASKS: &str = "`/tasks` shows what is scheduled. `/tasks pause 3` is about one task, and so are \
     `resume`, `remove`, `run`, `show` and `history`; words of its text will do instead of the number. \
     `/tasks set 3 --when 9:30` moves it, `/tasks add \"every weekday at 9\" \"say what is on today\"` \

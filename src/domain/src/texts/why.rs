@@ -8,7 +8,7 @@ use crate::message::{InboundKind, Outcome};
 use crate::session::Limits;
 use crate::task::FireKey;
 use crate::time::{Timestamp, about};
-use crate::trace::{Facts, Rule, Sent, Taker, TraceContext};
+use crate::trace::{Approval, Facts, Rule, Sent, Taker, TraceContext};
 
 /// A message that took longer than this to get here is called late.
 const LATE: Duration = Duration::from_secs(60);
@@ -62,14 +62,12 @@ fn ended(outcome: Outcome) -> &'static str {
 fn let_in(facts: &Facts) -> String {
     let message = &facts.message;
     let Some(Rule { word, detail }) = &message.rule else {
-        return match message.kind {
-            InboundKind::Command => "a command that the host takes itself".to_owned(),
-            InboundKind::Chat | InboundKind::Context => {
-                match FireKey::parse(&message.platform_id) {
-                    Some(fire) => format!("task {} of its agent sent it", fire.task),
-                    None => "the reason was not kept".to_owned(),
-                }
+        return match FireKey::parse(&message.platform_id) {
+            _ if message.kind == InboundKind::Command => {
+                "a command that the host takes itself".to_owned()
             }
+            Some(fire) => format!("task {} of its agent sent it", fire.task),
+            None => "the reason was not kept".to_owned(),
         };
     };
     let why = match word.as_str() {
@@ -88,12 +86,8 @@ fn let_in(facts: &Facts) -> String {
         role @ ("owner" | "admin") => format!("; its sender is an {role}"),
         role => format!("; its sender is a {role}"),
     };
-    let asked = match &message.approval {
-        Some(approval) => {
-            format!("; after {} said yes to question #{}", approval.by, approval.question)
-        }
-        None => String::new(),
-    };
+    let after = |it: &Approval| format!("; after {} said yes to question #{}", it.by, it.question);
+    let asked = message.approval.as_ref().map(after).unwrap_or_default();
     format!("the chat is wired to {}, and {why}{who}{asked}", message.agent)
 }
 

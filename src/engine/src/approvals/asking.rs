@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use channel::Registration;
-use domain::approval::{APPROVAL_LIFE, Approver, AskedOne, Candidate, News, OpenView, approvers};
+use domain::approval::{
+    APPROVAL_LIFE, Approver, AskedOne, Candidate, ESCALATE_AFTER, News, OpenView, approvers,
+};
 use domain::delivery::PartKey;
 use domain::message::Address;
 use domain::outgoing::Card;
@@ -14,33 +16,32 @@ use domain::question::{QuestionId, buttons};
 use domain::task::FireKey;
 use domain::texts::access::told;
 use domain::texts::questions::numbered;
-use store::{
-    CentralStore, Draft, NewPart, PartKind, Question, QuestionKind, QuestionRow, RoleRow,
-    StoreError,
-};
+use store::{CentralStore, Draft, NewPart, PartKind, Question, QuestionKind, QuestionRow, RoleRow};
 use tokio::time::Instant;
 use tracing::info;
 
 use super::Approvals;
 use super::settling::overtaken;
+use crate::Result;
 use crate::host::{Host, LOCAL};
 
 /// Somebody, and the channel on which they are to be written to in private.
 pub(super) type Direct = (PersonId, String);
 
-/// The private chats that platforms are asked for: empty until all accounts were asked, and then the chat, if
-/// there is one.
-pub(super) type Directs = Arc<Mutex<BTreeMap<Direct, Option<Option<Address>>>>>;
+/// The private chats that platforms are asked for, and those that they do not have.
+pub(super) type Directs = Arc<Mutex<BTreeMap<Direct, Private>>>;
 
 /// Platforms that are asked at a time; more wait for one to answer.
 const CALLS_MAX: usize = 64;
 
 /// What is known about the private chat of somebody.
+#[derive(Clone, Debug)]
 pub(super) enum Private {
     At(Address),
     /// The platform is being asked; the next look comes when it has answered.
     Asking,
-    Nowhere,
+    /// Since it said so; it is asked again after a while.
+    Nowhere(Instant),
 }
 
 fn nobody_key(id: QuestionId) -> String {
@@ -52,20 +53,22 @@ pub(super) fn news(kind: QuestionKind, news: News) -> Draft {
     Draft::Text(told(news, kind == QuestionKind::Chat))
 }
 
-pub(super) fn place_of(
-    central: &CentralStore,
-    question: &Question,
-) -> Result<Option<Address>, StoreError> {
+pub(super) fn place_of(central: &CentralStore, question: &Question) -> Result<Option<Address>> {
     let found = question.chat.map(|it| central.chat_by_id(it)).transpose()?.flatten();
     Ok(found.map(|it| Address { thread: question.thread.clone(), ..it.address }))
 }
 
 impl Approvals {
+    pub(super) fn forget_unreachable(&self) {
+        let is_recent = |since: &Instant| since.elapsed() < ESCALATE_AFTER;
+        locked(&self.directs).retain(|_, it| !matches!(it, Private::Nowhere(at) if !is_recent(at)));
+    }
+
     /// What is known about an open question, where it came up, and whether it is [`overtaken`].
     pub(super) async fn known(
         &self,
         row: &QuestionRow,
-    ) -> Result<(OpenView, Option<Address>, Option<String>), StoreError> {
+    ) -> Result<(OpenView, Option<Address>, Option<String>)> {
         let (id, question) = (row.id, row.question.clone());
         let (candidates, told_nobody, place, overtaken) = self
             .host
@@ -100,8 +103,11 @@ impl Approvals {
     }
 
     pub(super) fn candidate(&self, (row, handles): &(RoleRow, Vec<Handle>)) -> Vec<Candidate> {
-        let is_lost =
-            |channel: &str| self.unreachable.iter().any(|it| it.0 == row.person && it.1 == channel);
+        let directs = locked(&self.directs);
+        let is_lost = |channel: &str| {
+            let known = directs.get(&(row.person, channel.to_owned()));
+            matches!(known, Some(Private::Nowhere(_)))
+        };
         let candidate = |channel: &str| Candidate {
             person: row.person,
             role: row.role.clone(),
@@ -113,15 +119,11 @@ impl Approvals {
     }
 
     /// Asks one more person, in private. Returns whether the next look may see something else.
-    pub(super) async fn ask(
-        &mut self,
-        row: &QuestionRow,
-        approver: &Approver,
-    ) -> Result<bool, StoreError> {
+    pub(super) async fn ask(&mut self, row: &QuestionRow, approver: &Approver) -> Result<bool> {
         match self.private_chat(approver).await? {
             Private::At(to) => self.put(row, Some(approver.person), (to, String::new())).await?,
             Private::Asking => return Ok(false),
-            Private::Nowhere => {}
+            Private::Nowhere(_) => {}
         }
         Ok(true)
     }
@@ -131,7 +133,7 @@ impl Approvals {
         &self,
         row: &QuestionRow,
         place: Option<Address>,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<bool> {
         let is_asked = row.question.kind != QuestionKind::Agent || !row.cards.is_empty();
         let (Some(to), Some((session, seq))) = (place.filter(|_| !is_asked), row.question.session)
         else {
@@ -149,7 +151,7 @@ impl Approvals {
         row: &QuestionRow,
         person: Option<PersonId>,
         (to, reply_to): (Address, String),
-    ) -> Result<(), StoreError> {
+    ) -> Result<()> {
         let has_buttons = self.host.caps_of(&to.channel).buttons;
         let (row, now) = (row.clone(), self.now());
         let put = move |central: &mut CentralStore| {
@@ -167,7 +169,7 @@ impl Approvals {
     }
 
     /// The chat in which nobody but this person reads; notes where there is none.
-    pub(super) async fn private_chat(&mut self, to: &Approver) -> Result<Private, StoreError> {
+    pub(super) async fn private_chat(&mut self, to: &Approver) -> Result<Private> {
         let (person, channel) = (to.person, to.channel.clone());
         let (handles, known, accounts) = self
             .host
@@ -202,22 +204,21 @@ impl Approvals {
         let direct = (to.person, to.channel.clone());
         let mut directs = locked(&self.directs);
         match directs.get(&direct).cloned() {
-            Some(None) => return Private::Asking,
-            Some(Some(found)) => {
+            Some(found @ Private::At(_)) => {
                 directs.remove(&direct);
-                if found.is_none() {
-                    self.unreachable.push((to.person, to.channel.clone(), Instant::now()));
-                }
-                return found.map_or(Private::Nowhere, Private::At);
+                return found;
             }
+            Some(known) => return known,
             None => {}
         }
-        if directs.values().filter(|it| it.is_none()).count() < CALLS_MAX {
-            directs.insert(direct.clone(), None);
+        let is_asking = |it: &&Private| matches!(it, Private::Asking);
+        if directs.values().filter(is_asking).count() < CALLS_MAX {
+            directs.insert(direct.clone(), Private::Asking);
             let (host, shared) = (Arc::clone(&self.host), Arc::clone(&self.directs));
             self.calls.spawn(async move {
                 let found = first_direct(&host, accounts).await;
-                locked(&shared).insert(direct, Some(found));
+                let found = found.map_or_else(|| Private::Nowhere(Instant::now()), Private::At);
+                locked(&shared).insert(direct, found);
                 host.wake_approvals();
             });
         }
@@ -228,7 +229,7 @@ impl Approvals {
         &self,
         row: &QuestionRow,
         place: Option<Address>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<()> {
         let Some(to) = place else { return Ok(()) };
         let content = news(row.question.kind, News::NobodyReachable);
         let part = NewPart::new(nobody_key(row.id), to, PartKind::Notice, content);

@@ -5,17 +5,17 @@ use domain::delivery::dead_letter::{DeadLetter, NAMED_MAX, PERIOD, due_at};
 use domain::people::Role;
 use domain::texts;
 use domain::time::Timestamp;
-use store::{CentralStore, Draft, NOTICE_KEY, NewPart, PartKind, StoreError};
+use store::{CentralStore, Draft, NOTICE_KEY, NewPart, PartKind};
 
 use super::Approvals;
 use super::asking::Private;
 
+use crate::Result;
+
 impl Approvals {
     /// Returns whether the owner was told, and else when to look again. With no owner who can be
     /// reached it waits for one.
-    pub(super) async fn report_dead_letters(
-        &mut self,
-    ) -> Result<(bool, Option<Timestamp>), StoreError> {
+    pub(super) async fn report_dead_letters(&mut self) -> Result<(bool, Option<Timestamp>)> {
         let unreported =
             self.host.central.read(|central| central.unreported_dead_letters(NAMED_MAX)).await?;
         let Some(unreported) = unreported else { return Ok((false, None)) };
@@ -38,7 +38,7 @@ impl Approvals {
     }
 
     /// Tells the owner how many unknown users nobody was asked about. As [`Self::report_dead_letters`].
-    pub(super) async fn tell_unasked(&mut self) -> Result<(bool, Option<Timestamp>), StoreError> {
+    pub(super) async fn tell_unasked(&mut self) -> Result<(bool, Option<Timestamp>)> {
         let Some(unasked) = self.host.central.read(|central| central.unasked()).await? else {
             return Ok((false, None));
         };
@@ -56,7 +56,7 @@ impl Approvals {
     }
 
     /// The private chat of the first owner who can be reached.
-    async fn owner_chat(&mut self) -> Result<Option<domain::message::Address>, StoreError> {
+    async fn owner_chat(&mut self) -> Result<Option<domain::message::Address>> {
         let owners = self.host.central.read(|central| central.approver_candidates(None)).await?;
         let owners = owners.iter().filter(|it| it.0.role == Role::Owner);
         let candidates: Vec<_> = owners.flat_map(|it| self.candidate(it)).collect();
@@ -64,7 +64,7 @@ impl Approvals {
             match self.private_chat(&owner).await? {
                 Private::At(chat) => return Ok(Some(chat)),
                 Private::Asking => return Ok(None),
-                Private::Nowhere => {}
+                Private::Nowhere(_) => {}
             }
         }
         Ok(None)

@@ -1,17 +1,21 @@
-//! What agents ask of the host: a question to a person, a look at or a change of the administration.
+//! What agents ask of the host: a question to a person, a look at or a change of the administration; and
+//! for whom they ask, where they want something of tasks (`domain::task::rights`).
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::approval::{APPROVAL_LIFE, consent_options, question_life};
+use domain::people::{Access, Handle, access};
 use domain::question::{Opt, validate};
+use domain::task::FireKey;
+use domain::task::rights::Who;
 use domain::texts;
 use domain::time::Timestamp;
-use domain::{OutSeq, SessionId};
-use operations::{Caller, Operation, OperationError};
-use store::{Asked, CentralStore, Put, Question, QuestionKind, Request, SessionRow, StoreError};
+use domain::{AgentName, OutSeq, SessionId};
+use operations::{Asker, Caller, Operation, OperationError};
+use store::{Asked, CentralStore, Put, Question, QuestionKind, Request, SessionRow};
 
-use super::tasks;
+use crate::Result;
 use crate::host::{Host, Wake};
 
 enum RequestOutcome {
@@ -34,11 +38,7 @@ const REMOVED: &str = "this agent was removed";
 
 /// Does what an agent asked for, or asks somebody about it. All of it is one commit, so that a host
 /// that stops afterwards does nothing twice.
-pub async fn forward_request(
-    host: &Arc<Host>,
-    row: &SessionRow,
-    seq: OutSeq,
-) -> Result<(), StoreError> {
+pub async fn forward_request(host: &Arc<Host>, row: &SessionRow, seq: OutSeq) -> Result<()> {
     let id = row.id;
     let request = host.central.read(move |central| central.rows(id).request(seq)).await?;
     let operation = match &request.what {
@@ -80,7 +80,7 @@ pub async fn forward_request(
     Ok(())
 }
 
-fn refused(text: String) -> Result<RequestOutcome, StoreError> {
+fn refused(text: String) -> Result<RequestOutcome> {
     Ok(RequestOutcome::Answer { ok: false, text })
 }
 
@@ -90,7 +90,7 @@ fn ask(
     request: &Request,
     options: &[String],
     timeout: Duration,
-) -> Result<RequestOutcome, StoreError> {
+) -> Result<RequestOutcome> {
     let options: Vec<Opt> = options.iter().map(|it| Opt::new(it, it)).collect();
     if let Err(why) = validate(TITLE, &request.text, &options) {
         return refused(why.to_string());
@@ -105,11 +105,7 @@ fn ask(
     })))
 }
 
-fn question(
-    central: &CentralStore,
-    row: &SessionRow,
-    request: &Request,
-) -> Result<Question, StoreError> {
+fn question(central: &CentralStore, row: &SessionRow, request: &Request) -> Result<Question> {
     Ok(Question {
         kind: QuestionKind::Change,
         agent: Some(row.agent.clone()),
@@ -132,7 +128,7 @@ fn administer(
     row: &SessionRow,
     (request, operation): (&Request, &Operation),
     now: Timestamp,
-) -> Result<RequestOutcome, StoreError> {
+) -> Result<RequestOutcome> {
     let is_task = matches!(operation, Operation::Tasks(_));
     // In a card, a line of a value would look like one of ours.
     if !is_task && request.text.contains(char::is_control) {
@@ -145,7 +141,7 @@ fn administer(
     // Nobody has to agree to what is done about tasks: what they may do follows from whom they work
     // for, not from what they may administer.
     let (caller, gone) = if is_task {
-        let asker = tasks::asker(host, central, row, request)?;
+        let asker = asker(host, central, row, request)?;
         (asker.map(Caller::Chat), "this chat is not known here any more")
     } else {
         (caller(central, row)?, REMOVED)
@@ -172,7 +168,7 @@ fn administer(
 }
 
 /// Whom the agent of a session is to the administration; `None` when there is none any more.
-fn caller(central: &CentralStore, row: &SessionRow) -> Result<Option<Caller>, StoreError> {
+fn caller(central: &CentralStore, row: &SessionRow) -> Result<Option<Caller>> {
     let found = central.agent(&row.agent)?;
     Ok(found.map(|it| Caller::Agent { group: it.name, admin_scope: it.admin_scope }))
 }
@@ -183,7 +179,7 @@ pub(super) fn carry_out(
     session: SessionId,
     payload: &str,
     now: Timestamp,
-) -> Result<(bool, String), StoreError> {
+) -> Result<(bool, String)> {
     let operation = match Operation::from_json(payload) {
         Ok(operation) => operation,
         Err(why) => return Ok((false, explain(&why))),
@@ -201,7 +197,7 @@ pub(crate) fn run(
     central: &mut CentralStore,
     caller: &Caller,
     now: Timestamp,
-) -> Result<(bool, String), StoreError> {
+) -> Result<(bool, String)> {
     match operations::perform(operation, central, caller, now) {
         Ok(output) => Ok((true, output.render(operation.wants_json()))),
         Err(OperationError::Store(err)) => Err(err),
@@ -214,4 +210,84 @@ fn explain(err: &OperationError) -> String {
         Some(hint) => format!("{err}; {hint}"),
         None => err.to_string(),
     }
+}
+
+/// For whom the agent of a session asks; `None` when the chat is gone.
+fn asker(
+    host: &Host,
+    central: &CentralStore,
+    row: &SessionRow,
+    request: &Request,
+) -> Result<Option<Asker>> {
+    let caps = host.caps_of(&request.from.channel);
+    // Only the owner of this host writes there.
+    let is_owners = caps.owner_only;
+    // Programs write there, which hear nothing back.
+    let is_mute = !is_owners && caps.mute;
+    let Some(chat) = central.chat(&request.from)? else { return Ok(None) };
+    // An agent can name any message of its session as the cause. Only the user being answered lends
+    // it their rights.
+    let is_task = request.cause.starts_with(FireKey::PREFIX);
+    let is_attended = request.is_cause_open && !is_task && !is_mute;
+    let who = if is_task {
+        owner(central, request, &row.agent, is_owners)?
+    } else if !is_attended {
+        Who::Agent
+    } else {
+        // Empty where a platform does not say who wrote; nobody is known by that.
+        let handle = Handle::parse(&request.sender_id)
+            .unwrap_or_else(|| Handle::new(&request.from.channel, &request.sender_id));
+        let known = central.standing(&handle)?;
+        let access = if is_owners {
+            Access::Owner
+        } else {
+            access(known.as_ref().map(|it| &it.1), &row.agent)
+        };
+        let person = known.map(|it| it.0);
+        Who::Person { person, handle, access, is_direct: !chat.is_group }.lent_to_an_agent()
+    };
+    Ok(Some(Asker {
+        agent: row.agent.clone(),
+        session: row.id,
+        chat: chat.id,
+        thread: request.from.thread.clone(),
+        who,
+        is_attended,
+        key: key(row, request),
+        at: request.asked_at,
+    }))
+}
+
+/// Names a request, so that a host that crashes in the middle does it once. What a later attempt
+/// at the turn repeats does not come here; with a runner that does not say which attempt it makes,
+/// the same words for the same message are the same request.
+fn key(row: &SessionRow, request: &Request) -> String {
+    // FNV-1a; an agent that looks for two lines of one sum gains a task less.
+    let sum = request.text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
+        (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let number = if request.is_counted { format!(".{}", request.seq) } else { String::new() };
+    format!("{}.{}.{sum:016x}{number}", row.id, request.cause_seq)
+}
+
+/// Whose task it is that runs.
+fn owner(
+    central: &CentralStore,
+    request: &Request,
+    agent: &AgentName,
+    is_owners: bool,
+) -> Result<Who> {
+    let task =
+        FireKey::parse(&request.cause).map(|it| central.task(it.task)).transpose()?.flatten();
+    let task = task.map(|it| it.task).filter(|it| it.agent == *agent);
+    let Some((person, Some(handle))) = task.map(|it| (it.owner, it.owner_handle)) else {
+        return Ok(Who::Agent);
+    };
+    let standing = person.map(|it| central.standing_of(it)).transpose()?;
+    let access = if is_owners && handle.channel == request.from.channel {
+        Access::Owner
+    } else {
+        access(standing.as_ref(), agent)
+    };
+    Ok(Who::for_a_task(person, handle, access))
 }

@@ -18,7 +18,7 @@ use domain::time::Timestamp;
 use domain::{AgentName, OutSeq, SessionId};
 use store::{
     CardRow, CentralStore, Draft, NewPart, PartKind, Question, QuestionKind, QuestionRow,
-    QuestionState, SessionRow, StoreError, Target, Wiring,
+    QuestionState, SessionRow, Target, Wiring,
 };
 use tokio::time::sleep;
 use tracing::{info, warn};
@@ -26,6 +26,7 @@ use tracing::{info, warn};
 use super::asking::{news, place_of};
 use super::requests::carry_out;
 use super::{Approvals, SOON};
+use crate::Result;
 use crate::host::{Host, Wake};
 use crate::router::{self, Routed};
 
@@ -35,11 +36,7 @@ const BY_COMMAND: &str = "the command line";
 impl Approvals {
     /// Ends a question with its answer, if it has one. `overtaken` is one that it has by what was done
     /// meanwhile, unless somebody was faster.
-    pub(super) async fn settle(
-        &self,
-        id: QuestionId,
-        overtaken: Option<String>,
-    ) -> Result<(), StoreError> {
+    pub(super) async fn settle(&self, id: QuestionId, overtaken: Option<String>) -> Result<()> {
         let (host, now) = (Arc::clone(&self.host), self.now());
         let settle = move |central: &mut CentralStore| {
             if let Some(value) = overtaken {
@@ -61,7 +58,7 @@ impl Approvals {
     }
 
     /// Has messages routed that waited for questions which are settled.
-    pub(super) async fn route_due(&mut self) -> Result<(), StoreError> {
+    pub(super) async fn route_due(&mut self) -> Result<()> {
         let due = self.host.central.read(|central| central.due_questions()).await?;
         if !due.is_empty() && Arc::strong_count(&self.replaying) == 1 {
             let (host, replaying) = (Arc::clone(&self.host), Arc::clone(&self.replaying));
@@ -76,10 +73,7 @@ impl Approvals {
 }
 
 /// An answer that a question has by what was done meanwhile by other means.
-pub(super) fn overtaken(
-    central: &CentralStore,
-    question: &Question,
-) -> Result<Option<String>, StoreError> {
+pub(super) fn overtaken(central: &CentralStore, question: &Question) -> Result<Option<String>> {
     match (question.kind, question.chat, &question.agent) {
         (QuestionKind::Chat, Some(chat), _) => {
             let first = central.wirings_of(chat)?.into_iter().next();
@@ -101,7 +95,7 @@ fn settle(
     central: &mut CentralStore,
     row: &QuestionRow,
     now: Timestamp,
-) -> Result<Option<SessionRow>, StoreError> {
+) -> Result<Option<SessionRow>> {
     let (value, by) = match &row.state {
         QuestionState::Answered { value, by } => (Some(value.as_str()), by.as_str()),
         QuestionState::Expired | QuestionState::Open => (None, ""),
@@ -131,7 +125,7 @@ fn settle_access(
     question: &Question,
     value: Option<&str>,
     now: Timestamp,
-) -> Result<Option<News>, StoreError> {
+) -> Result<Option<News>> {
     let Some(value) = value else { return Ok(Some(News::Expired)) };
     let (name, requester) = (&question.requester_name, Handle::parse(&question.requester));
     let agent = match (&question.agent, question.chat, &requester) {
@@ -163,7 +157,7 @@ fn settle_request(
     (session, seq): (SessionId, OutSeq),
     value: Option<&str>,
     now: Timestamp,
-) -> Result<(bool, String), StoreError> {
+) -> Result<(bool, String)> {
     let refused = |why: &str| Ok((false, why.to_owned()));
     match (row.question.kind == QuestionKind::Agent, value) {
         (true, Some(value)) => Ok((true, value.to_owned())),
@@ -182,7 +176,7 @@ fn tell_requester(
     central: &CentralStore,
     row: &QuestionRow,
     result: News,
-) -> Result<Option<NewPart>, StoreError> {
+) -> Result<Option<NewPart>> {
     let Some(to) = place_of(central, &row.question)? else { return Ok(None) };
     let last = central.pending_messages(row.id)?.pop();
     let content = news(row.question.kind, result);
@@ -206,7 +200,7 @@ async fn replay(host: &Arc<Host>, due: Vec<QuestionId>) {
 }
 
 /// `false` when one of the messages could not be stored; its sender was told that it waits.
-async fn replay_one(host: &Arc<Host>, id: QuestionId) -> Result<bool, StoreError> {
+async fn replay_one(host: &Arc<Host>, id: QuestionId) -> Result<bool> {
     let pending = host.central.read(move |central| central.pending_messages(id)).await?;
     let events: Vec<_> = pending.into_iter().map(channel::Event::Message).collect();
     let mut is_refused = false;
@@ -228,7 +222,7 @@ fn closing_parts(
     row: &QuestionRow,
     (value, by): (Option<&str>, &str),
     failed: Option<&str>,
-) -> Result<Vec<NewPart>, StoreError> {
+) -> Result<Vec<NewPart>> {
     let by = central.name_of(by)?;
     let end = match (value, failed) {
         (Some(_), Some(why)) => card::not_done(why, &by),
@@ -258,7 +252,7 @@ fn wire(
     central: &mut CentralStore,
     chat: ChatId,
     choice: &ChatChoice,
-) -> Result<Option<AgentName>, StoreError> {
+) -> Result<Option<AgentName>> {
     let Some(found) = central.chat_by_id(chat)? else { return Ok(None) };
     let wired = central.wirings_of(chat)?;
     let agent = match choice {

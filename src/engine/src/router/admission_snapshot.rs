@@ -12,8 +12,9 @@ use domain::people::{Access, Handle, PersonId, Standing, access};
 use domain::question::Typed;
 use domain::session_key::{ChatId, session_key};
 use domain::time::Timestamp;
-use store::{CentralStore, ChatRow, ReplyContext, SessionRow, StoreError, Wired, Wiring};
+use store::{CentralStore, ChatRow, ReplyContext, SessionRow, Wired, Wiring};
 
+use crate::Result;
 use crate::approvals::{pair_key, typed_in, which_key};
 use crate::host::Host;
 
@@ -39,29 +40,20 @@ pub(super) struct AdmissionSnapshot {
     /// The text may be a code: one is open, or this very message was one already.
     pub(super) pairing_open: bool,
     owner_only: bool,
-}
-
-/// From where a message is looked at.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Viewpoint {
-    pub(super) owner_only: bool,
-    pub(super) has_buttons: bool,
+    /// When it was read.
     pub(super) now: Timestamp,
-}
-
-impl Viewpoint {
-    pub(super) fn new(host: &Host, message: &Incoming, owner_only: bool) -> Self {
-        let has_buttons = host.caps_of(&message.from.channel).buttons;
-        Self { owner_only, has_buttons, now: host.clock.now() }
-    }
 }
 
 impl AdmissionSnapshot {
     pub(super) fn read(
+        host: &Host,
         central: &CentralStore,
         message: &Incoming,
-        Viewpoint { owner_only, has_buttons, now }: Viewpoint,
-    ) -> Result<Self, StoreError> {
+        owner_only: bool,
+    ) -> Result<Self> {
+        let now = host.clock.now();
+        // Where there are buttons they are the only answer.
+        let is_typed = !host.caps_of(&message.from.channel).buttons;
         let handle = Handle::new(&message.from.channel, &message.body.sender.id);
         let chat = central.chat(&message.from)?;
         let wired = chat.as_ref().map(|it| central.wirings_of(it.id)).transpose()?;
@@ -89,8 +81,7 @@ impl AdmissionSnapshot {
             false => ReplyContext::default(),
         };
         Ok(Self {
-            // Where there are buttons they are the only answer.
-            typed: match told.has_cards && !has_buttons {
+            typed: match told.has_cards && is_typed {
                 true => typed_in(central, message, now)?,
                 false => Typed::Message,
             },
@@ -104,6 +95,7 @@ impl AdmissionSnapshot {
             known,
             denied_by,
             owner_only,
+            now,
         })
     }
 
@@ -114,9 +106,8 @@ impl AdmissionSnapshot {
         central: &mut CentralStore,
         message: &Incoming,
         decision: &AgentDecision,
-        now: Timestamp,
-    ) -> Result<(ChatId, SessionRow), StoreError> {
-        let (info, peer) = (&message.body.chat, self.peer(message));
+    ) -> Result<(ChatId, SessionRow)> {
+        let (info, peer, now) = (&message.body.chat, self.peer(message), self.now);
         let is_current = |it: &&ChatRow| it.is_current(info, peer.as_deref(), now);
         let chat = match self.chat.as_ref().filter(is_current) {
             Some(chat) => chat.id,
@@ -141,7 +132,7 @@ impl AdmissionSnapshot {
     }
 
     /// What the domain says about the message.
-    pub(super) fn admission(&self, message: &Incoming, now: Timestamp) -> Admission {
+    pub(super) fn admission(&self, message: &Incoming) -> Admission {
         let wirings: Vec<WiringView<'_>> = self
             .wired
             .iter()
@@ -173,7 +164,7 @@ impl AdmissionSnapshot {
             to_agent: message.to_agent.as_deref(),
             wirings: &wirings,
             agents: &self.agents,
-            now,
+            now: self.now,
         })
     }
 

@@ -10,13 +10,13 @@ use domain::question::Typed;
 use domain::session_key::ChatId;
 use domain::task::FireKey;
 use domain::texts::{self, notices};
-use domain::time::Timestamp;
 use domain::trace::Rule;
-use store::{CentralStore, Put, SessionRow, StoreError};
+use store::{CentralStore, Put, SessionRow};
 
-use super::admission_snapshot::{AdmissionSnapshot, Viewpoint};
+use super::admission_snapshot::AdmissionSnapshot;
 use super::orders::Order;
-use super::{Step, personal, tasks};
+use super::{Step, commands};
+use crate::Result;
 use crate::approvals::{self, Answer};
 use crate::host::Host;
 
@@ -25,15 +25,14 @@ pub(super) fn admit(
     central: &mut CentralStore,
     message: &Incoming,
     owner_only: bool,
-) -> Result<Step, StoreError> {
+) -> Result<Step> {
     // By such an id a session knows that it has the slot of a task already.
     if message.platform_id.starts_with(FireKey::PREFIX) {
         let why = texts::access::reserved_id(FireKey::PREFIX);
         return Ok(Step::new(Verdict::Refused(why)));
     }
-    let view = Viewpoint::new(host, message, owner_only);
-    let now = view.now;
-    let snapshot = AdmissionSnapshot::read(central, message, view)?;
+    let snapshot = AdmissionSnapshot::read(host, central, message, owner_only)?;
+    let now = snapshot.now;
     if snapshot.pairing_open && approvals::pair(central, message, now)? {
         return Ok(Step::about_approvals(Verdict::Stored));
     }
@@ -54,7 +53,7 @@ pub(super) fn admit(
             }
         }
     }
-    let admission = snapshot.admission(message, now);
+    let admission = snapshot.admission(message);
     if message.files.is_empty()
         && let Some(why) = refusal(&message.body.text)
     {
@@ -64,7 +63,7 @@ pub(super) fn admit(
         tell(host, central, message, &why)?;
         return Ok(Step::new(Verdict::Refused(why)));
     }
-    follow(host, central, message, &snapshot, admission, now)
+    follow(host, central, message, &snapshot, admission)
 }
 
 fn follow(
@@ -73,13 +72,12 @@ fn follow(
     message: &Incoming,
     snapshot: &AdmissionSnapshot,
     admission: Admission,
-    now: Timestamp,
-) -> Result<Step, StoreError> {
+) -> Result<Step> {
     if let Some(why) = admission.refuse {
         return Ok(Step::new(Verdict::Refused(why)));
     }
     let mut step = Step { from: message.from.clone(), ..Step::new(Verdict::Ignored) };
-    let mut dropped = admission.dropped;
+    let (mut dropped, now) = (admission.dropped, snapshot.now);
     if let Some(ask) = &admission.ask {
         step.asks = true;
         let peer = snapshot.peer(message);
@@ -94,8 +92,8 @@ fn follow(
     }
     let mut is_full = false;
     for decision in admission.decisions.iter().filter(|it| it.takes()) {
-        let (chat, row) = snapshot.put_session(central, message, decision, now)?;
-        let taker = Taker { message, snapshot, decision, chat, row, now };
+        let (chat, row) = snapshot.put_session(central, message, decision)?;
+        let taker = Taker { message, snapshot, decision, chat, row };
         is_full |= taker.take(host, central, &mut step)?;
         if decision.decision != Decision::Accumulate {
             step.verdict = Verdict::Stored;
@@ -114,23 +112,17 @@ struct Taker<'a> {
     decision: &'a AgentDecision,
     chat: ChatId,
     row: SessionRow,
-    now: Timestamp,
 }
 
 impl Taker<'_> {
     /// Stores the message, or does what it tells the host. Doing it again changes nothing. Returns whether
     /// the session has no room for it any more.
-    fn take(
-        self,
-        host: &Host,
-        central: &mut CentralStore,
-        step: &mut Step,
-    ) -> Result<bool, StoreError> {
+    fn take(self, host: &Host, central: &mut CentralStore, step: &mut Step) -> Result<bool> {
         let is_context = self.decision.decision == Decision::Accumulate;
         let command = command::parse(&self.message.body.text).filter(|_| !is_context);
         let access = self.snapshot.access(&self.decision.agent);
         let is_direct = !self.message.body.chat.is_group;
-        let (message, person, now) = (self.message, self.snapshot.person(), self.now);
+        let (message, person, now) = (self.message, self.snapshot.person(), self.snapshot.now);
         let denied = command.and_then(|it| it.denied(access, is_direct));
         let text = match (command, denied) {
             (_, Some(why)) => why,
@@ -138,13 +130,13 @@ impl Taker<'_> {
             (Some(Command::Panic), _) => return Ok(step.order(self.row, Order::Panic)),
             (Some(Command::Resume), _) => return Ok(step.order(self.row, Order::Resume(access))),
             (Some(Command::Tasks), _) => {
-                tasks::execute(central, message, self.snapshot, (self.chat, &self.row), step, now)?
+                commands::tasks(central, message, self.snapshot, (self.chat, &self.row), step)?
             }
             (Some(command @ Command::Timezone), _) => {
-                personal::set(central, message, person, command, personal::zone, now)?
+                commands::set(central, message, person, command, commands::zone, now)?
             }
             (Some(command @ Command::Quiet), _) => {
-                personal::set(central, message, person, command, personal::quiet, now)?
+                commands::set(central, message, person, command, commands::quiet, now)?
             }
             (Some(Command::Status), _) => status(central, &self.row)?,
             (Some(Command::Help), _) => texts::commands::help(access, is_direct),
@@ -168,10 +160,10 @@ impl Taker<'_> {
         kind: InboundKind,
         access: Access,
         step: &mut Step,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<bool> {
         let rule = rule(self.decision, access);
         let admitted = [Admitted { message: self.message.clone(), kind, rule }];
-        let inserted = central.rows(self.row.id).insert(&admitted, self.now)?;
+        let inserted = central.rows(self.row.id).insert(&admitted, self.snapshot.now)?;
         let is_full = 0 < inserted.refused;
         if is_full {
             tell(host, central, self.message, &notices::queue_full())?;
@@ -191,7 +183,7 @@ fn rule(decision: &AgentDecision, access: Access) -> Option<Rule> {
     Some(Rule { word: word.to_owned(), detail: access.as_str().to_owned() })
 }
 
-fn status(central: &mut CentralStore, row: &SessionRow) -> Result<String, StoreError> {
+fn status(central: &mut CentralStore, row: &SessionRow) -> Result<String> {
     let counts = central.rows(row.id).counts()?;
     let container = if counts.has_container { "running" } else { "absent" };
     let working = usize::from(counts.has_container && 0 < counts.waiting);
@@ -206,7 +198,7 @@ pub(super) fn tell(
     central: &mut CentralStore,
     message: &Incoming,
     why: &str,
-) -> Result<(), StoreError> {
+) -> Result<()> {
     let caps = host.registration(&message.from.channel).map(|it| it.caps);
     if caps.is_some_and(|it| !it.owner_only && !it.mute) {
         central.add_refusal(message, why, host.clock.now())?;
@@ -214,26 +206,6 @@ pub(super) fn tell(
     Ok(())
 }
 
-/// Whom a message is for.
-pub(super) struct Whom {
-    pub(super) is_engaged: bool,
-    pub(super) is_context: bool,
-}
-
-/// The same as [`admit`] finds, and nothing is stored.
-pub(super) fn whom(
-    host: &Host,
-    central: &mut CentralStore,
-    message: &Incoming,
-    owner_only: bool,
-) -> Result<Whom, StoreError> {
-    let view = Viewpoint::new(host, message, owner_only);
-    let snapshot = AdmissionSnapshot::read(central, message, view)?;
-    let admission = snapshot.admission(message, view.now);
-    let is_context = admission.decisions.iter().any(AgentDecision::takes);
-    Ok(Whom { is_engaged: is_engaged(&admission), is_context })
-}
-
-fn is_engaged(admission: &Admission) -> bool {
+pub(super) fn is_engaged(admission: &Admission) -> bool {
     admission.decisions.iter().any(|it| matches!(it.decision, Decision::Engage(_)))
 }

@@ -10,9 +10,10 @@ use domain::people::Access;
 use domain::plain::one_line;
 use domain::stop::Scope;
 use domain::texts::stop as texts;
-use store::{CentralStore, SessionRow, StoreError};
+use store::{CentralStore, SessionRow};
 
 use super::Position;
+use crate::Result;
 use crate::host::{Host, Wake};
 use crate::protocol::{Resumed, StopStatus};
 use crate::stopping;
@@ -34,7 +35,7 @@ pub(super) async fn execute(
     message: &Incoming,
     orders: Vec<(SessionRow, Order)>,
     cursor: Option<Position>,
-) -> Result<Vec<SessionRow>, StoreError> {
+) -> Result<Vec<SessionRow>> {
     let (from, id) = (message.from.clone(), message.platform_id.clone());
     let was_processed = host.central.read(move |it| it.was_processed(&from, &id)).await?;
     // With each session the answer of the host; a turn that ends here has its own.
@@ -88,7 +89,7 @@ async fn carry_out(
     message: &Incoming,
     agent: &AgentName,
     order: Order,
-) -> Result<Option<String>, StoreError> {
+) -> Result<Option<String>> {
     Ok(match order {
         Order::Stop => None,
         Order::Panic => {

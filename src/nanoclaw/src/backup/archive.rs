@@ -71,17 +71,18 @@ impl<'a> Archive<'a> {
                 return Ok(());
             }
         };
-        let has_holes = map.data() != map.size;
-        let holes = if has_holes { serde_json::to_vec(&map)? } else { vec![] };
-        let of_holes =
-            if has_holes { member_bytes(Path::new(SPARSE), holes.len() as u64) } else { 0 };
-        if !self.has_room(path, member_bytes(path, map.data()).saturating_add(of_holes), 0) {
-            return Ok(());
+        let holes = if map.data() == map.size { vec![] } else { serde_json::to_vec(&map)? };
+        let mut stored = member_bytes(path, map.data());
+        if !holes.is_empty() {
+            stored = stored.saturating_add(member_bytes(Path::new(SPARSE), holes.len() as u64));
         }
-        if has_holes {
-            self.add_bytes(SPARSE, &holes)?;
+        if self.has_room(path, stored, 0) {
+            if !holes.is_empty() {
+                self.add_bytes(SPARSE, &holes)?;
+            }
+            self.add_data(path, file, meta, &map)?;
         }
-        self.add_data(path, file, meta, &map)
+        Ok(())
     }
 
     /// Returns whether there was room for it.

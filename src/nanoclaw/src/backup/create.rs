@@ -2,7 +2,6 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use anyhow::Context;
@@ -10,11 +9,12 @@ use domain::AgentName;
 use domain::time::Timestamp;
 use store::copies::{contents, copy_database};
 use store::layout::{FILES, Layout};
+use tempfile::NamedTempFile;
 use vault::seal::Key;
 
 use super::archive::Archive;
 use super::sparse::Sparse;
-use super::{CENTRAL, FORMAT, HEAD, Head, KEY, LeftOut, scratch, tree};
+use super::{CENTRAL, FORMAT, HEAD, Head, KEY, Manifest, scratch};
 use crate::error::{Hint, fail};
 use crate::term;
 
@@ -27,8 +27,7 @@ pub(crate) struct Made {
     pub(crate) bytes: u64,
     /// Files that changed while they were read.
     pub(crate) changed: usize,
-    /// What is not in it: how much, and the first of it.
-    pub(crate) left_out: (usize, Vec<LeftOut>),
+    pub(crate) manifest: Manifest,
 }
 
 #[derive(Debug)]
@@ -57,34 +56,33 @@ pub(crate) fn create(
     let folder = file.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // Beside the file, so that it can be renamed.
     let scratch = scratch(folder).hint("name a file in a folder of yours")?;
-    let half = scratch.path().join("half");
-    let open = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&half);
-    let to = open.with_context(|| format!("could not write {}", half.display()))?;
-    let mut to = io::BufWriter::new(to);
+    let half = NamedTempFile::new_in(&scratch).context("the backup could not be begun")?;
+    let mut to = io::BufWriter::new(half.as_file());
     let free = crate::home::free_mib(folder)?.saturating_sub(RESERVE_MIB) * 1024 * 1024;
     let with = With { bytes_max: with.bytes_max.min(free), ..*with };
     let made = write(layout, &mut to, scratch.path(), &with, now)?;
-    let synced = to.flush().and_then(|()| to.get_ref().sync_all());
+    let synced = to.flush().and_then(|()| half.as_file().sync_all());
     synced.context("the backup could not be written to the disk")?;
-    put(&half, file, force)?;
+    drop(to);
+    put(half, file, force)?;
     File::open(folder)?.sync_all().context("the folder could not be written to the disk")?;
     Ok(made)
 }
 
-fn put(half: &Path, file: &Path, force: bool) -> anyhow::Result<()> {
-    if force && fs::symlink_metadata(file).is_ok_and(|it| !it.is_file()) {
+fn put(mut half: NamedTempFile, file: &Path, force: bool) -> anyhow::Result<()> {
+    if !force {
+        match half.persist_noclobber(file) {
+            Ok(_) => return Ok(()),
+            Err(err) if err.error.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(exists(file));
+            }
+            // Not every disk can do that.
+            Err(err) => half = err.file,
+        }
+    } else if fs::symlink_metadata(file).is_ok_and(|it| !it.is_file()) {
         return Err(fail(format!("{} is no file", file.display()), "name another file"));
     }
-    if !force {
-        // A link fails where a file came up meanwhile.
-        match fs::hard_link(half, file) {
-            Ok(()) => return Ok(()),
-            Err(err) if err.kind() == io::ErrorKind::AlreadyExists => return Err(exists(file)),
-            // Not every disk has links.
-            Err(_) => {}
-        }
-    }
-    fs::rename(half, file).context("the backup could not be put in its place")
+    half.persist(file).map(drop).context("the backup could not be put in its place")
 }
 
 fn exists(file: &Path) -> anyhow::Error {
@@ -115,9 +113,9 @@ fn write(
     let sessions = contents.sessions.len();
     for (index, id) in contents.sessions.iter().enumerate() {
         let (paths, name) = (layout.session(*id), Path::new("sessions").join(id.to_string()));
-        tree::add(&mut to, &paths.files_in(), &name.join("in").join(FILES))?;
-        tree::add(&mut to, &paths.sending(), &name.join("sending"))?;
-        tree::add(&mut to, &paths.home(), &name.join("home"))?;
+        to.add_tree(&paths.files_in(), &name.join("in").join(FILES))?;
+        to.add_tree(&paths.sending(), &name.join("sending"))?;
+        to.add_tree(&paths.home(), &name.join("home"))?;
         let mb = to.bytes / 1_000_000;
         term::rewrite(&format!("{} of {sessions} sessions, {mb} MB", index + 1));
     }
@@ -125,8 +123,7 @@ fn write(
     let changed = to.changed;
     let (manifest, bytes) = to.finish(with.key)?;
     term::rewrite("");
-    let left_out = (manifest.left_out_count, manifest.left_out);
-    Ok(Made { sessions, bytes, changed, left_out })
+    Ok(Made { sessions, bytes, changed, manifest })
 }
 
 fn workspaces(to: &mut Archive<'_>, folder: &Path) -> anyhow::Result<()> {
@@ -139,7 +136,7 @@ fn workspaces(to: &mut Archive<'_>, folder: &Path) -> anyhow::Result<()> {
     for entry in names {
         let name = Path::new("agents").join(entry.file_name());
         if entry.file_name().to_str().is_some_and(|it| AgentName::parse(it).is_ok()) {
-            tree::add(to, &entry.path(), &name)?;
+            to.add_tree(&entry.path(), &name)?;
         } else {
             to.leave_out(&name, "it is no workspace of an agent");
         }

@@ -13,35 +13,35 @@ use vault::keyfile::open_or_create;
 use vault::seal::Key;
 
 use super::unpack::{Refused, Unpacked, unpack};
-use super::{Head, KEY, LeftOut, scratch};
+use super::{Head, KEY, Manifest, scratch};
 use crate::error::{Hint, fail};
 
-/// How a passphrase is got, if one is needed.
-pub(crate) type Ask<'a> = &'a mut dyn FnMut() -> anyhow::Result<String>;
+/// A backup that is to be read.
+pub(crate) struct Source<'a> {
+    pub(crate) file: &'a Path,
+    /// The key file of the key that it must have been made with, unless a key goes along with it, which its
+    /// passphrase opens; `None`: nobody checks who made it.
+    pub(crate) own_key: Option<&'a Path>,
+    /// How a passphrase is got, if one is needed.
+    pub(crate) ask: Box<dyn Fn() -> anyhow::Result<String> + 'a>,
+    pub(crate) now: Timestamp,
+}
 
 /// What lies in a directory that was made of a backup.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Made {
     pub(crate) head: Head,
-    /// What is not in it: how much, and the first of it.
-    pub(crate) left_out: (usize, Vec<LeftOut>),
+    pub(crate) manifest: Manifest,
     pub(crate) marked: Marked,
     /// Credentials that the key fits; `None` without a key.
     pub(crate) credentials: Option<usize>,
 }
 
 /// Unpacks a backup into `to`, an empty folder of ours, checks who made it, opens and checks everything,
-/// and marks what may have been finished since. It must have been made with the key that goes along
-/// with it, which its passphrase opens, or else with the one in the file `own_key`; without such a file
-/// nobody checks that.
+/// and marks what may have been finished since.
 /// Fails when anything is not as it was. Then the folder is to be thrown away.
-pub(crate) fn make(
-    file: &Path,
-    to: &Path,
-    own_key: Option<&Path>,
-    ask: Ask<'_>,
-    now: Timestamp,
-) -> anyhow::Result<Made> {
+pub(crate) fn make(from: &Source<'_>, to: &Path) -> anyhow::Result<Made> {
+    let file = from.file;
     if fs::metadata(file).is_ok_and(|it| !it.is_file()) {
         let what = format!("{} is a pipe, a folder or a device", file.display());
         return Err(fail(
@@ -54,30 +54,30 @@ pub(crate) fn make(
         .with_context(unusable)
         .hint("take another backup; `nanoclaw backup verify FILE` checks one")?;
     let layout = Layout::new(to);
-    let carried = carried(&to.join(KEY), &layout.vault_key(), ask)?;
-    if let Some(own) = own_key {
+    let carried = carried(&to.join(KEY), &layout.vault_key(), from)?;
+    if let Some(own) = from.own_key {
         authenticate(&unpacked, carried.as_ref(), own).with_context(unusable).hint(
             "take another backup, or bring back the `vault.key` that it was made with; if you are sure \
              that nobody could change this one, say `--untrusted`",
         )?;
     }
-    let (head, left_out) = unpacked.complete().with_context(unusable)?;
-    let marked = mark_restored(&layout, now).context("the backup cannot be opened")?;
+    let (head, manifest) = unpacked.complete().with_context(unusable)?;
+    let marked = mark_restored(&layout, from.now).context("the backup cannot be opened")?;
     let central = CentralStore::open(&layout.central())?;
     if let Some(first) = central.integrity()?.first() {
         let what = format!("central.db is damaged in the backup: {first}");
         return Err(fail(what, "take an older backup"));
     }
     let credentials = carried.map(|key| fitting(&central, &key)).transpose()?;
-    Ok(Made { head, left_out, marked, credentials })
+    Ok(Made { head, manifest, marked, credentials })
 }
 
 /// Makes the key file of a sealed key that goes along with a backup.
-fn carried(sealed: &Path, path: &Path, ask: Ask<'_>) -> anyhow::Result<Option<Key>> {
+fn carried(sealed: &Path, path: &Path, from: &Source<'_>) -> anyhow::Result<Option<Key>> {
     if !sealed.is_file() {
         return Ok(None);
     }
-    restore_key_file(&fs::read(sealed)?, &ask()?, path)
+    restore_key_file(&fs::read(sealed)?, &(from.ask)()?, path)
         .context("the key of the vault does not open")
         .hint("give the passphrase that the backup was made with")?;
     fs::remove_file(sealed)?;
@@ -114,10 +114,8 @@ fn fitting(central: &CentralStore, key: &Key) -> anyhow::Result<usize> {
 /// Fails when a host runs, or the backup cannot be used; then everything is as it was.
 pub(crate) fn restore(
     layout: &Layout,
-    file: &Path,
-    (force, untrusted): (bool, bool),
-    ask: Ask<'_>,
-    now: Timestamp,
+    from: &Source<'_>,
+    force: bool,
 ) -> anyhow::Result<(Made, Option<PathBuf>)> {
     let home = layout.home();
     let existed = home.exists();
@@ -129,43 +127,34 @@ pub(crate) fn restore(
         ));
     }
     let _lock = crate::lock::take_alone(layout)?;
-    let own_key = layout.vault_key();
     // That of the backup may be another install's, which lives on beside this one.
     let name = had_data.then(|| CentralStore::open(&layout.central()).ok()).flatten();
     let name = name.and_then(|it| crate::install::id(&it).ok()).flatten();
-    let own_key = (!untrusted).then_some(own_key.as_path());
-    let swapped = swap(layout, file, own_key, name, ask, now);
-    if !existed && swapped.is_err() {
-        // The lock made it.
-        let _ = fs::remove_dir_all(home);
+    let swapped = swap(layout, from, name);
+    if !existed {
+        // The lock made a folder, which is still there or was moved aside.
+        let _ = fs::remove_dir_all(swapped.as_ref().map_or(home, |it| it.1.as_path()));
     }
     let (made, aside) = swapped?;
-    if existed {
-        return Ok((made, Some(aside)));
-    }
-    let _ = fs::remove_dir_all(&aside);
-    Ok((made, None))
+    Ok((made, existed.then_some(aside)))
 }
 
 /// Returns where what was there before went. Containers are told apart by the `name` of their install;
 /// without one there is a fresh one.
 fn swap(
     layout: &Layout,
-    file: &Path,
-    own_key: Option<&Path>,
+    from: &Source<'_>,
     name: Option<String>,
-    ask: Ask<'_>,
-    now: Timestamp,
 ) -> anyhow::Result<(Made, PathBuf)> {
     // A link to the folder stays, and leads to what was restored.
     let home = &layout.home().canonicalize().unwrap_or_else(|_| layout.home().to_owned());
     let parent = home.parent().unwrap_or(Path::new("/"));
     let fresh = scratch(parent)?;
-    let made = make(file, fresh.path(), own_key, ask, now)?;
+    let made = make(from, fresh.path())?;
     let central = Layout::new(fresh.path()).central();
     crate::install::rename(&CentralStore::open(&central)?, name)?;
     let name = home.file_name().unwrap_or_default().to_string_lossy();
-    let aside = home.with_file_name(format!("{name}.before-restore-{}", now.0 / 1_000));
+    let aside = home.with_file_name(format!("{name}.before-restore-{}", from.now.0 / 1_000));
     fs::rename(home, &aside)
         .with_context(|| format!("{} could not be moved aside", home.display()))
         .hint("it must be a plain folder on a disk of yours, not a mount")?;

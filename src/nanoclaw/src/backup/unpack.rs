@@ -15,14 +15,13 @@ use std::path::{Path, PathBuf};
 use rustix::process::geteuid;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
-use tar::{Archive, Entry, EntryType};
+use tar::{Archive, Entries, Entry, EntryType};
 use vault::seal::Key;
 
-use super::paths::{make_link, may_hold_files, plain};
 use super::sparse::Sparse;
 use super::{
-    FORMAT, HEAD, Head, LeftOut, MAC, MAC_BYTES, MANIFEST, Manifest, PATH_BYTES_MAX, PATH_TOO_LONG,
-    SPARSE,
+    FORMAT, HEAD, Head, MAC, MAC_BYTES, MANIFEST, Manifest, PATH_BYTES_MAX, PATH_TOO_LONG, SPARSE,
+    make_link, may_hold_files, plain,
 };
 
 const HEAD_BYTES_MAX: u64 = 64 * 1024;
@@ -82,26 +81,45 @@ pub(super) fn unpack(file: &Path, to: &Path) -> Result<Unpacked, Refused> {
     let left = file.metadata()?.len().saturating_sub(MAC_BYTES);
     let file = DigestingReader { from: BufReader::new(file), left, digest: Sha256::new() };
     let mut archive = Archive::new(file);
-    let (head, sparse, manifest, mac) = (None, None, None, None);
-    let (folders, left_out) = (vec![], Manifest::default());
-    let mut unpacking = Unpacking { to, head, sparse, manifest, mac, folders, left_out };
-    let mut long_name = None;
-    // Raw, so that an entry that only names the next one is bounded here too.
-    for entry in archive.entries()?.raw(true) {
-        let mut entry = entry.map_err(cut_off)?;
-        if entry.header().entry_type() == EntryType::GNULongName {
-            let mut name = bounded(&mut entry, NAME_BYTES_MAX)?;
-            name.retain(|it| *it != 0);
-            long_name = Some(String::from_utf8_lossy(&name).into_owned());
-            continue;
-        }
-        let name = match long_name.take() {
-            Some(name) => name,
-            None => String::from_utf8_lossy(&entry.path_bytes()).into_owned(),
-        };
-        unpacking.member(&name, &mut entry)?;
+    let mut entries = archive.entries()?.raw(true);
+    let first = next(&mut entries)?.filter(|(name, kind, _)| is(HEAD, name, *kind));
+    let head: Head = parsed(&mut first.ok_or(Refused::NoBackup)?.2, HEAD_BYTES_MAX)?;
+    if FORMAT != head.format {
+        return Err(Refused::Format(head.format));
     }
-    unpacking.finish(archive.into_inner().digest.finalize().into())
+    let (mut folders, mut sparse, mut left_out) = (vec![], None, Manifest::default());
+    let mut manifest: Manifest = loop {
+        let (name, kind, mut entry) = next(&mut entries)?.ok_or(Refused::CutOff)?;
+        let is_file = kind == EntryType::Regular;
+        if !is_file && kind != EntryType::Directory {
+            return Err(Refused::Strange(name));
+        }
+        if is_file && name == MANIFEST {
+            break parsed(&mut entry, MANIFEST_BYTES_MAX)?;
+        }
+        if is_file && name == SPARSE && sparse.is_none() {
+            sparse = Some(parsed(&mut entry, SPARSE_BYTES_MAX)?);
+        } else if PATH_BYTES_MAX <= name.len() {
+            sparse = None;
+            left_out.leave_out(&name, PATH_TOO_LONG);
+        } else if is_file {
+            write_file(to, &name, &mut entry, sparse.take())?;
+        } else {
+            folders.push(make_folder(to, &name, &entry)?);
+        }
+    };
+    let mac = match next(&mut entries)?.ok_or(Refused::CutOff)? {
+        (name, kind, mut entry) if is(MAC, &name, kind) => bounded(&mut entry, HEAD_BYTES_MAX)?,
+        (name, ..) => return Err(Refused::Strange(name)),
+    };
+    if let Some((name, ..)) = next(&mut entries)? {
+        return Err(Refused::Strange(name));
+    }
+    manifest.left_out_count += left_out.left_out_count;
+    manifest.left_out.extend(left_out.left_out);
+    let digest = archive.into_inner().digest.finalize().into();
+    let hmac = mac.strip_prefix(&digest).ok_or(Refused::Changed)?.to_owned();
+    Ok(Unpacked { to: to.to_owned(), head, manifest, digest, hmac, folders })
 }
 
 struct DigestingReader {
@@ -124,15 +142,38 @@ impl Read for DigestingReader {
 fn cut_off(err: io::Error) -> Refused {
     let kind = err.kind();
     if kind == io::ErrorKind::UnexpectedEof {
-        Refused::CutOff
-    } else if matches!(kind, io::ErrorKind::Other | io::ErrorKind::InvalidData) {
-        Refused::NoBackup
-    } else {
-        Refused::Io(err)
+        return Refused::CutOff;
     }
+    // As `tar` names a header that is none.
+    let is_none = matches!(kind, io::ErrorKind::Other | io::ErrorKind::InvalidData);
+    if is_none { Refused::NoBackup } else { Refused::Io(err) }
 }
 
 type TarEntry<'a> = Entry<'a, DigestingReader>;
+
+fn is(member: &str, name: &str, kind: EntryType) -> bool {
+    name == member && kind == EntryType::Regular
+}
+
+/// The next member, with its name and kind. Entries are raw, so that one that only names the next one is
+/// bounded here too.
+fn next<'a>(
+    entries: &mut Entries<'a, DigestingReader>,
+) -> Result<Option<(String, EntryType, TarEntry<'a>)>, Refused> {
+    let mut long_name = None;
+    for entry in entries {
+        let mut entry = entry.map_err(cut_off)?;
+        let kind = entry.header().entry_type();
+        if kind != EntryType::GNULongName {
+            let name = long_name.unwrap_or_else(|| entry.path_bytes().into_owned());
+            return Ok(Some((String::from_utf8_lossy(&name).into_owned(), kind, entry)));
+        }
+        let mut name = bounded(&mut entry, NAME_BYTES_MAX)?;
+        name.retain(|it| *it != 0);
+        long_name = Some(name);
+    }
+    Ok(None)
+}
 
 fn bounded(entry: &mut TarEntry<'_>, most: u64) -> Result<Vec<u8>, Refused> {
     if most < entry.size() {
@@ -148,110 +189,52 @@ fn parsed<T: DeserializeOwned>(entry: &mut TarEntry<'_>, most: u64) -> Result<T,
     serde_json::from_slice(&bounded(entry, most)?).map_err(|_| Refused::Changed)
 }
 
-struct Unpacking<'a> {
-    to: &'a Path,
-    head: Option<Head>,
-    /// Of the next member.
-    sparse: Option<Sparse>,
-    manifest: Option<Manifest>,
-    mac: Option<Vec<u8>>,
-    folders: Vec<Folder>,
-    /// What is left out here.
-    left_out: Manifest,
+fn write_file(
+    to: &Path,
+    name: &str,
+    entry: &mut TarEntry<'_>,
+    map: Option<Sparse>,
+) -> Result<(), Refused> {
+    let strange = || Refused::Strange(name.to_owned());
+    let path = to.join(plain(name).filter(|it| may_hold_files(it)).ok_or_else(strange)?);
+    let bytes = entry.size();
+    if map.as_ref().is_some_and(|it| !it.is_sound(bytes)) {
+        return Err(strange());
+    }
+    let map = map.unwrap_or_else(|| Sparse::dense(bytes));
+    let free = crate::home::free_mib(to)?;
+    if free < bytes / (1024 * 1024) {
+        let (name, needs) = (name.to_owned(), bytes / 1_000_000);
+        return Err(Refused::TooLarge { name, needs, free });
+    }
+    fs::create_dir_all(path.parent().unwrap_or(to))?;
+    let mut options = OpenOptions::new();
+    let file = options.write(true).create_new(true).mode(0o600).open(&path)?;
+    let mut block = vec![0; BLOCK_BYTES];
+    for (offset, bytes) in map.segments {
+        let mut done = 0;
+        while done < bytes {
+            let most = usize::try_from(bytes - done).unwrap_or(usize::MAX).min(BLOCK_BYTES);
+            entry.read_exact(&mut block[..most]).map_err(cut_off)?;
+            file.write_all_at(&block[..most], offset + done)?;
+            done += most as u64;
+        }
+    }
+    file.set_len(map.size)?;
+    if geteuid().is_root() {
+        let (user, group) = owner(entry)?;
+        fchown(&file, user, group)?;
+    }
+    file.set_permissions(Permissions::from_mode(entry.header().mode()? & 0o777))?;
+    Ok(())
 }
 
-impl Unpacking<'_> {
-    fn member(&mut self, name: &str, entry: &mut TarEntry<'_>) -> Result<(), Refused> {
-        let strange = || Refused::Strange(name.to_owned());
-        let kind = entry.header().entry_type();
-        if self.head.is_none() {
-            if name != HEAD || kind != EntryType::Regular {
-                return Err(Refused::NoBackup);
-            }
-            let head: Head = parsed(entry, HEAD_BYTES_MAX)?;
-            if FORMAT != head.format {
-                return Err(Refused::Format(head.format));
-            }
-            self.head = Some(head);
-            return Ok(());
-        }
-        if self.mac.is_some() || self.manifest.is_some() != (name == MAC) {
-            return Err(strange());
-        }
-        match (name, kind) {
-            (MANIFEST, EntryType::Regular) => {
-                self.manifest = Some(parsed(entry, MANIFEST_BYTES_MAX)?);
-            }
-            (MAC, EntryType::Regular) => self.mac = Some(bounded(entry, HEAD_BYTES_MAX)?),
-            (SPARSE, EntryType::Regular) if self.sparse.is_none() => {
-                self.sparse = Some(parsed(entry, SPARSE_BYTES_MAX)?);
-            }
-            (_, EntryType::Regular | EntryType::Directory) if PATH_BYTES_MAX <= name.len() => {
-                self.sparse = None;
-                self.left_out.leave_out(name, PATH_TOO_LONG);
-            }
-            (_, EntryType::Regular) => self.file(name, entry)?,
-            (_, EntryType::Directory) => self.folder(name, entry)?,
-            _ => return Err(strange()),
-        }
-        Ok(())
-    }
-
-    fn file(&mut self, name: &str, entry: &mut TarEntry<'_>) -> Result<(), Refused> {
-        let strange = || Refused::Strange(name.to_owned());
-        let path = self.to.join(plain(name).filter(|it| may_hold_files(it)).ok_or_else(strange)?);
-        let bytes = entry.size();
-        let map = self.sparse.take();
-        if map.as_ref().is_some_and(|it| !it.is_sound(bytes)) {
-            return Err(strange());
-        }
-        let map = map.unwrap_or_else(|| Sparse::dense(bytes));
-        let free = crate::home::free_mib(self.to)?;
-        if free < bytes / (1024 * 1024) {
-            let (name, needs) = (name.to_owned(), bytes / 1_000_000);
-            return Err(Refused::TooLarge { name, needs, free });
-        }
-        fs::create_dir_all(path.parent().unwrap_or(self.to))?;
-        let mut options = OpenOptions::new();
-        let file = options.write(true).create_new(true).mode(0o600).open(&path)?;
-        let mut block = vec![0; BLOCK_BYTES];
-        for (offset, bytes) in map.segments {
-            let mut done = 0;
-            while done < bytes {
-                let most = usize::try_from(bytes - done).unwrap_or(usize::MAX).min(BLOCK_BYTES);
-                entry.read_exact(&mut block[..most]).map_err(cut_off)?;
-                file.write_all_at(&block[..most], offset + done)?;
-                done += most as u64;
-            }
-        }
-        file.set_len(map.size)?;
-        if geteuid().is_root() {
-            let (user, group) = owner(entry)?;
-            fchown(&file, user, group)?;
-        }
-        file.set_permissions(Permissions::from_mode(entry.header().mode()? & 0o777))?;
-        Ok(())
-    }
-
-    fn folder(&mut self, name: &str, entry: &TarEntry<'_>) -> Result<(), Refused> {
-        // The tar format ends names of folders with a slash.
-        let name = name.trim_end_matches('/');
-        let path = self.to.join(plain(name).ok_or_else(|| Refused::Strange(name.to_owned()))?);
-        fs::create_dir_all(&path)?;
-        self.folders.push((path, entry.header().mode()? & 0o777, owner(entry)?));
-        Ok(())
-    }
-
-    fn finish(self, digest: [u8; 32]) -> Result<Unpacked, Refused> {
-        let head = self.head.ok_or(Refused::NoBackup)?;
-        let (Some(mut manifest), Some(mac)) = (self.manifest, self.mac) else {
-            return Err(Refused::CutOff);
-        };
-        manifest.left_out_count += self.left_out.left_out_count;
-        manifest.left_out.extend(self.left_out.left_out);
-        let hmac = mac.strip_prefix(&digest).ok_or(Refused::Changed)?.to_owned();
-        Ok(Unpacked { to: self.to.to_owned(), head, manifest, digest, hmac, folders: self.folders })
-    }
+fn make_folder(to: &Path, name: &str, entry: &TarEntry<'_>) -> Result<Folder, Refused> {
+    // The tar format ends names of folders with a slash.
+    let name = name.trim_end_matches('/');
+    let path = to.join(plain(name).ok_or_else(|| Refused::Strange(name.to_owned()))?);
+    fs::create_dir_all(&path)?;
+    Ok((path, entry.header().mode()? & 0o777, owner(entry)?))
 }
 
 impl Unpacked {
@@ -261,7 +244,7 @@ impl Unpacked {
     }
 
     /// Makes links and sets permissions. Nothing is written through either afterwards.
-    pub(super) fn complete(mut self) -> Result<(Head, (usize, Vec<LeftOut>)), Refused> {
+    pub(super) fn complete(mut self) -> Result<(Head, Manifest), Refused> {
         for (name, target) in std::mem::take(&mut self.manifest.links) {
             if PATH_BYTES_MAX <= name.len() {
                 self.manifest.leave_out(&name, PATH_TOO_LONG);
@@ -275,7 +258,7 @@ impl Unpacked {
             }
             fs::set_permissions(path, Permissions::from_mode(*mode | 0o700))?;
         }
-        Ok((self.head, (self.manifest.left_out_count, self.manifest.left_out)))
+        Ok((self.head, self.manifest))
     }
 }
 
@@ -334,7 +317,8 @@ mod tests {
         tar.add_link(Path::new(&deep), "x").unwrap();
         tar.finish(&Key::generate()).unwrap();
         let (_, left_out) = unpack(&path, &to).unwrap().complete().unwrap();
-        assert_eq!((left_out.0, left_out.1[0].why.as_str()), (2, PATH_TOO_LONG));
+        let why = left_out.left_out[0].why.as_str();
+        assert_eq!((left_out.left_out_count, why), (2, PATH_TOO_LONG));
     }
 
     #[test]

@@ -1,14 +1,12 @@
 //! `nanoclaw backup`: makes, checks and puts back copies of everything.
 
-use std::fs::Permissions;
 use std::io::{self, IsTerminal};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use domain::plain::shell_word;
 use domain::texts::count;
-use domain::time::{Clock, SystemClock};
+use domain::time::{Clock, SystemClock, Timestamp};
 use operations::Output;
 use serde_json::json;
 use store::CentralStore;
@@ -16,9 +14,9 @@ use store::layout::Layout;
 use tokio::task::spawn_blocking;
 use vault::carry::seal_key_file;
 
-use crate::backup::LeftOut;
 use crate::backup::create::{self, With};
-use crate::backup::restore;
+use crate::backup::restore::Source;
+use crate::backup::{Manifest, restore, scratch};
 use crate::error::{Hint, fail};
 use crate::{doctor, rows};
 
@@ -68,6 +66,13 @@ pub(crate) struct BackupFile {
     untrusted: bool,
 }
 
+impl BackupFile {
+    fn source<'a>(&'a self, own_key: &'a Path, now: Timestamp) -> Source<'a> {
+        let ask = Box::new(|| passphrase(self.passphrase_stdin, false));
+        Source { file: &self.file, own_key: (!self.untrusted).then_some(own_key), ask, now }
+    }
+}
+
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 The file has databases, workspaces, received files and the credentials, which are sealed. Their key is
@@ -114,20 +119,18 @@ fn make(layout: &Layout, args: &BackupCreateArgs) -> anyhow::Result<Output> {
     let sealed = store::copies::contents(&layout.central())?.sealed;
     let key = rows::key(layout, sealed)?;
     let with_key = !args.without_key && sealed;
-    let carried = if with_key {
+    let carry = || {
         let phrase = passphrase(args.passphrase_stdin, true)?;
-        let sealed = seal_key_file(&layout.vault_key(), &phrase)
+        seal_key_file(&layout.vault_key(), &phrase)
             .context("the key of the vault cannot go along")
-            .hint("take a longer passphrase, or leave the key out with `--without-key`")?;
-        Some(sealed)
-    } else {
-        None
+            .hint("take a longer passphrase, or leave the key out with `--without-key`")
     };
+    let carried = with_key.then(carry).transpose()?;
     let now = SystemClock.now();
     let bytes_max = args.max_gb.saturating_mul(1_000_000_000);
     let with = With { key: &key, sealed: carried.as_deref(), bytes_max };
-    let made = create::create(layout, &args.file, &with, args.force, now)?;
-    let create::Made { sessions, bytes, changed, left_out } = made;
+    let create::Made { sessions, bytes, changed, manifest } =
+        create::create(layout, &args.file, &with, args.force, now)?;
     let (file, mb) = (args.file.display(), bytes.div_ceil(1_000_000));
     let mut lines = vec![format!("made {file}: {}, {mb} MB", count(sessions, "session"))];
     if changed != 0 {
@@ -135,7 +138,7 @@ fn make(layout: &Layout, args: &BackupCreateArgs) -> anyhow::Result<Output> {
             "{changed} files changed while they were read; agents were at work on them"
         ));
     }
-    tell_left_out(&left_out, &mut lines);
+    tell_left_out(&manifest, &mut lines);
     if args.without_key {
         lines.push(format!("the key of the vault is not in it: after a restore, {BRING_KEY}"));
     } else if !sealed {
@@ -144,17 +147,19 @@ fn make(layout: &Layout, args: &BackupCreateArgs) -> anyhow::Result<Output> {
     lines.push(format!("check it with `nanoclaw backup verify {file}`"));
     let json = json!({
         "file": file.to_string(), "sessions": sessions, "bytes": bytes, "with_key": with_key,
-        "changed_while_read": changed, "left_out": left_out.0, "left_out_first": left_out.1,
+        "changed_while_read": changed, "left_out": manifest.left_out_count,
+        "left_out_first": manifest.left_out,
     });
     Ok(Output::new(lines.join("\n"), json))
 }
 
-fn tell_left_out((count, first): &(usize, Vec<LeftOut>), lines: &mut Vec<String>) {
-    if *count == 0 {
+fn tell_left_out(manifest: &Manifest, lines: &mut Vec<String>) {
+    let count = manifest.left_out_count;
+    if count == 0 {
         return;
     }
     lines.push(format!("not in it: {count} files or folders, among them"));
-    for left_out in first.iter().take(LEFT_OUT_SHOWN) {
+    for left_out in manifest.left_out.iter().take(LEFT_OUT_SHOWN) {
         // An agent chose the name.
         let path: String = left_out.path.chars().filter(|it| !it.is_control()).collect();
         lines.push(format!("  {path}: {}", left_out.why));
@@ -162,28 +167,19 @@ fn tell_left_out((count, first): &(usize, Vec<LeftOut>), lines: &mut Vec<String>
 }
 
 fn verify(layout: &Layout, args: &BackupFile) -> anyhow::Result<Output> {
-    let file = args.file.as_path();
     let cache = layout.cache();
-    let mut private = tempfile::Builder::new();
-    private.permissions(Permissions::from_mode(0o700));
-    let folder = if cache.is_dir() { private.tempdir_in(cache) } else { private.tempdir() };
-    let folder = folder.context("there is no place to unpack the backup")?;
-    let copy = folder.path().join("copy");
-    std::fs::create_dir(&copy)?;
+    let folder = scratch(&if cache.is_dir() { cache } else { std::env::temp_dir() })?;
     let now = SystemClock.now();
-    let mut ask = || passphrase(args.passphrase_stdin, false);
-    let own = layout.vault_key();
-    let own = (!args.untrusted).then_some(own.as_path());
-    let made = restore::make(file, &copy, own, &mut ask, now)?;
-    let booted = super::selftest::boot(&copy)?;
+    let made = restore::make(&args.source(&layout.vault_key(), now), folder.path())?;
+    let booted = super::selftest::boot(folder.path())?;
     if layout.central().is_file() {
-        doctor::record_verified(&CentralStore::open(&layout.central())?, file, now)?;
+        doctor::record_verified(&CentralStore::open(&layout.central())?, &args.file, now)?;
     }
-    let (shown, sessions) = (file.display().to_string(), made.marked.sessions);
+    let (shown, sessions) = (args.file.display().to_string(), made.marked.sessions);
     let json = json!({
         "file": shown, "version": made.head.version, "created_at": made.head.created_at,
         "sessions": sessions, "credentials": made.credentials, "booted": booted,
-        "authentic": !args.untrusted, "left_out": made.left_out.0,
+        "authentic": !args.untrusted, "left_out": made.manifest.left_out_count,
     });
     let mut lines = vec![
         format!(
@@ -201,19 +197,18 @@ fn verify(layout: &Layout, args: &BackupFile) -> anyhow::Result<Output> {
     if args.untrusted {
         lines.push("who made it was not checked".to_owned());
     }
-    tell_left_out(&made.left_out, &mut lines);
+    tell_left_out(&made.manifest, &mut lines);
     lines.push(booted);
     Ok(Output::new(lines.join("\n"), json))
 }
 
 fn put_back(layout: &Layout, args: &BackupFile, force: bool) -> anyhow::Result<Output> {
-    let now = SystemClock.now();
-    let mut ask = || passphrase(args.passphrase_stdin, false);
-    let how = (force, args.untrusted);
-    let (made, aside) = restore::restore(layout, &args.file, how, &mut ask, now)?;
+    let own_key = layout.vault_key();
+    let source = args.source(&own_key, SystemClock.now());
+    let (made, aside) = restore::restore(layout, &source, force)?;
     let (home, sessions) = (layout.home().display(), made.marked.sessions);
     let mut lines = vec![format!("restored {} into {home}", count(sessions, "session"))];
-    tell_left_out(&made.left_out, &mut lines);
+    tell_left_out(&made.manifest, &mut lines);
     if made.credentials.is_none() {
         lines.push(format!("the backup has no key of the vault: {BRING_KEY}"));
     }

@@ -8,8 +8,8 @@ use domain::plain::shell_word;
 use domain::time::{Clock, SystemClock};
 use operations::{Output, instant};
 use serde_json::json;
-use store::AccountRow;
 use store::layout::Layout;
+use store::{AccountRow, CentralStore, StoreError};
 use vault::Secret;
 use vault::platform::Holder;
 
@@ -85,20 +85,26 @@ fn holder(row: &AccountRow) -> Holder<'_> {
     Holder { channel: &row.channel, account: &row.name, urls: &row.urls }
 }
 
+fn find(
+    channel: &str,
+    name: &str,
+    central: &CentralStore,
+) -> Result<Option<AccountRow>, StoreError> {
+    let mut accounts = central.accounts()?.into_iter();
+    Ok(accounts.find(|it| it.channel == channel && it.name == name))
+}
+
 async fn add(mut row: AccountRow, layout: &Layout) -> anyhow::Result<Output> {
     let registration = channel::registration(&row.channel).ok_or_else(|| unknown(&row.channel))?;
     if row.urls.is_empty() {
         // Another token leaves the addresses of an account as they are.
-        let accounts = home::make(layout)?.accounts()?;
-        let same = |it: &AccountRow| (&it.channel, &it.name) == (&row.channel, &row.name);
-        row.urls = accounts.into_iter().find(same).map(|it| it.urls).unwrap_or_default();
+        let known = find(&row.channel, &row.name, &home::make(layout)?)?;
+        row.urls = known.map(|it| it.urls).unwrap_or_default();
     }
     let (channel, name) = (&row.channel, &row.name);
     let Some(what) = registration.caps.credential else {
-        return Err(fail(
-            format!("`{channel}` needs no account"),
-            "it is connected whenever the host runs",
-        ));
+        let hint = "it is connected whenever the host runs";
+        return Err(fail(format!("`{channel}` needs no account"), hint));
     };
     let input = read_secret(&format!("{what} (not shown): "))?;
     let token = Secret::from_input(input).hint(format!(
@@ -108,10 +114,7 @@ async fn add(mut row: AccountRow, layout: &Layout) -> anyhow::Result<Output> {
     // The token first: an account without one would be reported as broken at once.
     rows::vault(layout)?.add_token(holder(&row), &token, row.created_at).await?;
     let line = format!("channels add {channel} --name {name}");
-    let is_new = home::central(layout)?.whole("an account", |central| {
-        central.record_change(&line, "host", row.created_at)?;
-        central.put_account(&row)
-    })?;
+    let is_new = super::change(&mut home::central(layout)?, &line, |it| it.put_account(&row))?;
     let verb = if is_new { "added" } else { "renewed" };
     let text = format!("{verb} {channel}/{name}; its token is sealed in the vault");
     let output = Output::new(text, json!({ "channel": channel, "name": name, "is_new": is_new }));
@@ -127,48 +130,36 @@ async fn add(mut row: AccountRow, layout: &Layout) -> anyhow::Result<Output> {
 
 fn unknown(channel: &str) -> anyhow::Error {
     if OURS.contains(&channel) {
-        return fail(
-            format!("this program was built without `{channel}`"),
-            format!("build it in with `./nanoclaw.sh add {channel}`"),
-        );
+        let hint = format!("build it in with `./nanoclaw.sh add {channel}`");
+        return fail(format!("this program was built without `{channel}`"), hint);
     }
     let there: Vec<&str> = channel::registrations().iter().map(|it| it.name).collect();
     let there = there.join(", ");
-    fail(
-        format!("there is no channel `{channel}`"),
-        format!("this program has {there}; others come with `./nanoclaw.sh add CHANNEL`"),
-    )
+    let hint = format!("this program has {there}; others come with `./nanoclaw.sh add CHANNEL`");
+    fail(format!("there is no channel `{channel}`"), hint)
 }
 
 async fn remove(channel: &str, name: &str, layout: &Layout) -> anyhow::Result<Output> {
     let mut central = home::central(layout)?;
-    let mut accounts = central.accounts()?.into_iter();
-    let row = accounts.find(|it| (it.channel.as_str(), it.name.as_str()) == (channel, name));
-    let there = central.whole("an account", |central| {
-        let there = central.remove_account(channel, name)?;
-        if there {
-            let line = format!("channels remove {channel} --name {name}");
-            central.record_change(&line, "host", SystemClock.now())?;
-        }
-        Ok::<_, store::StoreError>(there)
-    })?;
+    let row = find(channel, name, &central)?;
+    if row.is_some() {
+        let line = format!("channels remove {channel} --name {name}");
+        super::change(&mut central, &line, |it| it.remove_account(channel, name))?;
+    }
     drop(central);
-    let urls = BTreeMap::new();
-    let of = Holder { channel, account: name, urls: &urls };
+    let of = Holder { channel, account: name, urls: &BTreeMap::new() };
     let had_token = rows::vault(layout)?.remove_token(of).await?;
-    if !there && !had_token {
-        return Err(fail(
-            format!("there is no account {channel}/{name}"),
-            "see `nanoclaw channels list`",
-        ));
+    if row.is_none() && !had_token {
+        let what = format!("there is no account {channel}/{name}");
+        return Err(fail(what, "see `nanoclaw channels list`"));
     }
     let text = format!("removed {channel}/{name} and its token; its chats and conversations stay");
     let output = Output::new(text, json!({ "channel": channel, "name": name }));
-    let urls = row.map(|it| it.urls).unwrap_or_default();
-    let url =
-        |(kind, url): (String, String)| format!(" --url {}", shell_word(&format!("{kind}={url}")));
-    let urls: String = urls.into_iter().map(url).collect();
-    Ok(output.undo(format!("channels add {channel} --name {name}{urls}")))
+    let mut line = format!("channels add {channel} --name {name}");
+    for (kind, url) in row.map(|it| it.urls).unwrap_or_default() {
+        line += &format!(" --url {}", shell_word(&format!("{kind}={url}")));
+    }
+    Ok(output.undo(line))
 }
 
 async fn list(layout: &Layout) -> anyhow::Result<Output> {

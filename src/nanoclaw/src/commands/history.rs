@@ -33,11 +33,9 @@ pub(super) fn perform(args: &HistoryArgs, layout: &Layout) -> anyhow::Result<Out
     let central = super::central(layout, false)?;
     let zone = central.zone_for(None)?;
     let events = central.events(args.all, args.lines)?;
-    let mut lines: Vec<String> = events.iter().map(|it| line(it, &zone)).collect();
-    if lines.is_empty() {
-        lines.push("Nothing has happened yet.".to_owned());
-    }
-    Ok(Output::new(lines.join("\n"), events.iter().map(value).collect()))
+    let lines: Vec<String> = events.iter().map(|it| line(it, &zone)).collect();
+    let text = if lines.is_empty() { "Nothing has happened yet." } else { &lines.join("\n") };
+    Ok(Output::new(text, events.iter().map(value).collect()))
 }
 
 /// One line, whatever names, texts and last words of containers hold.
@@ -47,7 +45,6 @@ fn line(event: &EventRow, zone: &Zone) -> String {
     format!("{}{by}  {}", local(event.at, zone), tame(&words(event, zone)))
 }
 
-/// What happened, in a few words.
 fn words(event: &EventRow, zone: &Zone) -> String {
     let text = |key: &str| event.detail[key].as_str().unwrap_or_default();
     let count = |key: &str| event.detail[key].as_i64().unwrap_or_default();
@@ -104,11 +101,7 @@ fn value(event: &EventRow) -> Value {
         (_, _, item) => item.map(|it| it.to_string()),
     };
     json!({
-        "id": event.id,
-        "at_ms": event.at.0,
-        "kind": event.kind,
-        "about": about,
-        "by": event.by,
+        "id": event.id, "at_ms": event.at, "kind": event.kind, "about": about, "by": event.by,
         "detail": event.detail,
     })
 }

@@ -23,19 +23,17 @@ pub(super) async fn perform(
     dry_run: bool,
     layout: &Layout,
 ) -> anyhow::Result<Report> {
-    if let Operation::Agents(family) = operation {
-        // These take more than a change of what is stored.
-        if let AgentsOperation::Stop(_) | AgentsOperation::Resume(_) = &family.operation
-            && dry_run
-        {
+    // These take more than a change of what is stored.
+    if let Operation::Agents(family) = operation
+        && let AgentsOperation::Stop(args) | AgentsOperation::Resume(args) = &family.operation
+    {
+        if dry_run {
             return Err(super::untried());
         }
-        if let AgentsOperation::Stop(args) = &family.operation {
+        if matches!(family.operation, AgentsOperation::Stop(_)) {
             return stops::stop(&args.scope(), layout).await;
         }
-        if let AgentsOperation::Resume(args) = &family.operation {
-            return stops::resume(&args.scope(), layout).await.map(Report::from);
-        }
+        return stops::resume(&args.scope(), layout).await.map(Report::from);
     }
     let mut central = if dry_run {
         // The usual things that every install has are a change too.

@@ -3,7 +3,7 @@
 use domain::delivery::by_hand::{HostKey, Order, Standing};
 use domain::message::Address;
 use domain::plain::{cut, one_line};
-use domain::time::{Clock, SystemClock, Timestamp, about};
+use domain::time::{Clock, SystemClock, about};
 use engine::outbox::ordered_part;
 use engine::protocol::{KEYS_MAX, OrderedPart, Request, Response};
 use operations::{OperationError, Output};
@@ -15,7 +15,7 @@ use store::reading::{PartFilter, PartRow};
 use super::operation::hinted;
 use super::{Report, central};
 use crate::error::fail;
-use crate::{admin, home, lock, term};
+use crate::{admin, lock, term};
 
 /// Characters of what a part says in a list.
 const SNIPPET_CHARS: usize = 40;
@@ -84,16 +84,13 @@ pub(super) async fn perform(
         }
         OutboxCommand::Show { key } => Ok(show(&key, layout)?.into()),
         OutboxCommand::Retry(RetryArgs { keys, all_dead }) => {
-            let keys = if all_dead { dead(layout)? } else { keys };
-            execute(Order::Retry, &keys, as_json, layout).await
+            let dead =
+                if all_dead { central(layout, false)?.parts(PartFilter::Dead)? } else { vec![] };
+            let keys = keys.into_iter().chain(dead.into_iter().map(|it| it.sent.key));
+            execute(Order::Retry, &keys.collect::<Vec<_>>(), as_json, layout).await
         }
         OutboxCommand::Remove { keys } => execute(Order::Drop, &keys, as_json, layout).await,
     }
-}
-
-fn dead(layout: &Layout) -> anyhow::Result<Vec<HostKey>> {
-    let parts = central(layout, false)?.parts(PartFilter::Dead)?;
-    Ok(parts.into_iter().map(|it| it.sent.key).collect())
 }
 
 fn list(filter: PartFilter, chat: Option<&str>, layout: &Layout) -> anyhow::Result<Output> {
@@ -109,24 +106,20 @@ fn list(filter: PartFilter, chat: Option<&str>, layout: &Layout) -> anyhow::Resu
 
 /// Leaves the parts of one chat, which may be named by its platform's bare id too.
 fn only_of(chat: &str, parts: &mut Vec<PartRow>, central: &CentralStore) -> anyhow::Result<()> {
-    let found = operations::find_chat(chat, central);
-    if let Ok(row) = &found {
-        let place = |it: &Address| (it.channel.clone(), it.account.clone(), it.chat.clone());
-        parts.retain(|it| place(&it.to) == place(&row.address));
-        return Ok(());
+    match operations::find_chat(chat, central) {
+        Ok(row) => parts.retain(|it| it.to.is_same_chat(&row.address)),
+        // The host may have written to people in chats that it never heard of.
+        Err(OperationError::NotFound { .. })
+            if central.chats()?.iter().any(|it| is_at(&it.address, chat))
+                || central.parts(PartFilter::All)?.iter().any(|it| is_at(&it.to, chat)) =>
+        {
+            parts.retain(|it| is_at(&it.to, chat));
+        }
+        found => return hinted(found).map(drop),
     }
-    // The host may have written to people in chats that it never heard of.
-    let is_known = matches!(found, Err(OperationError::NotFound { .. }))
-        && (central.chats()?.iter().any(|it| is_at(&it.address, chat))
-            || central.parts(PartFilter::All)?.iter().any(|it| is_at(&it.to, chat)));
-    if !is_known {
-        return hinted(found).map(drop);
-    }
-    parts.retain(|it| is_at(&it.to, chat));
     Ok(())
 }
 
-/// Whether a text is the platform's id of a chat.
 fn is_at(address: &Address, text: &str) -> bool {
     let Address { channel, chat, .. } = address;
     let text = text.trim();
@@ -144,31 +137,20 @@ fn value(part: &PartRow, chars_max: usize) -> Value {
         Standing::Unsent | Standing::Uncertain | Standing::Ready => Some("now".to_owned()),
         Standing::Claimed | Standing::Sent | Standing::Dead => None,
     };
-    let ms = |at: Option<Timestamp>| at.map(|it| it.0);
     json!({
-        "key": sent.key.to_string(),
-        "state": sent.standing.as_str(),
-        "held_for_quiet_hours": is_held,
-        "age": about(now.since(sent.created_at.unwrap_or(sent.changed_at))),
-        "agent": part.agent,
+        "key": sent.key.to_string(), "state": sent.standing.as_str(), "kind": sent.kind,
+        "form": sent.form, "agent": part.agent, "chat_name": sent.chat,
         "chat": {
             "channel": to.channel, "account": to.account, "id": to.chat, "thread": to.thread,
             "title": part.title,
         },
-        "chat_name": sent.chat,
-        "kind": sent.kind,
-        "form": sent.form,
-        "tries": sent.tries,
-        "unanswered": sent.misses,
-        "may_be_seen_twice": sent.was_uncertain,
-        "next": next,
-        "retry_at_ms": (sent.retry_at.0 != 0).then_some(sent.retry_at.0),
-        "created_at_ms": ms(sent.created_at),
-        "claimed_at_ms": ms(sent.claimed_at),
-        "sent_at_ms": ms(sent.sent_at()),
-        "changed_at_ms": sent.changed_at.0,
-        "platform_id": sent.platform_id,
-        "reason": sent.reason,
+        "held_for_quiet_hours": is_held, "next": next,
+        "age": about(now.since(sent.created_at.unwrap_or(sent.changed_at))),
+        "tries": sent.tries, "unanswered": sent.misses, "may_be_seen_twice": sent.was_uncertain,
+        "retry_at_ms": (sent.retry_at.0 != 0).then_some(sent.retry_at),
+        "created_at_ms": sent.created_at, "claimed_at_ms": sent.claimed_at,
+        "sent_at_ms": sent.sent_at(), "changed_at_ms": sent.changed_at,
+        "platform_id": sent.platform_id, "reason": sent.reason,
         "cause": part.cause.zip(sent.key.session).map(|(seq, session)| format!("{session}.{seq}")),
         "text": cut(&part.text, chars_max),
     })
@@ -191,7 +173,7 @@ async fn execute(
     as_json: bool,
     layout: &Layout,
 ) -> anyhow::Result<Report> {
-    let looks = looks(keys, layout)?;
+    let mut central = central(layout, false)?;
     let mut done = Vec::with_capacity(keys.len());
     for some in keys.chunks(KEYS_MAX) {
         let names = some.iter().map(ToString::to_string).collect();
@@ -199,13 +181,19 @@ async fn execute(
         match admin::ask(layout, &request).await? {
             Some(Response::Outbox { parts }) => done.extend(parts),
             Some(_) => return Err(admin::unexpected()),
-            None => done.extend(alone(order, some, layout)?),
+            None => {
+                // None can start meanwhile.
+                let _lock = lock::take(layout)?;
+                let answers =
+                    some.iter().zip(central.order_parts(some, order, SystemClock.now())?);
+                done.extend(answers.map(|(key, it)| ordered_part(&key.to_string(), it)));
+            }
         }
     }
     let (mut lines, mut refused) = (Vec::new(), Vec::new());
-    for (part, look) in done.iter().zip(&looks) {
+    for (part, key) in done.iter().zip(keys) {
         match &part.why {
-            None => lines.push(line(order, part, look)),
+            None => lines.push(line(order, part, central.part(key).ok().flatten())),
             Some(why) => refused.push(format!("{}: {why}", part.key)),
         }
     }
@@ -220,7 +208,11 @@ async fn execute(
     Ok(Report { has_failed, ..Output::new(lines.join("\n"), json!(done)).into() })
 }
 
-fn line(order: Order, part: &OrderedPart, look: &str) -> String {
+/// What was done, which chat the part is for, and how it begins.
+fn line(order: Order, part: &OrderedPart, row: Option<PartRow>) -> String {
+    let look = row.map_or_else(String::new, |row| {
+        format!("(to {}: {})", row.sent.chat, cut(&one_line(&row.text), SNIPPET_CHARS))
+    });
     let key = &part.key;
     match (order, part.may_be_seen) {
         (Order::Retry, false) => format!("{key} is sent again {look}"),
@@ -228,23 +220,4 @@ fn line(order: Order, part: &OrderedPart, look: &str) -> String {
         (Order::Drop, false) => format!("{key} was dropped {look}"),
         (Order::Drop, true) => format!("{key} was dropped, and may have been seen already, {look}"),
     }
-}
-
-/// Which chat each part is for, and how it begins.
-fn looks(keys: &[HostKey], layout: &Layout) -> anyhow::Result<Vec<String>> {
-    let central = central(layout, false)?;
-    let look = |key: &HostKey| {
-        let Some(part) = central.part(key)? else { return Ok(String::new()) };
-        let snippet = cut(&one_line(&part.text), SNIPPET_CHARS);
-        Ok(format!("(to {}: {snippet})", part.sent.chat))
-    };
-    keys.iter().map(look).collect()
-}
-
-/// No host runs, and none can start meanwhile.
-fn alone(order: Order, keys: &[HostKey], layout: &Layout) -> anyhow::Result<Vec<OrderedPart>> {
-    let _lock = lock::take(layout)?;
-    let answers = home::central(layout)?.order_parts(keys, order, SystemClock.now())?;
-    let done = keys.iter().zip(answers);
-    Ok(done.map(|(key, answer)| ordered_part(&key.to_string(), answer)).collect())
 }

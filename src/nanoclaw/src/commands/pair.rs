@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use domain::AgentName;
 use domain::agent::DEFAULT_AGENT;
-use domain::pairing::CODE_LIFE;
+use domain::pairing::{CODE_LIFE, Code};
 use domain::texts::pairing;
 use domain::time::{Clock, SystemClock};
 use operations::Output;
@@ -18,7 +18,6 @@ use tokio::time::sleep;
 use crate::error::{TIMEOUT, end, fail};
 use crate::{install, lock, term};
 
-/// How often the database is looked at while somebody waits here.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
 /// Draws of a code before it is given up that one is free.
 const DRAWS_MAX: u32 = 20;
@@ -60,23 +59,21 @@ pub(super) async fn perform(
     if let Some(channel) = &args.channel
         && !accounts.iter().any(|it| it.channel == *channel)
     {
-        return Err(fail(
-            format!("there is no account of `{channel}`"),
-            format!(
-                "add one with `nanoclaw channels add {channel}`; `nanoclaw channels list` shows all"
-            ),
-        ));
+        let add = format!("add one with `nanoclaw channels add {channel}`");
+        let hint = format!("{add}; `nanoclaw channels list` shows all");
+        return Err(fail(format!("there is no account of `{channel}`"), hint));
     }
     let role = role(args.role, &central)?;
     let agent = agent(args.agent.as_ref(), role, &central)?;
-    if let Some(what) = shares(role, agent.as_ref(), &central)? {
-        term::agree(&what, yes, "Share it?")?;
+    // A member shares the agent with those who use it already.
+    if let (PairingRole::Member, Some(agent)) = (role, &agent)
+        && central.wirings()?.iter().any(|it| it.wiring.agent == *agent)
+    {
+        term::agree(&pairing::shares(agent), yes, "Share it?")?;
     }
     let (id, pairing) = open(&mut central, role, agent, !args.no_wire)?;
-    let json = json!({
-        "id": id.0, "code": pairing.code, "role": role.as_str(),
-        "expires_at_ms": pairing.expires_at.0,
-    });
+    let (code, ends) = (&pairing.code, pairing.expires_at);
+    let json = json!({ "id": id.0, "code": code, "role": role.as_str(), "expires_at_ms": ends });
     let output = Output::new(instructions(&pairing, role, args.channel.as_deref()), json);
     if !args.no_wait {
         // With --json the standard output is for the result alone.
@@ -113,29 +110,15 @@ fn agent(
     role: PairingRole,
     central: &CentralStore,
 ) -> anyhow::Result<Option<AgentName>> {
-    let agents = central.agents()?;
-    if let Some(name) = asked {
-        return match agents.iter().any(|it| it.name == *name) {
-            true => Ok(Some(name.clone())),
-            false => Err(fail(format!("there is no agent `{name}`"), "see `nanoclaw agents list`")),
-        };
+    let names: Vec<AgentName> = central.agents()?.into_iter().map(|it| it.name).collect();
+    match asked {
+        Some(name) if names.contains(name) => Ok(Some(name.clone())),
+        Some(name) => {
+            Err(fail(format!("there is no agent `{name}`"), "see `nanoclaw agents list`"))
+        }
+        None if role == PairingRole::Admin => Ok(None),
+        None => Ok(names.iter().find(|it| it.as_str() == DEFAULT_AGENT).or(names.first()).cloned()),
     }
-    let default = agents.iter().find(|it| it.name.as_str() == DEFAULT_AGENT).or(agents.first());
-    match role {
-        PairingRole::Owner | PairingRole::Member => Ok(default.map(|it| it.name.clone())),
-        PairingRole::Admin => Ok(None),
-    }
-}
-
-/// What a member shares with those who use the agent already; `None` where nobody does.
-fn shares(
-    role: PairingRole,
-    agent: Option<&AgentName>,
-    central: &CentralStore,
-) -> anyhow::Result<Option<String>> {
-    let Some(agent) = agent.filter(|_| role == PairingRole::Member) else { return Ok(None) };
-    let is_used = central.wirings()?.iter().any(|it| it.wiring.agent == *agent);
-    Ok(is_used.then(|| pairing::shares(agent)))
 }
 
 fn open(
@@ -149,7 +132,7 @@ fn open(
         // Each of the million codes is equally likely, as far as 2^32 draws can tell.
         let number = u32::from_str_radix(&install::random_hex(4)?, 16)?;
         let pairing = NewPairing {
-            code: format!("{:06}", number % 1_000_000),
+            code: Code::from_random(number).to_string(),
             role: Some(role),
             agent: agent.clone(),
             wires: wires && agent.is_some(),
@@ -178,29 +161,25 @@ fn instructions(pairing: &NewPairing, role: PairingRole, channel: Option<&str>) 
 }
 
 async fn wait(id: PairingId, central: &CentralStore) -> anyhow::Result<Output> {
+    const AGAIN: &str = "get another one with `nanoclaw pair`";
     loop {
-        let row = central.pairing(id)?.ok_or_else(|| given_up("the code is gone"))?;
+        let row = central.pairing(id)?.ok_or_else(|| fail("the code is gone", AGAIN))?;
         if row.used_by.is_some() {
             return used(&row, central);
         }
         if term::has_failed() {
             central.close_pairings(Some(id), SystemClock.now())?;
-            return Err(given_up("the code could not be shown, so it was closed"));
+            return Err(fail("the code could not be shown, so it was closed", AGAIN));
         }
         if row.closed_at.is_some() {
-            return Err(given_up("the code was closed: too many wrong ones were sent"));
+            return Err(fail("the code was closed: too many wrong ones were sent", AGAIN));
         }
         let now = SystemClock.now();
         if now < row.created_at || row.pairing.expires_at <= now {
-            let again = "get another one with `nanoclaw pair`";
-            return Err(end(TIMEOUT, "nobody sent the code in time", again));
+            return Err(end(TIMEOUT, "nobody sent the code in time", AGAIN));
         }
         sleep(LOOK_EVERY).await;
     }
-}
-
-fn given_up(what: &str) -> anyhow::Error {
-    fail(what, "get another one with `nanoclaw pair`")
 }
 
 fn used(row: &PairingRow, central: &CentralStore) -> anyhow::Result<Output> {
@@ -213,16 +192,10 @@ fn used(row: &PairingRow, central: &CentralStore) -> anyhow::Result<Output> {
     if let (Some(chat), Some(agent)) = (chat, wired) {
         text += &format!("\nchat {chat} is connected to {agent}; say hello there");
     }
-    let output = Output::new(
-        text,
-        json!({
-            "user": handle,
-            "role": role,
-            "agent": agent,
-            "chat": chat.map(|it| it.0),
-            "wired": wired.is_some(),
-        }),
-    );
+    let (chat, wired) = (chat.map(|it| it.0), wired.is_some());
+    let json =
+        json!({ "user": handle, "role": role, "agent": agent, "chat": chat, "wired": wired });
+    let output = Output::new(text, json);
     Ok(match (role, agent) {
         (Some("member"), Some(agent)) => output.undo(format!("members remove {handle} {agent}")),
         (_, _) => output,

@@ -1,53 +1,54 @@
-//! `nanoclaw start` and `stop`: the host in the background. Containers go on with what they do when it
-//! stops, and the next host finds them; `uninstall` removes them.
+//! `nanoclaw start` and `stop`: the host in the background, and its keeper. Containers go on with what they
+//! do when it stops, and the next host finds them; `uninstall` removes them.
 
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use anyhow::Context;
 use domain::texts::count;
+use domain::time::backoff;
 use engine::protocol::{Request, Response};
 use operations::Output;
-use rustix::process::{Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process};
 use sandbox::Sandbox;
 use serde_json::json;
 use store::layout::Layout;
-use tokio::time::{sleep, timeout};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{Instant, sleep, timeout};
+use tracing::{error, warn};
 
 use crate::error::fail;
-use crate::{admin, home, install, lock, logfile, term};
+use crate::{admin, home, install, lock, logfile, run, term};
 
 /// A host is ready within a fraction of a second; a machine that is just booting needs more.
 const READY_MAX: Duration = Duration::from_secs(15);
 /// The tree stops its actors one after the other, each within seconds.
 const STOP_MAX: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// A host that was killed before it was ready is started again this often.
+const EARLY_KILLS_MAX: u32 = 3;
+const BACKOFF_BASE: Duration = Duration::from_millis(500);
+const BACKOFF_MAX: Duration = Duration::from_secs(60);
+/// A host that lived this long is as good as one that never failed.
+const WELL_AFTER: Duration = Duration::from_secs(10 * 60);
 /// Lines of the log that tell why a host did not come up.
 const TAIL_LINES: usize = 15;
 
-/// What [`start`] found or did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Started {
-    Before(u32),
-    Now(u32),
-}
-
 pub(super) async fn perform_start(layout: &Layout) -> anyhow::Result<Output> {
-    let (pid, text) = match start(layout).await? {
-        Started::Before(pid) => (pid, format!("the host runs already (pid {pid})")),
-        Started::Now(pid) => {
-            (pid, format!("the host runs (pid {pid}); talk to it with `nanoclaw chat`"))
-        }
+    let (pid, is_new) = start(layout).await?;
+    let text = match is_new {
+        true => format!("the host runs (pid {pid}); talk to it with `nanoclaw chat`"),
+        false => format!("the host runs already (pid {pid})"),
     };
     Ok(Output::new(text, json!({ "pid": pid })))
 }
 
-/// Starts the host unless it runs, and waits until it answers.
-pub(crate) async fn start(layout: &Layout) -> anyhow::Result<Started> {
+/// Starts the host unless it runs, and waits until it answers. Returns its pid, and whether it was started.
+pub(crate) async fn start(layout: &Layout) -> anyhow::Result<(u32, bool)> {
     home::create(layout)?;
     if let Some(status) = admin::status(layout).await? {
-        return Ok(Started::Before(status.pid));
+        return Ok((status.pid, false));
     }
     // Another `start` may be under way, or a keeper waits to start the host again: then its host is as
     // good as ours.
@@ -66,8 +67,7 @@ pub(crate) async fn start(layout: &Layout) -> anyhow::Result<Started> {
 
 fn spawn(layout: &Layout) -> anyhow::Result<Child> {
     let log = logfile::begin(&layout.host_log())?;
-    let program = std::env::current_exe().context("the program does not find itself")?;
-    Command::new(program)
+    Command::new(home::program()?)
         .arg("keeper")
         .env("NANOCLAW_HOME", layout.home())
         .current_dir(layout.home())
@@ -78,10 +78,10 @@ fn spawn(layout: &Layout) -> anyhow::Result<Child> {
         .context("the host could not be started")
 }
 
-async fn until_ready(layout: &Layout, mut child: Option<Child>) -> anyhow::Result<Started> {
+async fn until_ready(layout: &Layout, mut child: Option<Child>) -> anyhow::Result<(u32, bool)> {
     loop {
         if let Ok(Some(status)) = admin::status(layout).await {
-            return Ok(Started::Now(status.pid));
+            return Ok((status.pid, true));
         }
         let ended = child.as_mut().map(Child::try_wait).transpose()?;
         // It may have lost a race against another `start`, or what was there before may have ended.
@@ -111,11 +111,11 @@ pub(super) async fn stop(layout: &Layout) -> anyhow::Result<Output> {
         return Ok(Output::new(text, json!({ "stopped": is_kept })));
     };
     let asked = admin::ask(layout, &Request::Shutdown).await;
-    let stopped = matches!(asked, Ok(Some(Response::Done))) && gone(layout).await;
+    let stopped = matches!(asked, Ok(Some(Response::Done))) && free(&layout.lock()).await;
     if !stopped && let Some(pid) = lock::holder(layout).and_then(|it| it.pid) {
         term::note("the host did not stop when asked; sending it a signal");
         kill_process(pid, Signal::TERM).context("the host could not be sent a signal")?;
-        if !gone(layout).await {
+        if !free(&layout.lock()).await {
             let pid = pid.as_raw_nonzero();
             let hint = format!("end it with `kill -9 {pid}`; nothing that was stored is lost");
             return Err(fail(format!("the host does not stop (pid {pid})"), hint));
@@ -130,10 +130,8 @@ pub(super) async fn stop(layout: &Layout) -> anyhow::Result<Output> {
 async fn end_keeper(layout: &Layout) -> anyhow::Result<bool> {
     let path = lock::keeper(layout);
     let Some(keeper) = lock::holder_of(&path) else { return Ok(false) };
-    if let Some(pid) = keeper.pid {
-        // It may have ended meanwhile.
-        let _ = kill_process(pid, Signal::TERM);
-    }
+    // It may have ended meanwhile.
+    let _ = keeper.pid.map(|it| kill_process(it, Signal::TERM));
     if free(&path).await {
         return Ok(true);
     }
@@ -141,11 +139,7 @@ async fn end_keeper(layout: &Layout) -> anyhow::Result<bool> {
     Err(fail(what, "end it with `kill -9` and its number"))
 }
 
-/// Waits for the lock, which goes last.
-async fn gone(layout: &Layout) -> bool {
-    free(&layout.lock()).await
-}
-
+/// Waits for a lock, which goes last.
 async fn free(path: &Path) -> bool {
     let free = async {
         while lock::holder_of(path).is_some() {
@@ -155,21 +149,79 @@ async fn free(path: &Path) -> bool {
     timeout(STOP_MAX, free).await.is_ok()
 }
 
+/// What `start` leaves in the background: starts the host, and starts it again when it dies.
+///
+/// A host that was asked to stop exits with 0, and then this ends too. One that fails before one was
+/// ever ready fails for a reason that a restart does not change, and its reason must be seen: so that
+/// ends this as well, with a failure. A signal (`stop` sends it where no host runs that could be asked)
+/// ends both; another one (`start` sends it) ends a wait.
+pub(super) async fn keep(layout: &Layout) -> anyhow::Result<ExitCode> {
+    // Fails only for the leader of a group, which has left the terminal's already.
+    let _ = rustix::process::setsid();
+    run::log_to(true, layout)?;
+    // Before the lock, by which others know whom to send them.
+    let mut is_ended = signal(SignalKind::terminate())?;
+    let mut is_hurried = signal(SignalKind::user_defined1())?;
+    // Another keeper has it: then that one's host is as good.
+    let Some(_lock) = lock::hold(&lock::keeper(layout))? else { return Ok(ExitCode::SUCCESS) };
+    let program = home::program()?;
+    let (mut was_ready, mut failures) = (false, 0);
+    loop {
+        let started = Instant::now();
+        let mut host = tokio::process::Command::new(&program);
+        host.args(["run", "--detached"]).env("NANOCLAW_HOME", layout.home());
+        let mut host = host.spawn().context("the host could not be started")?;
+        let pid = host.id();
+        let ended = loop {
+            tokio::select! {
+                ended = host.wait() => break ended.context("the host could not be waited for")?,
+                () = until_answers(layout, pid), if !was_ready => was_ready = true,
+                _ = is_ended.recv() => {
+                    let pid = pid.and_then(|it| Pid::from_raw(it.cast_signed()));
+                    pid.map(|it| kill_process(it, Signal::TERM)).transpose()?;
+                    host.wait().await?;
+                    return Ok(ExitCode::SUCCESS);
+                }
+            }
+        };
+        if ended.success() {
+            return Ok(ExitCode::SUCCESS);
+        }
+        let was_killed = ended.code().is_none();
+        if !was_ready && (!was_killed || EARLY_KILLS_MAX <= failures) {
+            error!(%ended, "the host ended before it was ready and is not started again");
+            return Ok(ExitCode::FAILURE);
+        }
+        failures = if WELL_AFTER <= started.elapsed() { 1 } else { failures + 1 };
+        let wait = backoff(BACKOFF_BASE, BACKOFF_MAX, failures);
+        warn!(%ended, wait_ms = wait.as_millis(), "the host died and is started again");
+        tokio::select! {
+            () = sleep(wait) => {}
+            _ = is_hurried.recv() => {}
+            _ = is_ended.recv() => return Ok(ExitCode::SUCCESS),
+        }
+    }
+}
+
+/// Waits until this very host answers; another one may run where two were started at once.
+async fn until_answers(layout: &Layout, pid: Option<u32>) {
+    while !matches!(admin::status(layout).await, Ok(Some(it)) if Some(it.pid) == pid) {
+        sleep(LOOK_EVERY).await;
+    }
+}
+
 /// Takes this install's containers away. What the script can do alone (the image, the data) it does.
 pub(super) async fn uninstall(layout: &Layout) -> anyhow::Result<Output> {
     let mut removed = 0;
     if layout.central().is_file() {
         term::note(&stop(layout).await?.text);
-        let sandbox = install::sandbox(layout, &home::central(layout)?)?;
-        if let Some(sandbox) = sandbox {
+        if let Some(sandbox) = install::sandbox(layout, &home::central(layout)?)? {
             for session in sandbox.list().await? {
                 sandbox.stop(session).await?;
                 removed += 1;
             }
         }
     }
-    Ok(Output::new(
-        format!("removed {}", count(removed, "container")),
-        json!({ "removed": removed }),
-    ))
+    let text = format!("removed {}", count(removed, "container"));
+    Ok(Output::new(text, json!({ "removed": removed })))
 }

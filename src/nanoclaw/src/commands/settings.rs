@@ -33,22 +33,18 @@ pub(super) fn keep(args: &KeepArgs, layout: &Layout) -> anyhow::Result<Output> {
     let is_change = args.messages.is_some() || args.machinery.is_some();
     let mut central = super::central(layout, is_change)?;
     let mut rule = Retention::from_setting(central.setting(RETENTION)?.as_deref());
-    if let Some(text) = &args.messages {
-        rule.messages = parse_age(text).hint(HINT)?;
-    }
-    if let Some(text) = &args.machinery {
-        rule.machinery = parse_age(text).hint(HINT)?;
-    }
-    if is_change {
-        rule = rule.checked().hint(HINT)?;
+    for (asked, age) in
+        [(&args.messages, &mut rule.messages), (&args.machinery, &mut rule.machinery)]
+    {
+        if let Some(text) = asked {
+            *age = parse_age(text).hint(HINT)?;
+        }
     }
     let (messages, machinery) = (span(rule.messages), span(rule.machinery));
     if is_change {
+        rule = rule.checked().hint(HINT)?;
         let line = format!("keep --messages {messages} --machinery {machinery}");
-        central.whole("how long things are kept", |central| {
-            central.set_setting(RETENTION, &rule.to_setting())?;
-            central.record_change(&line, "host", SystemClock.now())
-        })?;
+        super::change(&mut central, &line, |it| it.set_setting(RETENTION, &rule.to_setting()))?;
     }
     let rule = json!({ "messages": messages, "machinery": machinery });
     Ok(Output::record(rule, "messages machinery").hint(HINT))
@@ -79,9 +75,6 @@ pub(super) fn timezone(args: &TimezoneArgs, layout: &Layout) -> anyhow::Result<O
     if args.zone.is_none() {
         return Ok(output);
     }
-    central.whole("a time zone", |central| {
-        central.set_install_zone(&zone)?;
-        central.record_change(&format!("timezone {zone}"), "host", SystemClock.now())
-    })?;
+    super::change(&mut central, &format!("timezone {zone}"), |it| it.set_install_zone(&zone))?;
     Ok(output.undo(format!("timezone {before}")))
 }

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use domain::AgentName;
-use domain::stop::{Scope, Stops};
+use domain::stop::Scope;
 use domain::texts;
 use domain::time::{Clock, SystemClock};
 use engine::protocol::{Request, Response, Resumed, StopStatus, Stopped};
@@ -31,7 +31,10 @@ const HOST_WITHIN: Duration = Duration::from_secs(4);
 pub(super) async fn stop(scope: &Scope, layout: &Layout) -> anyhow::Result<Report> {
     let mut central = home::central(layout)?;
     known(scope, &central)?;
-    let is_repeated = central.stops().is_ok_and(|it| holds(scope, &it));
+    let is_repeated = central.stops().is_ok_and(|stops| match scope {
+        Scope::All => stops.all.is_some(),
+        Scope::Agent(name) => stops.agents.contains_key(name),
+    });
     let request = Request::Stop { agent: name(scope), by: BY.to_owned() };
     let asked = timeout(HOST_WITHIN, admin::ask(layout, &request)).await;
     // After the host was asked, which kills first: an agent may keep the disk busy.
@@ -42,10 +45,8 @@ pub(super) async fn stop(scope: &Scope, layout: &Layout) -> anyhow::Result<Repor
         // Whatever is wrong with it, nothing may go on running.
         Ok(Ok(Some(_)) | Err(_)) | Err(_) => {
             let mut report = kill_all(scope, &central, layout).await?;
-            let seconds = HOST_WITHIN.as_secs();
-            report.trouble.push(format!(
-                "the host did not answer within {seconds} s; `nanoclaw status` says what it does"
-            ));
+            let what = format!("the host did not answer within {} s", HOST_WITHIN.as_secs());
+            report.trouble.push(format!("{what}; `nanoclaw status` says what it does"));
             (report, true)
         }
     };
@@ -58,7 +59,6 @@ pub(super) async fn stop(scope: &Scope, layout: &Layout) -> anyhow::Result<Repor
     Ok(Report { has_failed: !report.trouble.is_empty(), ..output.into() })
 }
 
-/// Lets an agent go on, or all without a name.
 pub(super) async fn resume(scope: &Scope, layout: &Layout) -> anyhow::Result<Output> {
     let mut central = home::central(layout)?;
     known(scope, &central)?;
@@ -80,11 +80,13 @@ pub(super) async fn resume(scope: &Scope, layout: &Layout) -> anyhow::Result<Out
 }
 
 fn known(scope: &Scope, central: &CentralStore) -> anyhow::Result<()> {
-    let Scope::Agent(name) = scope else { return Ok(()) };
-    if central.agent_names_taken()?.contains(name) {
-        return Ok(());
+    match scope.agent() {
+        Some(name) if !central.agent_names_taken()?.contains(name) => {
+            let hint = "`nanoclaw agents list` shows who there is";
+            Err(fail(format!("there is no agent `{name}`"), hint))
+        }
+        Some(_) | None => Ok(()),
     }
-    Err(fail(format!("there is no agent `{name}`"), "`nanoclaw agents list` shows who there is"))
 }
 
 fn name(scope: &Scope) -> Option<String> {
@@ -99,19 +101,18 @@ async fn kill_all(
 ) -> anyhow::Result<Stopped> {
     let mut report = Stopped::default();
     let Some(sandbox) = install::sandbox(layout, central)? else { return Ok(report) };
-    let mut found = match sandbox.list().await {
-        Ok(found) => found,
-        Err(err) => {
-            report.trouble.push(format!("{err}; what it runs cannot be stopped"));
-            return Ok(report);
-        }
-    };
-    if let Scope::Agent(name) = scope {
-        let mut theirs = Vec::new();
-        for id in found {
-            theirs.extend(central.session(id)?.filter(|it| it.agent == *name).map(|it| it.id));
-        }
-        found = theirs;
+    let listed = sandbox.list().await.unwrap_or_else(|err| {
+        report.trouble.push(format!("{err}; what it runs cannot be stopped"));
+        Vec::new()
+    });
+    let mut found = Vec::new();
+    for id in listed {
+        // Also what no row is known of, where all are stopped.
+        let is_meant = match scope {
+            Scope::All => true,
+            Scope::Agent(name) => central.session(id)?.is_some_and(|it| it.agent == *name),
+        };
+        found.extend(is_meant.then_some(id));
     }
     let _ = join_all(found.iter().map(|it| sandbox.freeze(*it))).await;
     for killed in join_all(found.iter().map(|it| sandbox.kill(*it))).await {
@@ -121,14 +122,6 @@ async fn kill_all(
         }
     }
     Ok(report)
-}
-
-/// Whether this very stop is in place already.
-fn holds(scope: &Scope, stops: &Stops) -> bool {
-    match scope {
-        Scope::All => stops.all.is_some(),
-        Scope::Agent(name) => stops.agents.contains_key(name),
-    }
 }
 
 /// How an agent, or all, are called in a sentence and in `nanoclaw agents resume`.

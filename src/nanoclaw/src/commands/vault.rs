@@ -72,7 +72,6 @@ async fn add(name: &str, base_url: Option<BaseUrl>, layout: &Layout) -> anyhow::
     Ok(Output::new(text, value(&stored)))
 }
 
-/// Stores what was typed as the model's credential.
 pub(crate) async fn add_model_credential(
     input: String,
     base_url: BaseUrl,
@@ -91,20 +90,14 @@ pub(super) fn read_secret(prompt: &str) -> anyhow::Result<String> {
     if io::stdin().is_terminal() {
         return rpassword::prompt_password(prompt).context("the terminal could not be read");
     }
-    let mut input = String::new();
-    io::stdin()
-        .take(INPUT_BYTES_MAX)
-        .read_to_string(&mut input)
-        .context("the standard input could not be read as text")?;
-    Ok(input)
+    io::read_to_string(io::stdin().take(INPUT_BYTES_MAX))
+        .context("the standard input could not be read as text")
 }
 
 fn value(credential: &Credential) -> Value {
     json!({
-        "name": credential.name,
-        "kind": credential.kind.as_str(),
-        "base_url": credential.base_url.as_str(),
-        "created_at": instant(credential.created_at),
+        "name": credential.name, "kind": credential.kind.as_str(),
+        "base_url": credential.base_url.as_str(), "created_at": instant(credential.created_at),
     })
 }
 
@@ -130,32 +123,28 @@ fn reset(yes: bool, layout: &Layout) -> anyhow::Result<Output> {
         .hint("stop the host with `nanoclaw stop`, then run `nanoclaw vault reset` again")?;
     let mut central = home::central(layout)?;
     let names: Vec<String> = central.secrets()?.into_iter().map(|it| it.name).collect();
-    if names.is_empty() {
-        move_key(layout)?;
-        let text = "the vault is empty: there is nothing to forget";
-        return Ok(Output::new(text, json!({ "forgotten": names })));
-    }
     let all = names.join(", ");
-    term::agree(&format!("this forgets for good: {all}"), yes, "Forget it?")?;
-    central.whole("a reset", |central| {
-        names.iter().try_for_each(|it| central.remove_secret(it).map(drop))?;
-        central.record_change("vault reset", "host", SystemClock.now())
-    })?;
-    move_key(layout)?;
+    if !names.is_empty() {
+        term::agree(&format!("this forgets for good: {all}"), yes, "Forget it?")?;
+        super::change(&mut central, "vault reset", |central| {
+            names.iter().try_for_each(|it| central.remove_secret(it).map(drop))
+        })?;
+    }
+    // Nothing is sealed with it any more.
+    let key = layout.vault_key();
+    match std::fs::rename(&key, key.with_extension("key.old")) {
+        Err(err) if err.kind() == io::ErrorKind::NotFound => {}
+        moved => moved.context("the old key of the vault could not be moved away")?,
+    }
+    let json = json!({ "forgotten": names });
+    if names.is_empty() {
+        return Ok(Output::new("the vault is empty: there is nothing to forget", json));
+    }
     let again = names.iter().map(|name| match name.split('/').collect::<Vec<_>>()[..] {
         [_, channel, account] => format!("`nanoclaw channels add {channel} --name {account}`"),
         _ => format!("`nanoclaw vault add {name}`"),
     });
     let again = again.collect::<Vec<_>>().join(", ");
-    let output = Output::new(format!("forgotten: {all}"), json!({ "forgotten": names }));
+    let output = Output::new(format!("forgotten: {all}"), json);
     Ok(output.hint(format!("enter them again with {again}; then run `nanoclaw start`")))
-}
-
-/// Nothing is sealed with it any more.
-fn move_key(layout: &Layout) -> anyhow::Result<()> {
-    let key = layout.vault_key();
-    match std::fs::rename(&key, key.with_extension("key.old")) {
-        Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(()),
-        moved => moved.context("the old key of the vault could not be moved away"),
-    }
 }

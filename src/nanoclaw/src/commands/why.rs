@@ -31,18 +31,15 @@ pub(super) async fn perform(args: &WhyArgs, layout: &Layout) -> anyhow::Result<O
     let central = super::central(layout, false)?;
     let name = &args.message;
     let nothing = || {
-        fail(
-            format!("there is no message `{name}`"),
-            "say `last`, SESSION.NUMBER such as s7.42, or a platform's id; \
-             `nanoclaw outbox list --all` shows what was sent",
-        )
+        let hint = "say `last`, SESSION.NUMBER such as s7.42, or a platform's id; \
+                    `nanoclaw outbox list --all` shows what was sent";
+        fail(format!("there is no message `{name}`"), hint)
     };
     let (session, seq) = match central.find_message(&Naming::parse(name))? {
         Found::Message(session, seq) => (session, seq),
         Found::Part(part) => return Ok(of_the_host(&part)),
         Found::Several(all) => {
-            let names: Vec<_> =
-                all.iter().map(|(session, seq)| format!("{session}.{seq}")).collect();
+            let names: Vec<_> = all.iter().map(|it| format!("{}.{}", it.0, it.1)).collect();
             let what = format!("`{name}` is several messages: {}", names.join(", "));
             return Err(fail(what, "say which one"));
         }
@@ -109,46 +106,36 @@ fn of_the_host(part: &PartRow) -> Output {
         None => "the host said it unasked".to_owned(),
     };
     let text = [one_line(&begins), one_line(&became), cause].join("\n");
-    Output::new(
-        text,
-        json!({
-            "part": sent.key.to_string(), "by": "host", "state": sent.standing.as_str(),
-            "what": begins, "how": became,
-        }),
-    )
+    let (key, state) = (sent.key.to_string(), sent.standing.as_str());
+    let json = json!({ "part": key, "by": "host", "state": state, "what": begins, "how": became });
+    Output::new(text, json)
 }
 
 fn json_of(facts: &Facts) -> Value {
     let message = &facts.message;
     let approval = message.approval.as_ref();
-    let ms = |at: Option<Timestamp>| at.map(|it| it.0);
     let waits = waits(facts, |at| at.0.to_string());
     json!({
         "message": format!("{}.{}", message.session, message.seq),
-        "agent": message.agent,
-        "kind": message.kind.as_str(),
+        "agent": message.agent, "kind": message.kind.as_str(), "chat": message.chat,
         "sender": { "name": message.body.sender.name, "handle": message.handle },
-        "chat": message.chat,
-        "platform_id": message.platform_id,
-        "sent_at_ms": ms(message.body.sent_at),
-        "stored_at_ms": message.received_at.0,
-        "rule": message.rule,
+        "platform_id": message.platform_id, "rule": message.rule, "tries": message.tries,
+        "sent_at_ms": message.body.sent_at, "stored_at_ms": message.received_at,
         "approval": approval.map(|it| json!({ "question": it.question, "by": it.by })),
         "end": message.end.as_ref().map(|end| json!({
-            "outcome": end.outcome.as_str(), "reason": end.reason, "at_ms": end.at.0,
+            "outcome": end.outcome.as_str(), "reason": end.reason, "at_ms": end.at,
         })),
-        "tries": message.tries,
         "containers": facts.containers.iter().map(|taker| json!({
-            "incarnation": taker.incarnation.0, "started_at_ms": ms(taker.started_at),
-            "claimed_at_ms": taker.claimed_at.0, "ended_at_ms": ms(taker.ended_at),
+            "incarnation": taker.incarnation.0, "started_at_ms": taker.started_at,
+            "claimed_at_ms": taker.claimed_at, "ended_at_ms": taker.ended_at,
             "reason": taker.reason,
         })).collect::<Vec<_>>(),
         "tools": facts.tools.iter().map(|tool| json!({
-            "name": tool.name, "started_at_ms": tool.started_at.0,
-            "ended_at_ms": tool.end.map(|it| it.0.0), "ok": tool.end.map(|it| it.1),
+            "name": tool.name, "started_at_ms": tool.started_at,
+            "ended_at_ms": tool.end.map(|it| it.0), "ok": tool.end.map(|it| it.1),
         })).collect::<Vec<_>>(),
         "questions": facts.questions.iter().map(|question| json!({
-            "id": question.id, "asked_at_ms": question.asked_at.0, "answered": question.answered,
+            "id": question.id, "asked_at_ms": question.asked_at, "answered": question.answered,
         })).collect::<Vec<_>>(),
         "files": facts.files.iter().map(|file| json!({
             "name": file.name, "state": file.state, "tries": file.tries, "reason": file.reason,
@@ -156,11 +143,10 @@ fn json_of(facts: &Facts) -> Value {
         "parts": facts.parts.iter().map(|sent| json!({
             "key": sent.key.to_string(), "state": sent.standing.as_str(), "chat": sent.chat,
             "kind": sent.kind, "form": sent.form, "platform_id": sent.platform_id,
-            "reason": sent.reason, "created_at_ms": ms(sent.created_at),
-            "sent_at_ms": ms(sent.sent_at()), "may_be_seen_twice": sent.was_uncertain,
+            "reason": sent.reason, "created_at_ms": sent.created_at,
+            "sent_at_ms": sent.sent_at(), "may_be_seen_twice": sent.was_uncertain,
         })).collect::<Vec<_>>(),
-        "host_runs": facts.context.host_runs,
-        "waits": waits,
+        "host_runs": facts.context.host_runs, "waits": waits,
     })
 }
 

@@ -13,12 +13,11 @@ use tokio::net::UnixStream;
 use tokio::time::timeout;
 use vault::MODEL_CREDENTIAL;
 
-use super::data::Central;
-use super::{Finding, Problem, fail, warn};
-use crate::args::ImageArgs;
+use super::{Central, Check, Finding, fail, warn};
 use crate::error::hint_of;
+use crate::image::{self, ImageArgs};
 use crate::lock::Holder;
-use crate::{image, install, rows};
+use crate::{install, rows};
 
 /// A socket on this machine answers at once or not at all.
 const CONNECT_MAX: Duration = Duration::from_secs(3);
@@ -65,7 +64,7 @@ pub(super) async fn chat_socket(layout: &Layout, holder: Option<Holder>) -> Find
     Err(fail(what, "`nanoclaw logs` says why; then `nanoclaw restart`"))
 }
 
-fn answered(status: &HostStatus) -> Result<&Status, Problem> {
+fn answered(status: &HostStatus) -> Result<&Status, Check> {
     let status = status.as_ref().ok().and_then(Option::as_deref);
     status.ok_or_else(|| warn("not checked, since no host answers", START))
 }
@@ -121,7 +120,7 @@ pub(super) async fn engine() -> Finding {
     Err(warn(format!("{what} ignores these limits: {ignored}"), fix))
 }
 
-fn unread(err: &(dyn Error + 'static)) -> Problem {
+fn unread(err: &(dyn Error + 'static)) -> Check {
     fail(chain(err), "mend the database first")
 }
 

@@ -12,12 +12,11 @@ use anyhow::Context;
 use sandbox::SandboxError;
 use sandbox::image::find;
 use tokio::process::{Child, Command};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
-use super::Setup;
-use super::steps::there;
+use super::{Setup, there};
 use crate::error::{Hint, fail};
-use crate::logfile::{self, Follow};
+use crate::logfile;
 
 /// A service that was just started answers within this, also after a crash.
 const SERVICE_MAX: Duration = Duration::from_secs(20);
@@ -45,10 +44,9 @@ impl Setup<'_> {
             return Ok(there(path.display()));
         }
         if !cfg!(target_os = "linux") {
-            return Err(fail(
-                "there is no container engine",
-                "install Docker Desktop, OrbStack or Colima, start it, then run the setup again",
-            ));
+            let hint =
+                "install Docker Desktop, OrbStack or Colima, start it, then run the setup again";
+            return Err(fail("there is no container engine", hint));
         }
         let mut packages = vec!["docker.io"];
         // With such a kernel the engine refuses every container unless it can load a profile.
@@ -56,10 +54,8 @@ impl Setup<'_> {
             packages.push("apparmor");
         }
         self.install(&packages).await?;
-        match find("dockerd") {
-            Some(path) => Ok(format!("installed {}", path.display())),
-            None => Err(fail("the package brought no `dockerd`", "install Docker by hand")),
-        }
+        let path = find("dockerd").context("the package brought no `dockerd`");
+        Ok(format!("installed {}", path.hint("install Docker by hand")?.display()))
     }
 
     pub(super) async fn start_engine(&self) -> anyhow::Result<String> {
@@ -68,10 +64,9 @@ impl Setup<'_> {
         }
         let connected = UnixStream::connect(SOCKET);
         if connected.is_err_and(|err| err.kind() == io::ErrorKind::PermissionDenied) {
-            return Err(fail(
-                "the container engine runs, but you may not use it",
-                "`sudo usermod -aG docker $USER`, log out and in again, then run the setup again",
-            ));
+            let hint =
+                "`sudo usermod -aG docker $USER`, log out and in again, then run the setup again";
+            return Err(fail("the container engine runs, but you may not use it", hint));
         }
         self.clear_dead_pids().await;
         let services: [(&str, &[&str]); 2] = [
@@ -79,10 +74,8 @@ impl Setup<'_> {
             ("/etc/init.d/docker", &["service", "docker", "start"]),
         ];
         for (sign, words) in services {
-            if !Path::new(sign).exists() || find(words[0]).is_none() {
-                continue;
-            }
-            if self.try_run(&self.as_root(words)?).await {
+            let is_there = Path::new(sign).exists() && find(words[0]).is_some();
+            if is_there && self.try_run(&self.as_root(words)?).await {
                 if let Some(version) = self.answers_within(SERVICE_MAX).await? {
                     return Ok(format!("started {version}"));
                 }
@@ -152,29 +145,25 @@ impl Setup<'_> {
     }
 
     async fn answers_within(&self, limit: Duration) -> anyhow::Result<Option<String>> {
-        let answers = async {
-            while !matches!(self.engine_version().await, Ok(Some(_))) {
-                sleep(LOOK_EVERY).await;
+        let began = Instant::now();
+        loop {
+            match self.engine_version().await {
+                Ok(None) | Err(_) if began.elapsed() < limit => sleep(LOOK_EVERY).await,
+                answer => return answer,
             }
-        };
-        let _ = timeout(limit, answers).await;
-        self.engine_version().await
+        }
     }
 
-    /// The command line that does `words` as root.
     fn as_root<'w>(&self, words: &[&'w str]) -> anyhow::Result<Vec<&'w str>> {
         if rustix::process::geteuid().is_root() {
             return Ok(words.to_vec());
         }
         if find("sudo").is_none() {
-            return Err(fail(
-                format!("`{}` needs root, and there is no `sudo`", words.join(" ")),
-                "run it as root yourself, then run the setup again",
-            ));
+            let what = format!("`{}` needs root, and there is no `sudo`", words.join(" "));
+            return Err(fail(what, "run it as root yourself, then run the setup again"));
         }
-        let sudo: &[&str] =
-            if self.is_interactive { &["sudo"] } else { &["sudo", "--non-interactive"] };
-        Ok([sudo, words].concat())
+        let asks_nothing: &[&str] = if self.is_interactive { &[] } else { &["--non-interactive"] };
+        Ok([&["sudo"], asks_nothing, words].concat())
     }
 
     /// Runs a program to its end, its output in the log.
@@ -182,7 +171,6 @@ impl Setup<'_> {
         let shown = words.join(" ");
         let (program, args) = words.split_first().context("there is nothing to run")?;
         self.log(&format!("runs: {shown}"));
-        let mut output = Follow::new(&self.log_path);
         let mut command = Command::new(program);
         command.args(args).stdout(self.log.try_clone()?).stderr(self.log.try_clone()?);
         command.kill_on_drop(true);
@@ -196,10 +184,11 @@ impl Setup<'_> {
         if status.success() {
             return Ok(());
         }
-        let output = output.more().unwrap_or_default();
-        let lines: Vec<&str> = output.lines().filter(|it| !it.trim().is_empty()).collect();
-        let tail = lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n");
-        Err(anyhow::anyhow!("`{shown}` failed ({status}):\n{tail}"))
+        let tail = logfile::tail(&self.log_path, TAIL_LINES).unwrap_or_default();
+        Err(anyhow::anyhow!(
+            "`{shown}` failed ({status}); the end of the log:\n{}",
+            tail.trim_end()
+        ))
     }
 
     /// The same for what can be done without.
@@ -214,10 +203,9 @@ impl Setup<'_> {
     pub(super) async fn install(&self, packages: &[&str]) -> anyhow::Result<()> {
         let names = packages.join(" ");
         if find("apt-get").is_none() {
-            return Err(fail(
-                format!("{names}: not installed, and this system's package tool is not known here"),
-                format!("install {names} with it, then run the setup again"),
-            ));
+            let what = "not installed, and this system's package tool is not known here";
+            let hint = format!("install {names} with it, then run the setup again");
+            return Err(fail(format!("{names}: {what}"), hint));
         }
         let quiet = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y"];
         // A source of packages that is down need not be the one that matters.

@@ -3,19 +3,19 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use domain::SessionId;
 use domain::agent::{MODEL_CREDENTIAL, Provider};
 use domain::people::{Handle, PersonId};
 use domain::session_key::ChatId;
 use domain::task::rights::Who;
 use domain::task::{Missed, TaskId, TaskState, parse_span, span};
-use domain::{AgentName, SessionId};
-use schedule::{Invalid, Rule, Zone, check, understand};
-use serde_json::json;
-use store::{CentralStore, StoreError, Task, TaskRow};
+use schedule::{Invalid, Rule, Zone, check, local, understand};
+use store::{StoreError, Task, TaskRow};
 
 use super::operation::AddArgs;
 use super::{is_over, show};
-use crate::{Context, Output, Result, joined, no_agent, not_found, refused};
+use crate::prelude::*;
+use crate::view::no_agent;
 
 /// How many tasks of one agent may be active. A person has a few; more is a program that went wild.
 const ACTIVE_MAX: u64 = 100;
@@ -60,7 +60,7 @@ pub(super) fn add(args: &AddArgs, context: &mut Context<'_>) -> Result {
     checked(&rule, &zone, &agent, context)?;
     room(&agent, context)?;
     let task = Task {
-        session: session(args.session.as_deref(), &agent, context)?,
+        session: session(args, &agent, context)?,
         chat,
         thread,
         owner,
@@ -139,9 +139,8 @@ fn place(
         if let Some(asker) = context.asker() {
             return Ok((asker.chat, thread.or_else(|| asker.thread.clone())));
         }
-        let of = context.view.wired.iter().filter(|it| it.wiring.agent == *agent);
-        return match of.map(|it| it.wiring.chat).collect::<Vec<_>>()[..] {
-            [one] => Ok((one, thread)),
+        return match context.view.chats_of(agent).collect::<Vec<_>>()[..] {
+            [one] => Ok((one.id, thread)),
             [..] => Err(refused(
                 format!("no chat given for the answers of {agent}"),
                 "name one with `--chat`; see `nanoclaw chats list`",
@@ -174,28 +173,23 @@ fn place(
     ))
 }
 
-fn session(
-    id: Option<&str>,
-    agent: &AgentName,
-    context: &Context<'_>,
-) -> Result<Option<SessionId>> {
-    let Some(text) = id else { return Ok(None) };
+fn session(args: &AddArgs, agent: &AgentName, context: &Context<'_>) -> Result<Option<SessionId>> {
+    let Some(text) = &args.session else { return Ok(None) };
     let found =
         SessionId::parse(text.trim()).map(|id| context.store.session(id)).transpose()?.flatten();
-    let own = |id: SessionId| context.asker().is_none_or(|it| it.session == id);
-    match found.filter(|it| it.agent == *agent && own(it.id)) {
-        Some(row) => Ok(Some(row.id)),
-        None => Err(not_found(
-            format!("{agent} has no session `{text}` that this can run in"),
-            "omit `--session`, or see `nanoclaw sessions list`",
-        )),
-    }
+    let is_own = |id: SessionId| context.asker().is_none_or(|it| it.session == id);
+    let missing = || {
+        let what = format!("{agent} has no session `{text}` that this can run in");
+        not_found(what, "omit `--session`, or see `nanoclaw sessions list`")
+    };
+    let fitting = found.filter(|it| it.agent == *agent && is_own(it.id));
+    fitting.map(|it| Some(it.id)).ok_or_else(missing)
 }
 
 /// What somebody says about when, as a rule.
 pub(super) fn rule(when: &str, zone: &Zone, context: &Context<'_>) -> Result<Rule> {
     let hint = format!("`{} preview WHEN` shows what a rule means", context.prefix());
-    understand(when, zone, context.asked_at()).map_err(|err| refused(err.to_string(), hint))
+    understand(when, zone, context.asked_at()).or_refuse(&hint)
 }
 
 /// Whether a rule may become one of a task of this agent.
@@ -206,23 +200,21 @@ pub(super) fn checked(
     context: &Context<'_>,
 ) -> Result<()> {
     let least = least(context.store, agent)?;
-    match check(rule, zone, context.now, least) {
-        Ok(_) => Ok(()),
-        Err(err @ Invalid::TooFrequent { apart, least, .. }) => {
-            let allowed = span(apart.max(LEAST));
-            let hint = match least <= LEAST {
+    let Err(err) = check(rule, zone, context.now, least) else { return Ok(()) };
+    let hint = match &err {
+        Invalid::TooFrequent { apart, least, .. } => {
+            let allowed = span((*apart).max(LEAST));
+            let more = "the owner of the host can allow more with `nanoclaw tasks minimum";
+            match *least <= LEAST {
                 true => format!("leave at least {allowed} in between"),
-                false => format!(
-                    "the owner of the host can allow more with `nanoclaw tasks minimum {allowed}`"
-                ),
-            };
-            Err(refused(err.to_string(), hint))
+                false => format!("{more} {allowed}`"),
+            }
         }
-        Err(err @ (Invalid::Past(_) | Invalid::TooFar | Invalid::Never)) => Err(refused(
-            err.to_string(),
-            format!("say another time; it is {} now", schedule::local(context.now, zone)),
-        )),
-    }
+        Invalid::Past(_) | Invalid::TooFar | Invalid::Never => {
+            format!("say another time; it is {} now", local(context.now, zone))
+        }
+    };
+    Err(refused(err.to_string(), hint))
 }
 
 /// Whether the agent may have one more.

@@ -1,12 +1,12 @@
 //! Changing a task that is there. Saying the same twice changes nothing the second time.
 
 use domain::task::TaskState;
-use serde_json::json;
 use store::{TaskEdit, TaskRow};
 
 use super::operation::{AddArgs, SetArgs, TaskName, TasksOperation};
 use super::{add, find, find_text, is_over, number, show};
-use crate::{Context, Family, Operation, Output, Result, refused};
+use crate::prelude::*;
+use crate::{Family, Operation};
 
 /// Pauses, resumes or cancels a task; one that is in that state already stays as it is.
 pub(super) fn set(name: &TaskName, to: TaskState, context: &mut Context<'_>) -> Result {
@@ -100,7 +100,7 @@ pub(super) fn edit(args: &SetArgs, context: &mut Context<'_>) -> Result {
 fn changes(args: &SetArgs, row: &TaskRow, context: &Context<'_>) -> Result<TaskEdit> {
     let zone = args.zone.as_ref().unwrap_or(&row.task.zone);
     let rule = |when: &String| match row.task.rule.at_times(when, zone) {
-        Some(moved) => moved.map_err(|err| refused(err.to_string(), "say the days too")),
+        Some(moved) => moved.or_refuse("say the days too"),
         None => add::rule(when, zone, context),
     };
     Ok(TaskEdit {

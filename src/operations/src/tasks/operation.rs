@@ -1,10 +1,8 @@
 //! What can be said about tasks. No IO.
 
-use clap::{Args, Subcommand};
-use domain::AgentName;
+use crate::prelude::*;
 use domain::task::Missed;
 use schedule::Zone;
-use serde::{Deserialize, Serialize};
 
 const TASK: &str = "Its number, like t3, or words of its text and times that fit no other";
 const MISSED: &str = "What to do about times that passed while nothing ran: `latest` (the last one, \

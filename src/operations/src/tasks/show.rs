@@ -3,19 +3,17 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use domain::AgentName;
 use domain::cost::Cost;
 use domain::plain::{cut, one_line};
 use domain::task::rights::is_listed;
 use domain::task::{FireState, TaskState};
 use domain::time::{Timestamp, about};
 use schedule::{PREVIEW, Rule, Zone, local, slots, understand};
-use serde_json::{Value, json};
-use store::{CentralStore, FireRow, TaskRow};
+use store::{FireRow, TaskRow};
 
 use super::operation::PreviewArgs;
 use super::{add, excerpt, is_over};
-use crate::{Context, Output, Result, instant, refused};
+use crate::prelude::*;
 
 /// What is later than this was late; before, it is how long things take.
 const LATE_AFTER: Duration = Duration::from_secs(60);
@@ -32,7 +30,7 @@ pub(super) fn list(agent: Option<&AgentName>, all: bool, context: &Context<'_>) 
     rows.retain(|it| context.allows(it, is_listed) && (all || !is_over(it.state)));
     let (mut texts, mut values) = (Vec::new(), Vec::new());
     for row in &rows {
-        let past = past(row, context.store)?;
+        let past = Past::of(row, context.store)?;
         texts.push(entry(row, &past, context));
         values.push(value(row, &past, context));
     }
@@ -46,11 +44,11 @@ pub(super) fn list(agent: Option<&AgentName>, all: bool, context: &Context<'_>) 
             "id": row.id.to_string(), "state": "unreadable", "reason": row.why, "agent": row.agent,
         }));
     }
-    if texts.is_empty() {
-        let hint = format!("`{} add WHEN WHAT` schedules something", context.prefix());
-        return Ok(Output::new("Nothing is scheduled.", Value::Array(values)).hint(hint));
-    }
-    Ok(Output::new(texts.join("\n"), Value::Array(values)))
+    let hint = format!("`{} add WHEN WHAT` schedules something", context.prefix());
+    Ok(match texts.is_empty() {
+        true => Output::new("Nothing is scheduled.", json!([])).hint(hint),
+        false => Output::new(texts.join("\n"), Value::Array(values)),
+    })
 }
 
 /// One task in a few lines.
@@ -62,29 +60,21 @@ fn entry(row: &TaskRow, past: &Past, context: &Context<'_>) -> String {
     };
     let state = format!(" [{}{reason}]", row.state.as_str());
     let state = if row.state == TaskState::Active { "" } else { state.as_str() };
-    let mut text = format!("{}: {} ({}){state}", row.id, excerpt(row), when(row));
-    let _ = write!(text, "\n    {} in {}", row.task.agent, context.chat(row.task.chat));
-    let next = times(row, NEXT_IN_LIST);
-    if !next.is_empty() {
-        let _ = write!(text, "\n    next: {next}");
-    }
-    text.push_str(&past.text(row));
-    text
+    let (task, chat) = (excerpt(row), context.chat(row.task.chat));
+    let text =
+        format!("{}: {task} ({}){state}\n    {} in {chat}", row.id, when(row), row.task.agent);
+    text + &times("\n    next: ", row, NEXT_IN_LIST) + &past.text(row)
 }
 
 pub(super) fn show(row: &TaskRow, context: &Context<'_>) -> Result {
-    let past = past(row, context.store)?;
-    let keys = "id state when zone rule next_local=next agent label=chat thread session missed owner \
-         created_by created_at";
-    let (json, task) = (value(row, &past, context), &row.task);
-    let mut shown = json.clone();
-    shown["state"] = format!("{} {}", row.state.as_str(), row.reason).trim_end().into();
-    if let Some(owner) = task.owner {
-        shown["owner"] = context.view.who_is(owner).into();
-    } else if let Some(handle) = &task.owner_handle {
-        shown["owner"] = handle.to_string().into();
-    }
-    let mut output = Output { json, ..Output::record(shown, keys) };
+    let past = Past::of(row, context.store)?;
+    let keys = "id status=state when zone rule next_local=next agent label=chat thread session missed \
+         owner_name=owner created_by created_at";
+    let (mut json, task) = (value(row, &past, context), &row.task);
+    let handle = task.owner_handle.as_ref().map(ToString::to_string);
+    json["status"] = format!("{} {}", row.state.as_str(), row.reason).trim_end().into();
+    json["owner_name"] = task.owner.map(|it| context.view.who_is(it)).or(handle).into();
+    let mut output = Output::record(json, keys);
     output.text.push_str(&past.text(row));
     let _ = write!(output.text, "\n\n{}", row.task.prompt);
     if let Some(script) = &row.task.script {
@@ -96,12 +86,14 @@ pub(super) fn show(row: &TaskRow, context: &Context<'_>) -> Result {
 
 /// What is stored after a change, said from the row.
 pub(super) fn stored(row: &TaskRow, what: &str, context: &Context<'_>) -> Output {
-    let mut text = format!("{} {what}: {} ({})", row.id, excerpt(row), when(row));
-    let next = times(row, PREVIEW);
-    if !next.is_empty() {
-        let _ = write!(text, "\nnext: {next}");
-    }
-    let _ = write!(text, "\n{} answers in {}", row.task.agent, context.chat(row.task.chat));
+    let (next, chat) = (times("\nnext: ", row, PREVIEW), context.chat(row.task.chat));
+    let text = format!(
+        "{} {what}: {} ({}){next}\n{} answers in {chat}",
+        row.id,
+        excerpt(row),
+        when(row),
+        row.task.agent
+    );
     Output::new(text, value(row, &Past::default(), context))
 }
 
@@ -115,9 +107,11 @@ fn next(row: &TaskRow, count: usize) -> Vec<Timestamp> {
     slots(&row.task.rule, &row.task.zone, from, Timestamp(i64::MAX)).take(count).collect()
 }
 
-fn times(row: &TaskRow, count: usize) -> String {
-    let all = next(row, count).into_iter().map(|it| local(it, &row.task.zone));
-    all.collect::<Vec<_>>().join(", ")
+/// The next times, as many as there are; empty for none.
+fn times(label: &str, row: &TaskRow, count: usize) -> String {
+    let all: Vec<String> =
+        next(row, count).into_iter().map(|it| local(it, &row.task.zone)).collect();
+    if all.is_empty() { String::new() } else { format!("{label}{}", all.join(", ")) }
 }
 
 /// What became of a task so far.
@@ -130,16 +124,16 @@ struct Past {
 }
 
 impl Past {
+    fn of(row: &TaskRow, store: &CentralStore) -> Result<Self> {
+        let last = store.task_history(row.id, 1)?.into_iter().next();
+        Ok(Self { last, cost: store.task_cost(row.id)? })
+    }
+
     fn text(&self, row: &TaskRow) -> String {
         let last = self.last.as_ref().map(|it| format!("\n    last: {}", result(row, it)));
         let cost = self.cost.map(|it| format!("\n    cost so far: {it}"));
         last.into_iter().chain(cost).collect()
     }
-}
-
-fn past(row: &TaskRow, store: &CentralStore) -> Result<Past> {
-    let last = store.task_history(row.id, 1)?.into_iter().next();
-    Ok(Past { last, cost: store.task_cost(row.id)? })
 }
 
 /// How one time went, on one line.
@@ -218,23 +212,20 @@ pub(super) fn preview(args: &PreviewArgs, context: &Context<'_>) -> Result {
         None => context.store.zone_for(add::owner(context).0)?,
     };
     let now = context.asked_at();
-    let from = match &args.from {
-        None => Timestamp(now.0.saturating_add(1)),
-        Some(text) => {
-            let at = format!("at {text}").parse();
-            match at.or_else(|_| understand(&format!("on {text}"), &zone, now)) {
-                Ok(Rule::Once(at)) => at,
-                Ok(Rule::Every { .. } | Rule::Days(_) | Rule::Cron(_)) | Err(_) => {
-                    return Err(refused(
-                        format!("`{}` is no one time", one_line(text)),
-                        "say it like 2026-12-24T09:00:00Z, or `24 december at 9:00`",
-                    ));
-                }
-            }
-        }
-    };
-    let rule = understand(&args.when, &zone, from)
-        .map_err(|err| refused(err.to_string(), "say it like `every weekday at 9`"))?;
+    let mut from = Timestamp(now.0.saturating_add(1));
+    if let Some(text) = &args.from {
+        let at = format!("at {text}").parse();
+        let Ok(Rule::Once(at)) = at.or_else(|_| understand(&format!("on {text}"), &zone, now))
+        else {
+            let what = format!("`{}` is no one time", one_line(text));
+            return Err(refused(
+                what,
+                "say it like 2026-12-24T09:00:00Z, or `24 december at 9:00`",
+            ));
+        };
+        from = at;
+    }
+    let rule = understand(&args.when, &zone, from).or_refuse("say it like `every weekday at 9`")?;
     let count = usize::try_from(args.count).unwrap_or(usize::MAX);
     let next: Vec<Timestamp> = slots(&rule, &zone, from, Timestamp(i64::MAX)).take(count).collect();
     let times: Vec<String> = next.iter().map(|it| local(*it, &zone)).collect();

@@ -29,10 +29,7 @@ const TMP_OPTIONS: &str = "rw,exec,nosuid,nodev,size=536870912,mode=1777";
 const NO_INCARNATION: Incarnation = Incarnation(-1);
 
 pub(super) fn container_name(install: &str, session: SessionId, job: Job) -> String {
-    let suffix = match job {
-        Job::Run => "",
-        Job::OpenUp => "-open",
-    };
+    let suffix = if job == Job::OpenUp { "-open" } else { "" };
     format!("nanoclaw-{install}-{session}{suffix}")
 }
 
@@ -81,17 +78,11 @@ pub(super) fn entry((uid, gid): (u32, u32), spec: &Spec) -> Vec<String> {
             (inside::agent_uid(uid, spec.agent_number), String::new(), OPEN_UP.as_slice())
         }
     };
-    let become_user = [
-        "/usr/bin/setpriv".to_owned(),
-        format!("--reuid={uid}"),
-        format!("--regid={gid}"),
-        "--clear-groups".to_owned(),
-        "--no-new-privs".to_owned(),
-        format!("--bounding-set=-all{kept}"),
-        format!("--inh-caps=-all{kept}"),
-        format!("--ambient-caps=-all{kept}"),
-    ];
-    become_user.into_iter().chain(program.iter().map(|it| (*it).to_owned())).collect()
+    let become_user = format!(
+        "/usr/bin/setpriv --reuid={uid} --regid={gid} --clear-groups --no-new-privs \
+         --bounding-set=-all{kept} --inh-caps=-all{kept} --ambient-caps=-all{kept}"
+    );
+    become_user.split(' ').chain(program.iter().copied()).map(str::to_owned).collect()
 }
 
 /// Everything the engine is asked for.
@@ -121,16 +112,14 @@ pub(super) fn body(options: &DockerOptions, spec: &Spec) -> ContainerCreateBody 
         labels: Some(labels.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()),
         // An image must not bring its own way of being stopped, or programs of its own.
         stop_signal: Some("SIGTERM".to_owned()),
-        healthcheck: Some(HealthConfig {
-            test: Some(vec!["NONE".to_owned()]),
-            ..HealthConfig::default()
-        }),
+        healthcheck: Some(HealthConfig { test: Some(vec!["NONE".into()]), ..Default::default() }),
         host_config: Some(host_config(spec)),
         ..ContainerCreateBody::default()
     }
 }
 
 pub(super) fn host_config(spec: &Spec) -> HostConfig {
+    let owned = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
     let binds = binds(&spec.mounts);
     let memory = i64::from(spec.resources.memory_mib) * 1024 * 1024;
     HostConfig {
@@ -140,7 +129,7 @@ pub(super) fn host_config(spec: &Spec) -> HostConfig {
         cap_add: Some(CAPABILITIES.map(str::to_owned).into()),
         security_opt: Some(vec!["no-new-privileges".to_owned(), seccomp()]),
         readonly_rootfs: Some(true),
-        tmpfs: Some([(TMP.to_owned(), TMP_OPTIONS.to_owned())].into()),
+        tmpfs: Some([(TMP, TMP_OPTIONS)].map(owned).into()),
         mounts: Some(binds.into_iter().map(|(from, to, rw)| bind(from, to, rw)).collect()),
         memory: Some(memory),
         // The same again, so that a container cannot take swap beside its memory.
@@ -152,7 +141,11 @@ pub(super) fn host_config(spec: &Spec) -> HostConfig {
         ulimits: Some(ulimits(spec)),
         // Reaps what the agent leaves behind, and makes a runner without a handler stop at once.
         init: Some(true),
-        log_config: Some(log_config()),
+        // One file of at most 1 MB: output is only for [`crate::Sandbox::tail`], and must not fill a disk.
+        log_config: Some(HostConfigLogConfig {
+            typ: Some("json-file".to_owned()),
+            config: Some([("max-size", "1m"), ("max-file", "1")].map(owned).into()),
+        }),
         // The host decides when to start again; and the exit code is read before the removal.
         restart_policy: Some(RestartPolicy {
             name: Some(RestartPolicyNameEnum::NO),
@@ -189,15 +182,6 @@ fn bind(from: &Path, to: &str, writable: bool) -> Mount {
             ..MountBindOptions::default()
         }),
         ..Mount::default()
-    }
-}
-
-/// One file of at most 1 MB: output is only for [`crate::Sandbox::tail`], and must not fill a disk.
-fn log_config() -> HostConfigLogConfig {
-    let limits = [("max-size", "1m"), ("max-file", "1")];
-    HostConfigLogConfig {
-        typ: Some("json-file".to_owned()),
-        config: Some(limits.map(|(key, value)| (key.to_owned(), value.to_owned())).into()),
     }
 }
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::command::{blocking, find, run, temporary};
-use super::{ImageError, Program, Progress, hex};
+use super::{ImageError, Program, Progress};
 
 /// The version that the runner is tested with. Changes together with the hashes.
 pub const VERSION: &str = "2.1.330";
@@ -51,8 +51,7 @@ const BUILDS: [Build; 2] = [
 ];
 
 /// Fetches the CLI for the engine's processor into `cache`, unless it is there. Fails with
-/// [`ImageError::ToolMissing`] without npm and pip, and with [`ImageError::WrongHash`] when something
-/// else was delivered.
+/// [`ImageError::ToolMissing`] without npm and pip.
 pub async fn fetch(
     architecture: &str,
     cache: &Path,
@@ -76,7 +75,6 @@ pub async fn fetch(
 }
 
 /// Where the CLI for that processor is kept, whether it is there or not.
-/// Fails with [`ImageError::Architecture`] when there is none.
 pub fn place(architecture: &str, cache: &Path) -> Result<Program, ImageError> {
     let build = build_for(architecture)?;
     let path = cache.join(format!("claude-{VERSION}-{}", &build.sha256[..12]));
@@ -85,36 +83,33 @@ pub fn place(architecture: &str, cache: &Path) -> Result<Program, ImageError> {
 
 fn build_for(architecture: &str) -> Result<&'static Build, ImageError> {
     let found = BUILDS.iter().find(|it| it.architectures.contains(&architecture));
-    found.ok_or_else(|| ImageError::Architecture(architecture.to_owned()))
+    found.ok_or_else(|| {
+        let what = format!("there is no Claude Code for the processor `{architecture}`");
+        ImageError::Missing(what, "use an x86_64 or aarch64 engine")
+    })
+}
+
+fn wrong_hash() -> ImageError {
+    let what = "what was downloaded is not the expected program".to_owned();
+    ImageError::Missing(what, "try again; if it happens twice, update NanoClaw")
 }
 
 /// Only downloads the package: its scripts are not run, and no Node.js is needed later.
 async fn by_npm(build: &Build, folder: &Path) -> Result<PathBuf, ImageError> {
     let package = format!("{}@{VERSION}", build.package);
-    run("npm", &["pack", "--silent", &package], folder, DOWNLOAD_MAX).await?;
-    let archive = with_extension(folder, "tgz")?;
-    run("tar", &["-xzf", &archive, "package/claude"], folder, UNPACK_MAX).await?;
+    // It prints the name of the archive.
+    let archive = run("npm", &["pack", "--silent", &package], folder, DOWNLOAD_MAX).await?;
+    run("tar", &["-xzf", archive.trim(), "package/claude"], folder, UNPACK_MAX).await?;
     Ok(folder.join("package/claude"))
 }
 
 async fn by_pip(build: &Build, folder: &Path) -> Result<PathBuf, ImageError> {
     let pip = run("python3", &["-m", "pip", "--version"], folder, DOWNLOAD_MAX).await;
     pip.map_err(|_| ImageError::ToolMissing("npm"))?;
-    let download = ["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"];
-    let args = [&download[..], &["--platform", build.platform, "--dest", ".", KIT]].concat();
+    let install = ["-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:"];
+    let args = [&install[..], &["--platform", build.platform, "--target", ".", KIT]].concat();
     run("python3", &args, folder, DOWNLOAD_MAX).await?;
-    let archive = with_extension(folder, "whl")?;
-    run("python3", &["-m", "zipfile", "-e", &archive, "."], folder, UNPACK_MAX).await?;
     Ok(folder.join("claude_agent_sdk/_bundled/claude"))
-}
-
-/// The one file of that kind that a download left.
-fn with_extension(folder: &Path, extension: &str) -> Result<String, ImageError> {
-    let found = fs::read_dir(folder).map_err(ImageError::io("find the download"))?;
-    let mut paths = found.filter_map(|it| Some(it.ok()?.path()));
-    let path = paths.find(|it| it.extension().is_some_and(|it| it == extension));
-    let path = path.ok_or(ImageError::WrongHash)?;
-    Ok(path.to_string_lossy().into_owned())
 }
 
 /// Puts the file where it belongs if it is the right one. The temporary folder is within the cache,
@@ -128,14 +123,14 @@ async fn keep(file: PathBuf, to: PathBuf, sha256: &'static str) -> Result<(), Im
         fs::rename(&file, &to)?;
         Ok(true)
     });
-    if kept.await? { Ok(()) } else { Err(ImageError::WrongHash) }
+    if kept.await? { Ok(()) } else { Err(wrong_hash()) }
 }
 
 /// Hex. Blocks, and is slow without optimisation.
 pub(super) fn sha256_of(path: &Path) -> io::Result<String> {
     let mut hash = Sha256::new();
     io::copy(&mut fs::File::open(path)?, &mut hash)?;
-    Ok(hex(&hash.finalize()))
+    Ok(format!("{:x}", hash.finalize()))
 }
 
 #[cfg(test)]
@@ -145,7 +140,7 @@ mod tests {
     #[test]
     fn both_names_of_a_processor_are_known() {
         assert_eq!(build_for("aarch64").unwrap().sha256, build_for("arm64").unwrap().sha256);
-        assert!(matches!(build_for("riscv64"), Err(ImageError::Architecture(_))));
+        assert!(build_for("riscv64").unwrap_err().to_string().contains("no Claude Code for"));
     }
 
     #[tokio::test]
@@ -154,7 +149,8 @@ mod tests {
         let (from, to) = (folder.path().join("a"), folder.path().join("b"));
         fs::write(&from, "abc").unwrap();
         let refused = keep(from.clone(), to.clone(), BUILDS[0].sha256).await;
-        assert!(matches!(refused, Err(ImageError::WrongHash)) && !to.exists());
+        assert_eq!(refused.unwrap_err().to_string(), wrong_hash().to_string());
+        assert!(!to.exists());
         let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         keep(from, to.clone(), abc).await.unwrap();
         assert!(to.exists());

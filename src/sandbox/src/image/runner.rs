@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::cli::sha256_of;
 use super::command::{blocking, run};
-use super::{Base, Context, ImageError, Program, Progress, build_context, hex};
+use super::{Base, Context, ImageError, Program, Progress, build_context};
 use crate::engine::{ASK_MAX, Engine, asked};
 
 /// Major and minor version of a GNU libc.
@@ -53,7 +53,6 @@ fn fits(host: Option<Libc>, image: Libc, same_processor: bool) -> bool {
 }
 
 /// Finds or builds the runner for `base`.
-/// Fails with [`ImageError::NoRunner`] when the host's program is the right one and not there.
 pub async fn ensure(
     engine: &Engine,
     inputs: &RunnerInputs,
@@ -70,7 +69,10 @@ pub async fn ensure(
         build(engine, inputs, cache, progress).await?
     };
     if !path.is_file() {
-        return Err(ImageError::NoRunner);
+        return Err(ImageError::Missing(
+            "there is no runner to put into the image".to_owned(),
+            "build it with `cargo build --release -p agent-runner`",
+        ));
     }
     let program = path.clone();
     let sha256 = blocking(OP, move || sha256_of(&program)).await?;
@@ -106,7 +108,7 @@ pub async fn build(
     let hash = blocking(OP, move || {
         let mut hash = Sha256::new();
         sources.write(&mut hash)?;
-        Ok(hex(&hash.finalize()))
+        Ok(format!("{:x}", hash.finalize()))
     })
     .await?;
     let path = cache.join(format!("agent-runner-{}", &hash[..12]));
@@ -140,17 +142,11 @@ async fn copy_out(engine: &Engine, image: &str) -> Result<Vec<u8>, ImageError> {
     let created = client.create_container(None::<q::CreateContainerOptions>, body);
     let id = asked(op, ASK_MAX, created).await?.id;
     let options = q::DownloadFromContainerOptionsBuilder::new().path(BUILT).build();
-    let copied = client.download_from_container(&id, Some(options)).try_fold(
-        Vec::new(),
-        |mut all, piece| async move {
-            all.extend_from_slice(&piece);
-            Ok(all)
-        },
-    );
-    let copied = asked(op, COPY_MAX, copied).await;
+    let pieces = client.download_from_container(&id, Some(options));
+    let copied = asked(op, COPY_MAX, pieces.try_collect::<Vec<_>>()).await;
     let forced = q::RemoveContainerOptionsBuilder::new().force(true).build();
     asked(op, ASK_MAX, client.remove_container(&id, Some(forced))).await?;
-    Ok(copied?)
+    Ok(copied?.concat())
 }
 
 /// Puts the one file of the archive in place, whole or not at all. Blocks.

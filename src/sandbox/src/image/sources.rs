@@ -1,14 +1,54 @@
-//! Where this system gets its packages from, as its own package tool is set up. Pure.
+//! Where this system gets its packages from, as its own package tool is set up.
 //!
 //! No mirror is named in this program: an image is made from wherever the host's own packages come
 //! from.
 
+use std::path::PathBuf;
+
+use super::ImageError;
+use super::command::blocking;
+
+const OP: &str = "prepare the base image";
+
 /// The keys of the distributions themselves. Sources signed by others bring foreign packages.
 const OWN_KEYS: [&str; 2] = ["debian-archive-keyring", "ubuntu-archive-keyring"];
 
+/// This system's release name, like `bookworm`; `None` where packages are not Debian's.
+pub(super) async fn release() -> Result<Option<String>, ImageError> {
+    let text = blocking(OP, || Ok(std::fs::read_to_string("/etc/os-release").unwrap_or_default()));
+    Ok(codename(&text.await?))
+}
+
+fn codename(os_release: &str) -> Option<String> {
+    let value = os_release.lines().find_map(|it| it.strip_prefix("VERSION_CODENAME="))?;
+    let name = value.trim().trim_matches('"').to_owned();
+    (!name.is_empty()).then_some(name)
+}
+
+/// Those of this system for a release; see [`of_release`].
+pub(super) async fn of_this_system(suite: String) -> Result<Vec<String>, ImageError> {
+    blocking(OP, move || {
+        let mut files = vec![PathBuf::from("/etc/apt/sources.list")];
+        if let Ok(folder) = std::fs::read_dir("/etc/apt/sources.list.d") {
+            files.extend(folder.filter_map(|it| Some(it.ok()?.path())));
+        }
+        files.sort();
+        let read = |path: PathBuf| {
+            let text = std::fs::read_to_string(&path).ok()?;
+            match path.extension()?.to_str()? {
+                "list" => Some(of_release(lines(&text), &suite)),
+                "sources" => Some(of_release(paragraphs(&text), &suite)),
+                _ => None,
+            }
+        };
+        Ok(files.into_iter().filter_map(read).flatten().collect())
+    })
+    .await
+}
+
 /// Those that belong to the release `suite` itself: the release, its updates and its security fixes, each
 /// as one line in the form of [`lines`].
-pub(super) fn of_release(sources: Vec<Source>, suite: &str) -> Vec<String> {
+fn of_release(sources: Vec<Source>, suite: &str) -> Vec<String> {
     let wanted = [suite.to_owned(), format!("{suite}-updates"), format!("{suite}-security")];
     let is_own = |key: &String| OWN_KEYS.iter().any(|it| key.contains(it));
     let ours = |source: &Source| {
@@ -24,7 +64,7 @@ pub(super) fn of_release(sources: Vec<Source>, suite: &str) -> Vec<String> {
 }
 
 #[derive(Debug)]
-pub(super) struct Source {
+struct Source {
     uri: String,
     suite: String,
     components: String,
@@ -32,7 +72,7 @@ pub(super) struct Source {
 }
 
 /// Reads a `*.list`: one line per source.
-pub(super) fn lines(text: &str) -> Vec<Source> {
+fn lines(text: &str) -> Vec<Source> {
     text.lines().filter_map(line).collect()
 }
 
@@ -55,7 +95,7 @@ fn line(text: &str) -> Option<Source> {
 }
 
 /// Reads a `*.sources`: paragraphs of fields.
-pub(super) fn paragraphs(text: &str) -> Vec<Source> {
+fn paragraphs(text: &str) -> Vec<Source> {
     // Comments may stand within a paragraph.
     let lines: Vec<_> = text.lines().filter(|it| !it.starts_with('#')).collect();
     lines.split(|it| it.trim().is_empty()).flat_map(paragraph).collect()
@@ -124,5 +164,12 @@ mod tests {
         let text = "deb [signed-by=/etc/apt/keyrings/other.asc] http://a.example bookworm main\n\
             deb http://b.example bookworm-pgdg main\ndeb http://c.example bookworm stable\nbroken\n";
         assert_eq!(of_release(lines(text), "bookworm"), [""; 0]);
+    }
+
+    #[test]
+    fn the_release_is_read() {
+        assert_eq!(codename("ID=debian\nVERSION_CODENAME=bookworm\n"), Some("bookworm".into()));
+        assert_eq!(codename("VERSION_CODENAME=\"noble\"\n"), Some("noble".into()));
+        assert_eq!(codename("ID=arch\n"), None);
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use cron::Schedule;
+use domain::BadText;
 
 use super::{Branch, Cron, Kind};
 
@@ -22,24 +23,6 @@ const NICKNAMES: [(&str, &str); 7] = [
     ("@yearly", "0 0 1 1 *"),
     ("@annually", "0 0 1 1 *"),
 ];
-
-/// Why a text is no cron expression.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CronError {
-    #[error(
-        "a cron expression has 5 fields (minute, hour, day of the month, month, day of the week) \
-         or 6 with the seconds first; this one has {0}"
-    )]
-    Fields(usize),
-    #[error("there is no `{0}`; there are @hourly, @daily, @weekly, @monthly and @yearly")]
-    Nickname(String),
-    #[error(
-        "`{item}` is not understood as {field}: it takes {takes}, `*`, `a-b`, `*/n` and lists of these"
-    )]
-    Item { field: &'static str, item: String, takes: &'static str },
-    #[error("that is no cron expression: {0}")]
-    Expression(String),
-}
 
 /// One field: what it is called, what it takes, and names that stand for its numbers from the first on.
 struct Field {
@@ -110,7 +93,6 @@ impl Field {
         Some(if is_short { (low, low, 1) } else { (low, high, step) })
     }
 
-    /// An item in the language of `cron`: numbers, and each range up to the end at most.
     fn item(&self, item: &str) -> Option<String> {
         Some(match self.range(item)? {
             (low, high, _) if high < low => format!("{low}-{},{}-{high}", self.max, self.min),
@@ -118,21 +100,17 @@ impl Field {
         })
     }
 
-    /// All items of a field, each read by `read`.
-    fn items<T>(
-        &self,
-        text: &str,
-        read: fn(&Self, &str) -> Option<T>,
-    ) -> Result<Vec<T>, CronError> {
-        let wrong = |item: &str| CronError::Item {
-            field: self.name,
-            item: item.to_owned(),
-            takes: self.takes,
+    fn items<T>(&self, text: &str, read: fn(&Self, &str) -> Option<T>) -> Result<Vec<T>, BadText> {
+        let wrong = |item: &str| {
+            let Self { name, takes, .. } = self;
+            BadText(format!(
+                "`{item}` is not understood as {name}: it takes {takes}, `*`, `a-b`, `*/n` and lists of these"
+            ))
         };
         text.split(',').map(|it| read(self, it).ok_or_else(|| wrong(it))).collect()
     }
 
-    fn text(&self, text: &str) -> Result<String, CronError> {
+    fn text(&self, text: &str) -> Result<String, BadText> {
         Ok(self.items(text, Self::item)?.join(","))
     }
 
@@ -161,20 +139,30 @@ impl Field {
 }
 
 impl FromStr for Cron {
-    type Err = CronError;
+    type Err = BadText;
 
-    fn from_str(text: &str) -> Result<Self, CronError> {
+    fn from_str(text: &str) -> Result<Self, BadText> {
         let text = text.trim().to_ascii_lowercase();
         let text = match NICKNAMES.iter().find(|it| it.0 == text) {
             Some((_, expression)) => expression,
-            None if text.starts_with('@') => return Err(CronError::Nickname(text)),
+            None if text.starts_with('@') => {
+                return Err(BadText(format!(
+                    "there is no `{text}`; there are @hourly, @daily, @weekly, @monthly and @yearly"
+                )));
+            }
             None => text.as_str(),
         };
         let fields: Vec<&str> = text.split_whitespace().collect();
         let (seconds, rest) = match fields.as_slice() {
             rest if rest.len() == 5 => ("0", rest),
             [seconds, rest @ ..] if rest.len() == 5 => (*seconds, rest),
-            _ => return Err(CronError::Fields(fields.len())),
+            _ => {
+                return Err(BadText(format!(
+                    "a cron expression has 5 fields (minute, hour, day of the month, month, day of the \
+                     week) or 6 with the seconds first; this one has {}",
+                    fields.len()
+                )));
+            }
         };
         let (minutes, hours) = (MINUTE.text(rest[0])?, HOUR.text(rest[1])?);
         let times = format!("{} {minutes} {hours}", SECOND.text(seconds)?);
@@ -193,10 +181,11 @@ impl FromStr for Cron {
         let branch = |(kind, items): (Kind, Vec<String>)| {
             let (days, weekdays) = kind.fields(items.join(","));
             let schedule = format!("{times} {days} {months} {weekdays}").parse::<Schedule>();
-            let schedule = schedule.map_err(|err| CronError::Expression(err.to_string()))?;
+            let wrong = |err| BadText(format!("that is no cron expression: {err}"));
+            let schedule = schedule.map_err(wrong)?;
             Ok(Branch { kind, schedule })
         };
-        Ok(Self { branches: days.into_iter().map(branch).collect::<Result<_, CronError>>()? })
+        Ok(Self { branches: days.into_iter().map(branch).collect::<Result<_, BadText>>()? })
     }
 }
 

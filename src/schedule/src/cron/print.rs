@@ -36,7 +36,6 @@ pub(crate) fn numbers(field: impl Iterator<Item = u32>, min: u32, max: u32) -> S
     }
 }
 
-/// Each run of numbers as `a` or `a-b`.
 fn ranges(numbers: impl Iterator<Item = u32>) -> Vec<String> {
     let mut runs: Vec<(u32, u32)> = Vec::new();
     for number in numbers {

@@ -1,6 +1,10 @@
 //! What expressions mean, by their canonical text and by the days that they pick.
 
+use domain::time::Timestamp;
+
 use super::*;
+use crate::wall::tick;
+use crate::{Rule, Zone, latest_at_or_before};
 
 fn midnight(year: i32) -> NaiveDateTime {
     NaiveDate::from_yo_opt(year, 1).unwrap().into()
@@ -106,6 +110,7 @@ fn a_day_that_never_comes_ends_the_search() {
         assert_eq!(next(text), Vec::<String>::new());
         let (cron, begin): (Cron, _) = (text.parse().unwrap(), midnight(1970));
         assert_eq!(cron.first(begin, NaiveDateTime::MAX), None);
-        assert_eq!(cron.last(NaiveDateTime::MIN, begin), None);
+        let (rule, ages) = (Rule::Cron(cron), Timestamp(i64::MIN));
+        assert_eq!(latest_at_or_before(&rule, &Zone::utc(), ages, Timestamp(0)), None);
     }
 }

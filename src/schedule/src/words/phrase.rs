@@ -7,27 +7,28 @@ use domain::task::parse_span;
 
 use super::after;
 use crate::cron::{Cron, MONTHS, WEEKDAYS, named};
-use crate::days::{DAY_SECS, whole};
+use crate::rule::{DAY_SECS, whole};
 
 /// A longer span is a typing error.
 const SPAN_MAX: Duration = Duration::from_secs(10_000 * DAY_SECS);
 /// How many years to look ahead for a date that a year may not have.
 const LEAP_YEARS_MAX: i32 = 8;
-/// What is read as other words that mean the same.
-const SHORT: [(&str, &str); 4] = [
+/// What is read as other words that mean the same, one after the other.
+const SAME: [(&str, &str); 10] = [
+    (",", " "),
     ("hourly", "every hour"),
     ("daily", "every day"),
     ("weekly", "every week"),
     ("half an hour", "30 minutes"),
+    ("tonight", "today night"),
+    ("this ", "today "),
+    ("in the ", ""),
+    (" am", "am"),
+    (" pm", "pm"),
 ];
 /// A part of the day, with the first and the last hour that may be meant.
-const PARTS: [(&str, u32, u32); 5] = [
-    ("morning", 0, 11),
-    ("afternoon", 12, 18),
-    ("evening", 16, 23),
-    ("night", 18, 23),
-    ("tonight", 18, 23),
-];
+const PARTS: [(&str, u32, u32); 4] =
+    [("morning", 0, 11), ("afternoon", 12, 18), ("evening", 16, 23), ("night", 18, 23)];
 
 /// Which days, or what instead of days.
 #[derive(Clone, Debug)]
@@ -42,7 +43,6 @@ pub(super) enum Day {
     Dates(Vec<NaiveDate>),
 }
 
-/// What a phrase says.
 #[derive(Clone, Debug)]
 pub(super) struct Phrase {
     /// `None` when there are only times.
@@ -53,26 +53,29 @@ pub(super) struct Phrase {
 impl Phrase {
     /// `None` when there is a word that fits nowhere.
     pub(super) fn parse(text: &str, today: NaiveDate) -> Option<Self> {
-        let text = text.trim().trim_end_matches(['.', '!']).to_ascii_lowercase().replace(',', " ");
-        let text = SHORT.iter().fold(text, |text, (short, long)| text.replace(short, long));
-        let mut words: Vec<&str> = text.split_whitespace().filter(|it| *it != "the").collect();
-        let part = take_part(&mut words);
+        let text = text.trim().trim_end_matches(['.', '!']).to_ascii_lowercase();
+        let text = SAME.iter().fold(text, |text, (said, read)| text.replace(said, read));
+        let words = text.split_whitespace().filter(|it| !["the", "and"].contains(it));
+        let (parts, mut words): (Vec<&str>, Vec<&str>) =
+            words.partition(|word| PARTS.iter().any(|it| it.0 == *word));
+        let part = match parts[..] {
+            [] => None,
+            [part] => PARTS.into_iter().find(|it| it.0 == part),
+            _ => return None,
+        };
         let mut times = Vec::new();
         // `tomorrow 9:00` needs no `at`.
         let is_time = |(at, word): (usize, &&str)| *word == "at" || 0 < at && word.contains(':');
         if let Some(at) = words.iter().enumerate().position(is_time) {
             let after = words.split_off(at);
-            let mut rest = after.strip_prefix(&["at"]).unwrap_or(&after);
-            while let Some((time, taken)) = time(rest, part) {
-                times.push(time);
-                rest = &rest[taken..];
-            }
+            let rest = after.strip_prefix(&["at"]).unwrap_or(&after);
+            times.extend(rest.iter().map_while(|it| time(it, part)));
+            words.extend(&rest[times.len()..]);
             if times.is_empty() {
                 return None;
             }
-            words.extend(rest);
         }
-        words.retain(|it| !["on", "of", "and"].contains(it));
+        words.retain(|it| !["on", "of"].contains(it));
         let day = match (words.as_slice(), part) {
             ([], _) if times.is_empty() => return None,
             ([], _) => None,
@@ -83,38 +86,14 @@ impl Phrase {
     }
 }
 
-/// Takes `in the evening`, `this evening` or `tonight` out of a phrase; the last two are of today.
-fn take_part(words: &mut Vec<&str>) -> Option<(u32, u32)> {
-    let at = words.iter().position(|word| PARTS.iter().any(|it| it.0 == *word))?;
-    let (name, first, last) = PARTS.into_iter().find(|it| it.0 == words[at])?;
-    let before = at.checked_sub(1).map(|it| words[it]);
-    if name == "tonight" {
-        words[at] = "today";
-    } else {
-        words.remove(at);
-        match before {
-            Some("this") => words[at - 1] = "today",
-            Some("in" | "at") => {
-                words.remove(at - 1);
-            }
-            _ => {}
-        }
-    }
-    Some((first, last))
-}
-
-/// `9`, `9:30`, `9am`, `9 am`, `noon`; and how many words that is, with an `and` before them.
-fn time(words: &[&str], part: Option<(u32, u32)>) -> Option<(NaiveTime, usize)> {
-    let ands = words.iter().take_while(|it| **it == "and").count();
-    let word = match *words.get(ands)? {
+/// `9`, `9:30`, `9am`, `noon`.
+fn time(word: &str, part: Option<(&str, u32, u32)>) -> Option<NaiveTime> {
+    let word = match word {
         "noon" => "12pm",
         "midnight" => "12am",
         word => word,
     };
-    let (half, taken) = match words.get(ands + 1) {
-        Some(&half @ ("am" | "pm")) => (Some(half), ands + 2),
-        _ => (["am", "pm"].into_iter().find(|it| word.ends_with(it)), ands + 1),
-    };
+    let half = ["am", "pm"].into_iter().find(|it| word.ends_with(it));
     let clock = half.map_or(word, |it| word.trim_end_matches(it));
     let (hour, minute) = clock.split_once(':').unwrap_or((clock, "0"));
     let (hour, minute) = (number(hour)?, number(minute)?);
@@ -124,17 +103,11 @@ fn time(words: &[&str], part: Option<(u32, u32)>) -> Option<(NaiveTime, usize)> 
         Some("pm") => hour % 12 + 12,
         Some(_) => hour % 12,
     };
-    let hour = match part {
-        None => hour,
-        Some((first, last)) => {
-            let later = half.is_none().then_some(hour.saturating_add(12));
-            [Some(hour), later].into_iter().flatten().find(|it| (first..=last).contains(it))?
-        }
-    };
-    Some((NaiveTime::from_hms_opt(hour, minute, 0)?, taken))
+    let later = if half.is_none() { hour.saturating_add(12) } else { hour };
+    let fits = |hour: &u32| part.is_none_or(|(_, first, last)| (first..=last).contains(hour));
+    NaiveTime::from_hms_opt([hour, later].into_iter().find(fits)?, minute, 0)
 }
 
-/// One or two digits.
 fn number(text: &str) -> Option<u32> {
     let fits = text.len() <= 2 && text.bytes().all(|it| it.is_ascii_digit());
     if fits { text.parse().ok() } else { None }
@@ -185,24 +158,15 @@ fn days_of_week(words: &[&str], is_every: bool) -> Option<Day> {
 
 /// What follows `every`: `hour`, `other day`, `20m`, `2 weeks friday`, `other friday`.
 fn period(words: &[&str]) -> Option<Day> {
-    if let [name] = words
-        && unit(name).is_some()
-    {
-        return span(&["a", *name]).map(Day::Period);
-    }
-    let Some((last, before)) = words.split_last().filter(|it| named(WEEKDAYS, it.0).is_some())
-    else {
+    let Some(weekday) = words.last().and_then(|it| named(WEEKDAYS, it)) else {
         return span(words).map(Day::Period);
     };
-    let period = match before {
-        ["week"] => span(&["a", "week"])?,
-        [weeks] => span(&[*weeks, "weeks"])?,
-        words => span(words)?,
-    };
-    Some(Day::Weeks(whole(period, 7 * DAY_SECS)?, named(WEEKDAYS, last)?))
+    let before = &words[..words.len() - 1];
+    let period = span(before).or_else(|| span(&[before, &["weeks"]].concat()))?;
+    Some(Day::Weeks(whole(period, 7 * DAY_SECS)?, weekday))
 }
 
-/// `20 minutes`, `an hour`, `1 hour 30 minutes`, `90s`; not nothing.
+/// `20 minutes`, `an hour`, `1 hour 30 minutes`, `90s`, `week`; not nothing.
 fn span(words: &[&str]) -> Option<Duration> {
     let seconds = |pair: &[&str]| match pair {
         ["a" | "an", name] => unit(name),
@@ -211,7 +175,7 @@ fn span(words: &[&str]) -> Option<Duration> {
         _ => None,
     };
     let span = match words {
-        [one] => parse_span(one)?,
+        [one] => parse_span(one).or_else(|| unit(one).map(Duration::from_secs))?,
         pairs => {
             let all = pairs.chunks(2).map(seconds).collect::<Option<Vec<u64>>>()?;
             Duration::from_secs(all.into_iter().try_fold(0, u64::checked_add)?)
@@ -220,7 +184,6 @@ fn span(words: &[&str]) -> Option<Duration> {
     (!span.is_zero() && span <= SPAN_MAX).then_some(span)
 }
 
-/// How many seconds it has.
 fn unit(word: &str) -> Option<u64> {
     match word.strip_suffix('s').unwrap_or(word) {
         "sec" | "second" => Some(1),

@@ -4,18 +4,14 @@
 
 use std::time::Duration;
 
-use domain::AgentName;
 use domain::admission::Why;
 use domain::approval::{RequestLoad, SPAN, TOLD_MAX};
-use domain::message::{Address, Author, Incoming};
+use domain::message::{Author, Incoming};
 use domain::question::QuestionId;
 use domain::texts;
-use domain::time::Timestamp;
-use rusqlite::{Connection, params};
 
-use super::CentralStore;
 use super::questions::{Put, Question, insert, same};
-use crate::Result;
+use crate::central::prelude::*;
 use crate::outbox::NewPart;
 use crate::row::{json_column, only, row, run, to_json};
 
@@ -35,6 +31,8 @@ pub struct Unasked {
 json_column!(Incoming);
 row!(RequestLoad { account_open, account_span, chat_open, requester_open });
 
+/// An open request is at most a day old, and then as old as it takes to close it.
+const OPEN_MAX: Duration = SPAN.saturating_mul(49);
 /// Rows that are kept; unknown users decide how many there would be.
 const ROWS_MAX: i64 = 5_000;
 
@@ -54,6 +52,14 @@ row!(Author { id, name });
 row!(DroppedRow { from, sender, reason, count, first_at, last_at });
 
 impl CentralStore {
+    /// Every count, the latest first.
+    pub fn dropped(&self) -> Result<Vec<DroppedRow>> {
+        let sql =
+            "SELECT channel, account, chat, NULL, sender, sender_name, reason, count, first_at, last_at
+             FROM dropped ORDER BY last_at DESC, channel, account, chat, sender, reason";
+        self.list("list the dropped messages", sql, [])
+    }
+
     /// Opens an access request about the sender or the chat of a message, which waits for its
     /// answer; what is said about it and the chat's row are the same commit. A request that is open
     /// already is joined; then nothing is said.
@@ -72,7 +78,7 @@ impl CentralStore {
             let open = if has_chat { same(&central.conn, &question)? } else { None };
             let (id, put) = match open {
                 Some(id) => (id, Put::Joined(id)),
-                None if !load(&central.conn, &question, from, now)?.has_room() => {
+                None if !central.request_load(&question, from, now)?.has_room() => {
                     central.turn_away(message, now)?;
                     return Ok(Put::Full);
                 }
@@ -160,14 +166,6 @@ impl CentralStore {
         })
     }
 
-    /// Every count, the latest first.
-    pub fn dropped(&self) -> Result<Vec<DroppedRow>> {
-        let sql =
-            "SELECT channel, account, chat, NULL, sender, sender_name, reason, count, first_at, last_at
-             FROM dropped ORDER BY last_at DESC, channel, account, chat, sender, reason";
-        self.list("list the dropped messages", sql, [])
-    }
-
     /// Forgets the counts of one chat, or all; returns how many rows there were.
     pub fn clear_dropped(&self, of: Option<&Address>) -> Result<usize> {
         const OP: &str = "clear the dropped messages";
@@ -175,27 +173,20 @@ impl CentralStore {
         let sql = "DELETE FROM dropped WHERE channel = ?1 AND account = ?2 AND chat = ?3";
         self.run(OP, sql, [&of.channel, &of.account, &of.chat])
     }
-}
 
-/// An open request is at most a day old, and then as old as it takes to close it.
-const OPEN_MAX: Duration = SPAN.saturating_mul(49);
-
-fn load(
-    tx: &Connection,
-    question: &Question,
-    from: &Address,
-    now: Timestamp,
-) -> rusqlite::Result<RequestLoad> {
-    let agent = question.agent.as_ref().map(AgentName::as_str);
-    let Address { channel, account, chat, .. } = from;
-    let (lately, oldest) = ((now - SPAN).0, (now - OPEN_MAX).0);
-    let sql = "SELECT count(*) FILTER (WHERE settled_at IS NULL AND agent_group IS ?4),
-                count(*) FILTER (WHERE ?5 < asked_at),
-                count(*) FILTER (WHERE settled_at IS NULL AND g.chat = ?3),
-                count(*) FILTER (WHERE settled_at IS NULL AND requester = ?6)
-         FROM question q JOIN messaging_group g ON g.id = q.messaging_group
-         WHERE q.kind IN ('sender', 'chat') AND ?7 < q.asked_at
-           AND g.channel = ?1 AND g.account = ?2";
-    let values = params![channel, account, chat, agent, lately, question.requester, oldest];
-    only(tx, sql, values)
+    /// How much is open and was asked lately where a request comes from.
+    fn request_load(&self, asked: &Question, at: &Address, now: Timestamp) -> Result<RequestLoad> {
+        let agent = asked.agent.as_ref().map(AgentName::as_str);
+        let Address { channel, account, chat, .. } = at;
+        let (lately, oldest) = ((now - SPAN).0, (now - OPEN_MAX).0);
+        let sql = "SELECT count(*) FILTER (WHERE settled_at IS NULL AND agent_group IS ?4),
+                    count(*) FILTER (WHERE ?5 < asked_at),
+                    count(*) FILTER (WHERE settled_at IS NULL AND g.chat = ?3),
+                    count(*) FILTER (WHERE settled_at IS NULL AND requester = ?6)
+             FROM question q JOIN messaging_group g ON g.id = q.messaging_group
+             WHERE q.kind IN ('sender', 'chat') AND ?7 < q.asked_at
+               AND g.channel = ?1 AND g.account = ?2";
+        let values = params![channel, account, chat, agent, lately, asked.requester, oldest];
+        self.only("count the requests", sql, values)
+    }
 }

@@ -1,14 +1,14 @@
-//! Accounts of ours on platforms, and sealed secrets, of which only ciphertext is seen here.
+//! Accounts of ours on platforms: how far each was read and when it was heard last, what is said about the
+//! time when it was not; and sealed secrets, of which only ciphertext is seen here.
 
 use std::collections::BTreeMap;
 
+use domain::continuity::{Gap, TOLD_WITHIN, told};
 use domain::sealed::SealedRow;
-use domain::time::Timestamp;
-use rusqlite::params;
 
-use super::CentralStore;
-use crate::Result;
-use crate::row::{is_there, json_column, row, to_json};
+use crate::central::prelude::*;
+use crate::outbox::{Draft, NewPart, PartKind};
+use crate::row::{is_there, json_column, list, row, statements, to_json};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountRow {
@@ -23,13 +23,43 @@ json_column!(BTreeMap<String, String>);
 row!(AccountRow { channel, name, urls, created_at });
 row!(SealedRow { name, kind, base_url, sealed, created_at });
 
-impl CentralStore {
+statements! {
     /// Every account, by channel and name.
-    pub fn accounts(&self) -> Result<Vec<AccountRow>> {
-        let sql = "SELECT channel, name, urls, created_at FROM account ORDER BY channel, name";
-        self.list("list the accounts", sql, [])
-    }
+    pub fn accounts() -> Vec<AccountRow> = list("list the accounts",
+        "SELECT channel, name, urls, created_at FROM account ORDER BY channel, name", []);
+    pub fn secret(name: &str) -> Option<SealedRow> = one("read a secret",
+        "SELECT name, kind, base_url, sealed, created_at FROM secret WHERE name = ?1", [name]);
+    pub fn secrets() -> Vec<SealedRow> = list("list the secrets",
+        "SELECT name, kind, base_url, sealed, created_at FROM secret ORDER BY name", []);
+    /// Stores a secret in the place of an earlier one of the same name.
+    pub fn put_secret(row: &SealedRow) -> () = execute("store a secret",
+        "INSERT OR REPLACE INTO secret VALUES (?1, ?2, ?3, ?4, ?5)",
+        params![row.name, row.kind, row.base_url, row.sealed, row.created_at.0]);
+    /// `false` when there is none of that name.
+    pub fn remove_secret(name: &str) -> bool = changes("remove a secret",
+        "DELETE FROM secret WHERE name = ?1", [name]);
+    pub fn cursor(channel: &str, account: &str) -> Option<String> = one("read a cursor",
+        "SELECT value FROM cursor WHERE channel = ?1 AND account = ?2 AND value IS NOT NULL",
+        [channel, account]);
+    pub fn set_cursor(channel: &str, account: &str, value: &str) -> () = execute("store a cursor",
+        "INSERT INTO cursor (channel, account, value) VALUES (?1, ?2, ?3)
+            ON CONFLICT DO UPDATE SET value = excluded.value", [channel, account, value]);
+    /// The last sign of life of an account's platform; `None` when there never was one.
+    pub fn heard(channel: &str, account: &str) -> Option<Timestamp> =
+        one("read when a platform was heard",
+        "SELECT heard_at FROM cursor WHERE channel = ?1 AND account = ?2 AND heard_at IS NOT NULL",
+        [channel, account]);
+    /// Stores a sign of life, unless a later one is there, and not ahead: one that lies ahead was stored
+    /// before the clock was set back.
+    pub fn set_heard(channel: &str, account: &str, at: Timestamp, now: Timestamp) -> () =
+        execute("a sign of life",
+        "INSERT INTO cursor (channel, account, heard_at) VALUES (?1, ?2, ?3)
+            ON CONFLICT DO UPDATE SET heard_at = excluded.heard_at
+                WHERE heard_at IS NULL OR heard_at < excluded.heard_at OR ?4 < heard_at",
+        params![channel, account, at.0, now.0]);
+}
 
+impl CentralStore {
     /// Stores an account, or replaces the addresses of one that is there. Its cursor is forgotten:
     /// another credential may belong to another account of the platform, whose events are numbered
     /// differently, and reading some of them twice does no harm. `false` when it was there.
@@ -61,26 +91,71 @@ impl CentralStore {
         })
     }
 
-    pub fn secret(&self, name: &str) -> Result<Option<SealedRow>> {
-        let sql = "SELECT name, kind, base_url, sealed, created_at FROM secret WHERE name = ?1";
-        self.one("read a secret", sql, [name])
+    /// Ends the gap that began with the stored sign of life. What there is to say about it goes to
+    /// each chat of the account that is wired, not left alone and was active lately, in the same
+    /// commit. Returns the beginning of the gap, if anybody is told.
+    pub fn close_gap(
+        &mut self,
+        channel: &str,
+        account: &str,
+        gap: Gap,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>> {
+        self.change("a gap", |central| {
+            let from = central.heard(channel, account)?;
+            let said = told(gap, from, now);
+            central.set_heard(channel, account, now, now)?;
+            let (Some(text), Some(from)) = (said, from) else { return Ok(None) };
+            let sql = "SELECT m.id, m.channel, m.account, m.chat, NULL FROM messaging_group m
+                 WHERE m.channel = ?1 AND m.account = ?2 AND m.denied_at IS NULL
+                   AND ?3 <= m.active_at
+                   AND EXISTS (SELECT 1 FROM wiring w
+                               JOIN agent_group a ON a.name = w.agent_group AND a.removed_at IS NULL
+                               WHERE w.messaging_group = m.id)
+                 ORDER BY m.id";
+            let active = params![channel, account, (now - TOLD_WITHIN).0];
+            for (id, to) in list::<(i64, Address)>(&central.conn, sql, active)? {
+                let key = format!("gap.{channel}.{account}.{}.{id}", from.0);
+                let part = NewPart::new(key, to, PartKind::Notice, Draft::Text(text.clone()));
+                central.say(&part, now)?;
+            }
+            Ok(Some(from))
+        })
     }
 
-    pub fn secrets(&self) -> Result<Vec<SealedRow>> {
-        let sql = "SELECT name, kind, base_url, sealed, created_at FROM secret ORDER BY name";
-        self.list("list the secrets", sql, [])
+    /// Tells every owner, in the private chat on another account that they used last, that an account
+    /// does not get in; once until it was heard again.
+    pub fn say_locked_out(
+        &mut self,
+        channel: &str,
+        account: &str,
+        text: &str,
+        now: Timestamp,
+    ) -> Result<()> {
+        self.change("a notice", |central| {
+            let since = central.heard(channel, account)?.map_or(0, |it| it.0);
+            for (person, to) in owners_elsewhere(&central.conn, channel, account)? {
+                let key = format!("locked-out.{channel}.{account}.{since}.{person}");
+                let part = NewPart::new(key, to, PartKind::Notice, Draft::Text(text.to_owned()));
+                central.say(&part, now)?;
+            }
+            Ok(())
+        })
     }
+}
 
-    /// Stores a secret in the place of an earlier one of the same name.
-    pub fn put_secret(&self, row: &SealedRow) -> Result<()> {
-        let sql = "INSERT OR REPLACE INTO secret VALUES (?1, ?2, ?3, ?4, ?5)";
-        let row = params![row.name, row.kind, row.base_url, row.sealed, row.created_at.0];
-        self.run("store a secret", sql, row).map(drop)
-    }
-
-    /// `false` when there is none of that name.
-    pub fn remove_secret(&self, name: &str) -> Result<bool> {
-        let sql = "DELETE FROM secret WHERE name = ?1";
-        Ok(self.run("remove a secret", sql, [name])? == 1)
-    }
+/// The private chat that each owner used last, on another account.
+pub(crate) fn owners_elsewhere(
+    conn: &Connection,
+    channel: &str,
+    account: &str,
+) -> rusqlite::Result<Vec<(i64, Address)>> {
+    // Beside max(), SQLite takes the other columns from the row that has it.
+    let sql = "SELECT r.person, m.channel, m.account, m.chat, NULL, max(m.active_at)
+         FROM role r JOIN handle h ON h.person = r.person
+         JOIN messaging_group m ON m.channel = h.channel AND m.peer = h.id AND m.is_group = 0
+         WHERE r.role = 'owner' AND m.denied_at IS NULL
+           AND NOT (m.channel = ?1 AND m.account = ?2)
+         GROUP BY r.person ORDER BY r.person";
+    list(conn, sql, [channel, account])
 }

@@ -3,14 +3,10 @@
 use std::time::Duration;
 
 use domain::admission::Policy;
-use domain::message::{Address, ChatInfo};
-use domain::session_key::ChatId;
-use domain::time::Timestamp;
-use rusqlite::{Connection, params};
+use domain::message::ChatInfo;
 
-use super::CentralStore;
-use crate::Result;
-use crate::row::{enum_column, row, run};
+use crate::central::prelude::*;
+use crate::row::{enum_column, row, run, statements};
 
 /// How exactly it is known when a chat was active: a write for every message would be too much.
 const ACTIVE_STEP: Duration = Duration::from_secs(6 * 3600);
@@ -51,30 +47,30 @@ row!(ChatRow { id, address, title, is_group, policy, denied_at, peer, active_at 
 
 const CHATS: &str = "SELECT id, channel, account, chat, NULL, title, is_group, policy, denied_at, peer, active_at FROM messaging_group";
 
-impl CentralStore {
+statements! {
     /// What is known of a chat; a thread in the address is not looked at.
-    pub fn chat(&self, at: &Address) -> Result<Option<ChatRow>> {
-        let sql = format!("{CHATS} WHERE channel = ?1 AND account = ?2 AND chat = ?3");
-        self.one("read a chat", &sql, [&at.channel, &at.account, &at.chat])
-    }
-
-    pub fn chat_by_id(&self, id: ChatId) -> Result<Option<ChatRow>> {
-        self.one("read a chat", &format!("{CHATS} WHERE id = ?1"), [id.0])
-    }
-
+    pub fn chat(at: &Address) -> Option<ChatRow> = one("read a chat",
+        &format!("{CHATS} WHERE channel = ?1 AND account = ?2 AND chat = ?3"),
+        [&at.channel, &at.account, &at.chat]);
+    pub fn chat_by_id(id: ChatId) -> Option<ChatRow> = one("read a chat",
+        &format!("{CHATS} WHERE id = ?1"), [id.0]);
     /// Every chat that was ever heard of, in that order.
-    pub fn chats(&self) -> Result<Vec<ChatRow>> {
-        self.list("list the chats", &format!("{CHATS} ORDER BY id"), [])
-    }
-
+    pub fn chats() -> Vec<ChatRow> = list("list the chats", &format!("{CHATS} ORDER BY id"), []);
     /// The chat in which nobody but this person reads, if there is one.
-    pub fn direct_chat(&self, channel: &str, peer: &str) -> Result<Option<ChatRow>> {
-        let sql = format!(
-            "{CHATS} WHERE channel = ?1 AND peer = ?2 AND is_group = 0 ORDER BY id LIMIT 1"
-        );
-        self.one("find a direct chat", &sql, [channel, peer])
-    }
+    pub fn direct_chat(channel: &str, peer: &str) -> Option<ChatRow> = one("find a direct chat",
+        &format!("{CHATS} WHERE channel = ?1 AND peer = ?2 AND is_group = 0 ORDER BY id LIMIT 1"),
+        [channel, peer]);
+    /// `false` when there is no such chat.
+    pub fn set_policy(id: ChatId, policy: Policy) -> bool = changes("set the policy of a chat",
+        "UPDATE messaging_group SET policy = ?2 WHERE id = ?1", params![id.0, policy.as_str()]);
+    /// Leaves a chat alone from then on, or no longer. `false` when there is no such chat.
+    pub fn set_denied(id: ChatId, since: Option<Timestamp>) -> bool =
+        changes("set whether a chat is denied",
+        "UPDATE messaging_group SET denied_at = iif(?2 IS NULL, NULL, coalesce(denied_at, ?2))
+            WHERE id = ?1", params![id.0, since.map(|it| it.0)]);
+}
 
+impl CentralStore {
     /// The chat as it is known now; stores what is new about it. Only reads when nothing is.
     pub fn ensure_chat(
         &mut self,
@@ -103,20 +99,6 @@ impl CentralStore {
             run(&central.conn, sql, values)?;
             Ok(central.chat(at)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?)
         })
-    }
-
-    /// `false` when there is no such chat.
-    pub fn set_policy(&self, id: ChatId, policy: Policy) -> Result<bool> {
-        let sql = "UPDATE messaging_group SET policy = ?2 WHERE id = ?1";
-        Ok(self.run("set the policy of a chat", sql, params![id.0, policy.as_str()])? == 1)
-    }
-
-    /// Leaves a chat alone from then on, or no longer. `false` when there is no such chat.
-    pub fn set_denied(&self, id: ChatId, since: Option<Timestamp>) -> Result<bool> {
-        let sql =
-            "UPDATE messaging_group SET denied_at = iif(?2 IS NULL, NULL, coalesce(denied_at, ?2))
-                   WHERE id = ?1";
-        Ok(self.run("set whether a chat is denied", sql, params![id.0, since.map(|it| it.0)])? == 1)
     }
 
     /// Follows a platform that gave a chat another id. Whatever is still to be sent there goes along.

@@ -1,16 +1,12 @@
 //! The history: what happened, appended and not changed but for counts of refusals within an hour.
 //! People read it, and what it adds up to; no decision does.
 
-use domain::SessionId;
 use domain::history::EventKind;
 use domain::plain::{cut, one_line};
-use domain::time::Timestamp;
-use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 
-use super::CentralStore;
+use crate::central::prelude::*;
 use crate::row::{row, run};
-use crate::{Result, StoreError};
 
 /// Refusals of one session and kind are one event for each span of this length, in milliseconds: an
 /// agent decides how many there are.
@@ -39,6 +35,12 @@ pub struct EventRow {
 row!(EventRow { id, at, kind, scope, item, by, detail });
 
 impl CentralStore {
+    /// How many requests of all agents were not let out, as far back as the history goes.
+    pub fn refusals(&self) -> Result<u64> {
+        let sql = "SELECT coalesce(sum(detail ->> 'count'), 0) FROM event WHERE kind = 'refused'";
+        self.only("count the refusals", sql, [])
+    }
+
     /// How many rows this connection has changed so far.
     pub fn rows_changed(&self) -> u64 {
         self.conn.total_changes()
@@ -47,19 +49,7 @@ impl CentralStore {
     /// Writes down that the settings were changed with a command.
     pub fn record_change(&self, line: &str, by: &str, now: Timestamp) -> Result<()> {
         let detail = json!({ "line": cut(&one_line(line), LINE_CHARS_MAX) });
-        self.record(EventKind::Change, None, by, &detail, now)
-    }
-
-    /// Appends an event about an item, as far as its kind has one.
-    pub(super) fn record(
-        &self,
-        kind: EventKind,
-        item: Option<i64>,
-        by: &str,
-        detail: &Value,
-        now: Timestamp,
-    ) -> Result<()> {
-        add(&self.conn, kind, (None, item), by, detail, now)
+        add(&self.conn, EventKind::Change, (None, None), by, &detail, now)
             .map_err(StoreError::query("write the history"))
     }
 
@@ -93,12 +83,6 @@ impl CentralStore {
             }
             Ok(())
         })
-    }
-
-    /// How many requests of all agents were not let out, as far back as the history goes.
-    pub fn refusals(&self) -> Result<u64> {
-        let sql = "SELECT coalesce(sum(detail ->> 'count'), 0) FROM event WHERE kind = 'refused'";
-        self.only("count the refusals", sql, [])
     }
 }
 
@@ -174,7 +158,7 @@ mod tests {
     #[test]
     fn what_fails_within_a_whole_leaves_nothing() {
         let (_dir, mut central) = central();
-        let agent = domain::AgentName::parse("andy").unwrap();
+        let agent = AgentName::parse("andy").unwrap();
         let group = domain::agent::AgentGroup::new(agent.clone());
         let out = central.whole("both", |central| {
             central.add_agent(&group)?;

@@ -10,16 +10,10 @@ use std::path::PathBuf;
 
 use domain::delivery::by_hand::{HostKey, Order};
 use domain::delivery::{PartView, Verdict};
-use domain::message::Address;
-use domain::time::Timestamp;
-use domain::{AgentName, SessionId};
-use rusqlite::params;
 
-use super::CentralStore;
-use crate::Result;
-use crate::outbox::ClaimedPart;
-use crate::outbox::Ordered;
-use crate::row::row;
+use crate::central::prelude::*;
+use crate::outbox::{ClaimedPart, Ordered};
+use crate::row::{row, statements};
 use crate::session::{self, Scope, SessionRows};
 
 /// Longer waits were asked for by a platform.
@@ -42,6 +36,24 @@ impl LaneHead {
 
 // No agent is that of the host.
 row!(LaneHead { of, chat, part });
+
+statements! {
+    /// The chats of an account for which something is held until their reader wants to hear of it, by
+    /// session.
+    pub fn held_chats(channel: &str, account: &str) -> Vec<(SessionId, Address)> =
+        list("read what is held",
+        "SELECT session, channel, account, chat, NULL FROM part INDEXED BY part_held
+            WHERE channel = ?1 AND account = ?2 AND quiet = 'held'
+                AND state NOT IN ('sent', 'dead') GROUP BY chat, session ORDER BY min(id)",
+        [channel, account]);
+    /// A chat can be reached again: what waits for it waits no longer, unless its platform asked for a
+    /// long wait.
+    pub fn parts_reachable(chat: &Address) -> () = execute("a reachable chat",
+        "UPDATE part INDEXED BY part_chat SET retry_at = 0
+            WHERE channel = ?1 AND account = ?2 AND chat = ?3 AND state NOT IN ('sent', 'dead')
+              AND state IN ('unsent', 'uncertain') AND retry_at - changed_at <= ?4",
+        params![chat.channel, chat.account, chat.chat, BACKOFF_MAX_MS]);
+}
 
 impl CentralStore {
     /// The first unfinished part of each session in each chat of an account, or in one chat, in the order
@@ -69,29 +81,18 @@ impl CentralStore {
         }
     }
 
-    /// The chats of an account for which something is held until their reader wants to hear of it, by
-    /// session.
-    pub fn held_chats(&self, channel: &str, account: &str) -> Result<Vec<(SessionId, Address)>> {
-        let sql = "SELECT session, channel, account, chat, NULL FROM part INDEXED BY part_held
-                   WHERE channel = ?1 AND account = ?2 AND quiet = 'held'
-                       AND state NOT IN ('sent', 'dead') GROUP BY chat, session ORDER BY min(id)";
-        self.list("read what is held", sql, [channel, account])
-    }
-
     /// Commits that parts are being sent. `None` for one that is finished already, or cannot be sent.
     pub fn claim_parts(
         &mut self,
         keys: &[HostKey],
         now: Timestamp,
     ) -> Result<Vec<Option<ClaimedPart>>> {
-        self.unannounced(|central| {
-            central.change("the claim of a part", |central| {
-                let claim = |key: &HostKey| -> Result<_> {
-                    let (scope, root) = central.scope(key.session);
-                    Ok(session::claim_part(scope, &root, &key.part, now)?)
-                };
-                keys.iter().map(claim).collect()
-            })
+        self.change_unannounced("the claim of a part", |central| {
+            let claim = |key: &HostKey| -> Result<_> {
+                let (scope, root) = central.scope(key.session);
+                Ok(session::claim_part(scope, &root, &key.part, now)?)
+            };
+            keys.iter().map(claim).collect()
         })
     }
 
@@ -102,16 +103,14 @@ impl CentralStore {
         ended: &[(HostKey, Verdict)],
         now: Timestamp,
     ) -> Result<Vec<PathBuf>> {
-        self.unannounced(|central| {
-            central.change("the end of a part", |central| {
-                let mut copies = Vec::new();
-                for (key, verdict) in ended {
-                    let (scope, root) = central.scope(key.session);
-                    let copy = session::conclude_part(scope, &key.part, verdict, now)?;
-                    copies.extend(copy.map(|path| root.join(path)));
-                }
-                Ok(copies)
-            })
+        self.change_unannounced("the end of a part", |central| {
+            let mut copies = Vec::new();
+            for (key, verdict) in ended {
+                let (scope, root) = central.scope(key.session);
+                let copy = session::conclude_part(scope, &key.part, verdict, now)?;
+                copies.extend(copy.map(|path| root.join(path)));
+            }
+            Ok(copies)
         })
     }
 
@@ -134,16 +133,6 @@ impl CentralStore {
             };
             keys.iter().map(order).collect()
         })
-    }
-
-    /// A chat can be reached again: what waits for it waits no longer, unless its platform asked for a
-    /// long wait.
-    pub fn parts_reachable(&mut self, chat: &Address) -> Result<()> {
-        let sql = "UPDATE part INDEXED BY part_chat SET retry_at = 0
-                   WHERE channel = ?1 AND account = ?2 AND chat = ?3 AND state NOT IN ('sent', 'dead')
-                     AND state IN ('unsent', 'uncertain') AND retry_at - changed_at <= ?4";
-        let waits = params![chat.channel, chat.account, chat.chat, BACKOFF_MAX_MS];
-        self.run("a reachable chat", sql, waits).map(drop)
     }
 
     /// The rows of a session or of the host, and where the files of that lie; the host itself has none.

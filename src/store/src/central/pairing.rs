@@ -1,20 +1,16 @@
 //! Codes that prove who somebody is: shown on the host's terminal, sent to the bot.
 
-use domain::AgentName;
 use domain::history::EventKind;
 use domain::message::Incoming;
 use domain::pairing::{ALL_SPAN, Guesses, SENDER_SPAN};
-use domain::people::{Handle, PersonId, Role};
-use domain::session_key::ChatId;
-use domain::time::Timestamp;
+use domain::people::Role;
 use domain::words;
-use rusqlite::params;
 use serde_json::json;
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
-use super::{CentralStore, Wiring};
-use crate::Result;
-use crate::row::{enum_column, is_there, one, row, run};
+use super::{Wiring, events};
+use crate::central::prelude::*;
+use crate::row::{enum_column, is_there, one, row, run, statements};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PairingId(pub i64);
@@ -68,15 +64,31 @@ const PAIRINGS: &str = "SELECT id, code, role, agent_group, wires, expires_at, c
 
 row!(Guesses { by_sender, by_all });
 
+statements! {
+    pub fn pairing(id: PairingId) -> Option<PairingRow> = one("read a pairing",
+        &format!("{PAIRINGS} WHERE id = ?1"), [id.0]);
+    /// The codes that count at `now`, the oldest first.
+    pub fn open_pairings(now: Timestamp) -> Vec<PairingRow> = list("list the pairings",
+        &format!("{PAIRINGS} WHERE closed_at IS NULL AND created_at <= ?1 AND ?1 < expires_at
+            ORDER BY id"), [now.0]);
+    /// Wrong codes that were sent lately, by this sender and by all.
+    pub fn guesses(by: &Handle, now: Timestamp) -> Guesses = only("count the wrong codes",
+        "SELECT count(*) FILTER (WHERE handle = ?1), count(*) FILTER (WHERE ?3 < at)
+            FROM pairing_guess WHERE ?2 < at",
+        params![by.to_string(), (now - SENDER_SPAN).0, (now - ALL_SPAN).0]);
+    /// Closes one code, or all that are open. Returns how many there were.
+    pub fn close_pairings(id: Option<PairingId>, now: Timestamp) -> usize =
+        run("close the pairings",
+        "UPDATE pairing SET closed_at = ?2
+            WHERE closed_at IS NULL AND (?1 IS NULL OR id = ?1)",
+        params![id.map(|it| it.0), now.0]);
+}
+
 impl CentralStore {
     /// Opens a code. `None` when the same code is open; take another one.
-    pub fn open_pairing(
-        &mut self,
-        pairing: &NewPairing,
-        now: Timestamp,
-    ) -> Result<Option<PairingId>> {
-        let role = pairing.role.map(PairingRole::as_str);
-        let agent = pairing.agent.as_ref().map(AgentName::as_str);
+    pub fn open_pairing(&mut self, new: &NewPairing, now: Timestamp) -> Result<Option<PairingId>> {
+        let role = new.role.map(PairingRole::as_str);
+        let agent = new.agent.as_ref().map(AgentName::as_str);
         self.change("open a pairing", |central| {
             let old =
                 "UPDATE pairing SET closed_at = ?1 WHERE closed_at IS NULL AND expires_at <= ?1";
@@ -87,30 +99,10 @@ impl CentralStore {
             central.record_change(&line, "host", now)?;
             let sql = "INSERT INTO pairing (code, role, agent_group, wires, created_at, expires_at)
                        VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING RETURNING id";
-            let NewPairing { code, wires, expires_at, .. } = pairing;
+            let NewPairing { code, wires, expires_at, .. } = new;
             let values = params![code, role, agent, wires, now.0, expires_at.0];
             Ok(one(&central.conn, sql, values)?)
         })
-    }
-
-    pub fn pairing(&self, id: PairingId) -> Result<Option<PairingRow>> {
-        self.one("read a pairing", &format!("{PAIRINGS} WHERE id = ?1"), [id.0])
-    }
-
-    /// The codes that count at `now`, the oldest first.
-    pub fn open_pairings(&self, now: Timestamp) -> Result<Vec<PairingRow>> {
-        let sql = format!(
-            "{PAIRINGS} WHERE closed_at IS NULL AND created_at <= ?1 AND ?1 < expires_at ORDER BY id"
-        );
-        self.list("list the pairings", &sql, [now.0])
-    }
-
-    /// Wrong codes that were sent lately, by this sender and by all.
-    pub fn guesses(&self, by: &Handle, now: Timestamp) -> Result<Guesses> {
-        let sql = "SELECT count(*) FILTER (WHERE handle = ?1), count(*) FILTER (WHERE ?3 < at)
-                   FROM pairing_guess WHERE ?2 < at";
-        let values = params![by.to_string(), (now - SENDER_SPAN).0, (now - ALL_SPAN).0];
-        self.only("count the wrong codes", sql, values)
     }
 
     /// Counts a wrong code against its sender, and notes it with every open code.
@@ -125,23 +117,12 @@ impl CentralStore {
         })
     }
 
-    /// Closes one code, or all that are open. Returns how many there were.
-    pub fn close_pairings(&self, id: Option<PairingId>, now: Timestamp) -> Result<usize> {
-        let sql = "UPDATE pairing SET closed_at = ?2
-                   WHERE closed_at IS NULL AND (?1 IS NULL OR id = ?1)";
-        self.run("close the pairings", sql, params![id.map(|it| it.0), now.0])
-    }
-
     /// Uses a code that came with a message: marks it as used, makes its sender somebody, and connects
     /// the chat if it says so. All or nothing; `false` when it is not open at `now`.
     pub fn use_pairing(&mut self, id: PairingId, by: &Incoming, now: Timestamp) -> Result<bool> {
         self.change("use a pairing", |central| {
-            let sql = format!(
-                "{PAIRINGS} WHERE id = ?1 AND closed_at IS NULL
-                   AND created_at <= ?2 AND ?2 < expires_at"
-            );
-            let row: Option<PairingRow> = one(&central.conn, &sql, [id.0, now.0])?;
-            let Some(PairingRow { pairing, .. }) = row else { return Ok(false) };
+            let open = central.open_pairings(now)?.into_iter().find(|it| it.id == id);
+            let Some(PairingRow { pairing, .. }) = open else { return Ok(false) };
             let handle = Handle::new(&by.from.channel, &by.body.sender.id);
             let person = central.add_person(&handle, &by.body.sender.name, now)?;
             central.grant_paired(&pairing, person)?;
@@ -163,7 +144,8 @@ impl CentralStore {
                 "chat": chat.id.to_string(),
                 "wired": wired.is_some(),
             });
-            central.record(EventKind::Pairing, Some(id.0), &handle, &detail, now)?;
+            let about = (None, Some(id.0));
+            events::add(&central.conn, EventKind::Pairing, about, &handle, &detail, now)?;
             Ok(true)
         })
     }

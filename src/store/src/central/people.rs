@@ -1,15 +1,11 @@
 //! People: how platforms name them, in whose time they mean things, and when they are left alone.
 
-use domain::message::Address;
-use domain::people::{Handle, PersonId, Role};
+use domain::people::Role;
 use domain::quiet::Hours;
-use domain::time::Timestamp;
-use rusqlite::params;
 use schedule::{Zone, within_until};
 
-use super::CentralStore;
-use crate::Result;
-use crate::row::{Columns, FromRow, is_there, only, run};
+use crate::central::prelude::*;
+use crate::row::{Columns, FromRow, is_there, only, run, statements};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PersonRow {
@@ -70,17 +66,35 @@ const PERSONS: &str = "SELECT id, name, created_at, zone, quiet FROM person";
 /// The setting that holds the zone of the install.
 const INSTALL_ZONE: &str = "zone";
 
+statements! {
+    /// Whose handle it is, if it is anybody's.
+    pub fn person_of(handle: &Handle) -> Option<PersonId> = one("look a person up",
+        "SELECT person FROM handle WHERE channel = ?1 AND id = ?2", [&handle.channel, &handle.id]);
+    pub fn handles_of(person: PersonId) -> Vec<Handle> = list("list the handles",
+        "SELECT channel, id FROM handle WHERE person = ?1 ORDER BY channel, id", [person.0]);
+    /// `false` when there is no such person.
+    pub fn rename_person(id: PersonId, name: &str) -> bool = changes("rename a person",
+        "UPDATE person SET name = ?2 WHERE id = ?1", params![id.0, name]);
+    /// Sets or forgets a person's zone; whether there is such a person.
+    pub fn set_person_zone(id: PersonId, zone: Option<&Zone>) -> bool = changes("a person's zone",
+        "UPDATE person SET zone = ?2 WHERE id = ?1", params![id.0, zone.map(Zone::name)]);
+    /// Sets or ends a person's quiet hours; whether there is such a person.
+    pub fn set_person_quiet(id: PersonId, hours: Option<Hours>) -> bool =
+        changes("the quiet hours of a person",
+        "UPDATE person SET quiet = ?2 WHERE id = ?1",
+        params![id.0, hours.map(|it| it.to_string())]);
+    fn insert_handle(person: PersonId, handle: &Handle) -> () = execute("add a handle",
+        "INSERT INTO handle (channel, id, person) VALUES (?1, ?2, ?3)",
+        params![handle.channel, handle.id, person.0]);
+}
+
 impl CentralStore {
     /// Everybody, in the order in which they came.
     pub fn people(&self) -> Result<Vec<PersonRow>> {
         let sql = format!("{PERSONS} ORDER BY id");
         let mut people: Vec<PersonRow> = self.list("list the people", &sql, [])?;
-        let sql = "SELECT person, channel, id FROM handle ORDER BY person, channel, id";
-        let handles: Vec<(PersonId, Handle)> = self.list("list the handles", sql, [])?;
-        for (person, handle) in handles {
-            if let Some(row) = people.iter_mut().find(|it| it.id == person) {
-                row.handles.push(handle);
-            }
+        for row in &mut people {
+            row.handles = self.handles_of(row.id)?;
         }
         Ok(people)
     }
@@ -91,22 +105,11 @@ impl CentralStore {
         row.map(|row| Ok(PersonRow { handles: self.handles_of(id)?, ..row })).transpose()
     }
 
-    /// Whose handle it is, if it is anybody's.
-    pub fn person_of(&self, handle: &Handle) -> Result<Option<PersonId>> {
-        let sql = "SELECT person FROM handle WHERE channel = ?1 AND id = ?2";
-        self.one("look a person up", sql, [&handle.channel, &handle.id])
-    }
-
     /// How people call somebody; the handle itself where nobody knows them.
     pub fn name_of(&self, handle: &str) -> Result<String> {
         let person = Handle::parse(handle).map(|it| self.person_of(&it)).transpose()?.flatten();
         let person = person.map(|it| self.person(it)).transpose()?.flatten();
         Ok(person.map_or_else(|| handle.to_owned(), |it| it.name))
-    }
-
-    pub fn handles_of(&self, person: PersonId) -> Result<Vec<Handle>> {
-        let sql = "SELECT channel, id FROM handle WHERE person = ?1 ORDER BY channel, id";
-        self.list("list the handles", sql, [person.0])
     }
 
     /// The person behind a handle, made if there is none yet. A name that is known stays.
@@ -124,25 +127,6 @@ impl CentralStore {
         })
     }
 
-    /// `false` when there is no such person.
-    pub fn rename_person(&self, id: PersonId, name: &str) -> Result<bool> {
-        let sql = "UPDATE person SET name = ?2 WHERE id = ?1";
-        Ok(self.run("rename a person", sql, params![id.0, name])? == 1)
-    }
-
-    /// Sets or forgets a person's zone; whether there is such a person.
-    pub fn set_person_zone(&self, id: PersonId, zone: Option<&Zone>) -> Result<bool> {
-        let sql = "UPDATE person SET zone = ?2 WHERE id = ?1";
-        Ok(self.run("a person's zone", sql, params![id.0, zone.map(Zone::name)])? == 1)
-    }
-
-    /// Sets or ends a person's quiet hours; whether there is such a person.
-    pub fn set_person_quiet(&self, id: PersonId, hours: Option<Hours>) -> Result<bool> {
-        let sql = "UPDATE person SET quiet = ?2 WHERE id = ?1";
-        let values = params![id.0, hours.map(|it| it.to_string())];
-        Ok(self.run("the quiet hours of a person", sql, values)? == 1)
-    }
-
     /// Makes a handle one of a person. One that is somebody else's is left alone.
     pub fn link(&mut self, person: PersonId, handle: &Handle) -> Result<Linked> {
         self.change("link a handle", |central| {
@@ -158,11 +142,6 @@ impl CentralStore {
                 }
             }
         })
-    }
-
-    fn insert_handle(&self, person: PersonId, handle: &Handle) -> Result<()> {
-        let sql = "INSERT INTO handle (channel, id, person) VALUES (?1, ?2, ?3)";
-        self.run("add a handle", sql, params![handle.channel, handle.id, person.0]).map(drop)
     }
 
     /// Takes a handle from its person, who must have another one.
@@ -209,21 +188,19 @@ impl CentralStore {
     /// The private chats of people who want to be left alone right now, each with the end of that.
     /// Addresses have no thread.
     pub fn quiet_chats(&self, now: Timestamp) -> Result<Vec<(Address, Timestamp)>> {
-        let sql = "SELECT g.channel, g.account, g.chat, NULL, p.quiet, p.zone FROM person p
+        let sql = "SELECT g.channel, g.account, g.chat, NULL,
+                       p.id, p.name, p.created_at, p.zone, p.quiet FROM person p
              JOIN handle h ON h.person = p.id
              JOIN messaging_group g ON g.channel = h.channel AND g.peer = h.id AND g.is_group = 0
              WHERE p.quiet IS NOT NULL ORDER BY g.id";
-        let rows: Vec<(Address, String, Option<String>)> =
-            self.list("read the quiet hours", sql, [])?;
+        let rows: Vec<(Address, PersonRow)> = self.list("read the quiet hours", sql, [])?;
         if rows.is_empty() {
             return Ok(vec![]);
         }
         let install = self.install_zone()?.unwrap_or_else(Zone::utc);
-        let until = |(address, hours, zone): (_, String, Option<String>)| {
-            let own = zone.and_then(|it| Zone::parse(&it).ok());
-            let hours = Hours::parse(&hours).ok()?;
-            let until = within_until(hours, own.as_ref().unwrap_or(&install), now)?;
-            Some((address, until))
+        let until = |(address, person): (_, PersonRow)| {
+            let zone = person.zone.as_ref().unwrap_or(&install);
+            Some((address, within_until(person.quiet?, zone, now)?))
         };
         Ok(rows.into_iter().filter_map(until).collect())
     }

@@ -3,12 +3,9 @@
 //! were resumed, commands that were processed, and the history.
 
 use domain::retention::{BATCH, Cutoffs};
-use domain::time::Timestamp;
-use rusqlite::params;
 
-use super::CentralStore;
+use crate::central::prelude::*;
 use crate::row::run;
-use crate::{Result, StoreError};
 
 /// By the age of machinery. A part stays while a card of an open question shows it.
 const MACHINERY: [&str; 4] = [

@@ -4,28 +4,23 @@
 
 mod rows;
 
+use domain::OutSeq;
 use domain::approval::{ChatChoice, asked_by, first_options};
 use domain::delivery::PartKey;
 use domain::history::EventKind;
-use domain::message::{Address, Incoming};
-use domain::people::PersonId;
+use domain::message::Incoming;
 use domain::question::{Opt, QuestionId};
-use domain::session_key::ChatId;
 use domain::texts::approval::{Matter, share};
-use domain::time::Timestamp;
 use domain::words;
-use domain::{AgentName, OutSeq, SessionId};
-use rusqlite::{Params, params};
-use serde_json::json;
+use rusqlite::Params;
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use self::rows::QUESTIONS;
 pub use self::rows::{CARD_KEY, ReplyContext};
 pub(super) use self::rows::{insert, same};
-use super::CentralStore;
-use crate::Result;
+use crate::central::prelude::*;
 use crate::outbox::NewPart;
-use crate::row::{Columns, list, one, row, run};
+use crate::row::{row, run, statements};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, EnumString, VariantArray)]
 #[strum(serialize_all = "kebab-case")]
@@ -72,8 +67,6 @@ pub enum QuestionState {
 /// Changes of one agent that may wait for an admin at a time, whatever conversations they come from:
 /// each is a card in the admin's chat.
 pub(super) const CHANGES_OPEN_MAX: i64 = 20;
-
-const LIST: &str = "list the questions";
 
 /// Where a question was put.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,19 +122,18 @@ impl QuestionRow {
     /// others. `title` is that of the chat.
     pub fn share_text(&self, title: &str, option: usize) -> Option<String> {
         let question = &self.question;
-        let agent = match question.kind {
-            QuestionKind::Sender => question.agent.clone(),
+        let (agent, title) = match question.kind {
+            QuestionKind::Sender => (question.agent.clone()?, ""),
             QuestionKind::Chat => match ChatChoice::parse(&question.options.get(option)?.value)? {
-                ChatChoice::Connect(agent) => Some(agent),
-                ChatChoice::New(_) | ChatChoice::Refuse => None,
+                ChatChoice::Connect(agent) => (agent, title),
+                ChatChoice::New(_) | ChatChoice::Refuse => return None,
             },
-            QuestionKind::Change | QuestionKind::Agent => None,
+            QuestionKind::Change | QuestionKind::Agent => return None,
         };
         asked_by(&question.options, option)?;
-        let title = if question.kind == QuestionKind::Chat { title } else { "" };
         let names = [title, &question.requester_name, &question.requester];
         let with = names.into_iter().find(|it| !it.is_empty()).unwrap_or_default();
-        agent.map(|it| share(&it, with, &question.text))
+        Some(share(&agent, with, &question.text))
     }
 }
 
@@ -155,8 +147,23 @@ pub enum Put {
     Full,
 }
 
-/// Kind, agent, chat, requester and payload of a question that has its answer now.
-type Answered = (String, Option<String>, Option<ChatId>, String, String);
+statements! {
+    /// Questions whose messages are to be routed.
+    pub fn due_questions() -> Vec<QuestionId> = list("list the messages that are due",
+        "SELECT DISTINCT question FROM pending_message WHERE is_due = 1 ORDER BY question", []);
+    /// The messages of a question were routed.
+    pub fn messages_routed(id: QuestionId) -> () = execute("messages that were routed",
+        "UPDATE pending_message SET is_due = 0 WHERE question = ?1", [id.0]);
+    /// The messages that wait for a question, in their order.
+    pub fn pending_messages(id: QuestionId) -> Vec<Incoming> = list("read the messages that wait",
+        "SELECT message FROM pending_message WHERE question = ?1 ORDER BY ordinal", [id.0]);
+    /// The changes that wait of the agent that asks, whichever agent they are about.
+    fn open_changes(question: &Question) -> i64 = only("count the changes",
+        "SELECT count(*) FROM session me JOIN session s ON s.agent_group = me.agent_group
+            JOIN question q ON q.session = s.id
+            WHERE me.id = ?1 AND q.kind = 'change' AND q.settled_at IS NULL",
+        [question.session.map(|it| it.0.0)]);
+}
 
 impl CentralStore {
     /// Opens a question, unless the same one was asked before.
@@ -173,16 +180,16 @@ impl CentralStore {
 
     /// Questions that are open, or answered and not settled yet, oldest first.
     pub fn unsettled(&self) -> Result<Vec<QuestionRow>> {
-        self.with_cards(LIST, "WHERE settled_at IS NULL ORDER BY asked_at, id", [])
+        self.with_cards("WHERE settled_at IS NULL ORDER BY asked_at, id", [])
     }
 
     /// The last hundred questions, open ones first.
     pub fn questions(&self) -> Result<Vec<QuestionRow>> {
-        self.with_cards(LIST, "ORDER BY settled_at IS NOT NULL, asked_at DESC, id LIMIT 100", [])
+        self.with_cards("ORDER BY settled_at IS NOT NULL, asked_at DESC, id LIMIT 100", [])
     }
 
     pub fn question(&self, id: QuestionId) -> Result<Option<QuestionRow>> {
-        Ok(self.with_cards("read a question", "WHERE id = ?1", [id.0])?.pop())
+        Ok(self.with_cards("WHERE id = ?1", [id.0])?.pop())
     }
 
     /// Records an answer; `with` is the platform's id of the message, if it was one. `false` when the
@@ -196,22 +203,19 @@ impl CentralStore {
         now: Timestamp,
     ) -> Result<bool> {
         self.change("an answer", |central| {
+            let tx = &central.conn;
             let sql = "UPDATE question SET state = 'answered', answer = ?2, answered_by = ?3,
                            answered_with = ?4
-                       WHERE id = ?1 AND state = 'open'
-                       RETURNING kind, agent_group, messaging_group, requester, payload";
-            let values = params![id.0, value, by, with];
-            let asked: Option<Answered> = one(&central.conn, sql, values)?;
-            let Some((kind, agent, chat, from, change)) = asked else { return Ok(false) };
-            let detail = json!({
-                "answer": value,
-                "question": kind,
-                "agent": agent,
-                "chat": chat.map(|it| it.to_string()),
-                "from": from,
-                "change": change,
-            });
-            central.record(EventKind::Answer, Some(id.0), by, &detail, now)?;
+                       WHERE id = ?1 AND state = 'open'";
+            if run(tx, sql, params![id.0, value, by, with])? == 0 {
+                return Ok(false);
+            }
+            let sql = "INSERT INTO event (at, kind, item, by, detail)
+                       SELECT ?2, ?3, id, answered_by, json_object('answer', answer,
+                           'question', kind, 'agent', agent_group, 'from', requester,
+                           'chat', CAST(messaging_group AS TEXT), 'change', payload)
+                       FROM question WHERE id = ?1";
+            run(tx, sql, params![id.0, now.0, EventKind::Answer.as_str()])?;
             Ok(true)
         })
     }
@@ -240,49 +244,18 @@ impl CentralStore {
         })
     }
 
-    /// Questions whose messages are to be routed.
-    pub fn due_questions(&self) -> Result<Vec<QuestionId>> {
-        let sql =
-            "SELECT DISTINCT question FROM pending_message WHERE is_due = 1 ORDER BY question";
-        self.list("list the messages that are due", sql, [])
-    }
-
-    /// The messages of a question were routed.
-    pub fn messages_routed(&mut self, id: QuestionId) -> Result<()> {
-        let sql = "UPDATE pending_message SET is_due = 0 WHERE question = ?1";
-        self.run("messages that were routed", sql, [id.0]).map(drop)
-    }
-
-    /// The messages that wait for a question, in their order.
-    pub fn pending_messages(&self, id: QuestionId) -> Result<Vec<Incoming>> {
-        let sql = "SELECT message FROM pending_message WHERE question = ?1 ORDER BY ordinal";
-        self.list("read the messages that wait", sql, [id.0])
-    }
-
     /// Questions, each with its cards.
-    fn with_cards(
-        &self,
-        op: &'static str,
-        filter: &str,
-        params: impl Params,
-    ) -> Result<Vec<QuestionRow>> {
+    fn with_cards(&self, filter: &str, params: impl Params) -> Result<Vec<QuestionRow>> {
         let cards = "SELECT person, channel, account, chat, thread, part, asked_at,
                             EXISTS (SELECT 1 FROM part d WHERE d.session = 0
                                         AND d.key = question_card.part AND d.state = 'dead')
                      FROM question_card WHERE question = ?1 ORDER BY ordinal";
-        let read = |columns: &mut Columns<'_>| {
-            let row: QuestionRow = columns.next()?;
-            Ok(QuestionRow { cards: list(&self.conn, cards, [row.id.0])?, ..row })
-        };
-        self.list_as(op, &format!("{QUESTIONS} {filter}"), params, read)
-    }
-
-    /// The changes that wait of the agent that asks, whichever agent they are about.
-    fn open_changes(&self, question: &Question) -> Result<i64> {
-        let sql = "SELECT count(*) FROM session me JOIN session s ON s.agent_group = me.agent_group
-                   JOIN question q ON q.session = s.id
-                   WHERE me.id = ?1 AND q.kind = 'change' AND q.settled_at IS NULL";
-        self.only("count the changes", sql, [question.session.map(|it| it.0.0)])
+        let mut rows: Vec<QuestionRow> =
+            self.list("read the questions", &format!("{QUESTIONS} {filter}"), params)?;
+        for row in &mut rows {
+            row.cards = self.list("read the cards", cards, [row.id.0])?;
+        }
+        Ok(rows)
     }
 }
 

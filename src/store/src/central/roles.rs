@@ -1,12 +1,10 @@
 //! What people were granted and refused: roles, memberships, denials.
 
-use domain::AgentName;
-use domain::people::{Handle, PersonId, Role, Standing};
-use rusqlite::params;
+use domain::people::{Role, Standing};
 
-use super::{CentralStore, Removed};
-use crate::Result;
-use crate::row::{Columns, FromRow, row};
+use super::Removed;
+use crate::central::prelude::*;
+use crate::row::{Columns, FromRow, row, statements};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoleRow {
@@ -48,31 +46,58 @@ row!(DenialRow { handle, agent, name });
 const ROLES: &str = "SELECT r.person, p.name, r.role, r.agent_group, r.id
      FROM role r JOIN person p ON p.id = r.person WHERE r.role <> 'member'";
 
+statements! {
+    /// Every owner and admin, in the order in which they were granted.
+    pub fn roles() -> Vec<RoleRow> = list("list the roles", &format!("{ROLES} ORDER BY r.id"), []);
+    pub fn has_owner() -> bool = is_there("look for an owner",
+        "SELECT 1 FROM role WHERE role = 'owner'", []);
+    /// Every membership, by agent and person.
+    pub fn members() -> Vec<MemberRow> = list("list the members",
+        "SELECT r.person, p.name, r.agent_group FROM role r JOIN person p ON p.id = r.person
+            WHERE r.role = 'member' ORDER BY r.agent_group, r.person", []);
+    /// `false` when they are none.
+    pub fn remove_member(person: PersonId, agent: &AgentName) -> bool = changes("remove a member",
+        "DELETE FROM role
+            WHERE person = ?1 AND role = 'member' AND agent_group = ?2",
+        params![person.0, agent.as_str()]);
+    /// Remembers that somebody was refused, so that they are not asked about again. They need not
+    /// be anybody known.
+    pub fn deny(handle: &Handle, name: &str, agent: &AgentName) -> () = execute("remember a denial",
+        "INSERT INTO denial (channel, handle, agent_group, name)
+            VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+        [&handle.channel, &handle.id, agent.as_str(), name]);
+    pub fn is_denied(handle: &Handle, agent: &AgentName) -> bool = is_there("look for a denial",
+        "SELECT 1 FROM denial WHERE channel = ?1 AND handle = ?2 AND agent_group = ?3",
+        [&handle.channel, &handle.id, agent.as_str()]);
+    pub fn denials() -> Vec<DenialRow> = list("list the denials",
+        "SELECT channel, handle, agent_group, name FROM denial
+            ORDER BY agent_group, channel, handle", []);
+    fn insert_role(person: PersonId, role: &str, of: Option<&str>) -> bool = changes("grant a role",
+        "INSERT INTO role (person, role, agent_group) VALUES (?1, ?2, ?3)
+            ON CONFLICT DO NOTHING", params![person.0, role, of]);
+    /// Takes back what somebody was denied: an agent, or all for `None`.
+    pub(super) fn forgive(person: PersonId, agent: Option<&AgentName>) -> () =
+        execute("forget a denial",
+        "DELETE FROM denial WHERE (?2 IS NULL OR agent_group = ?2)
+            AND (channel, handle) IN (SELECT channel, id FROM handle WHERE person = ?1)",
+        params![person.0, agent.map(AgentName::as_str)]);
+}
+
 impl CentralStore {
     /// What a known person may do; `None` is somebody unknown.
     pub fn standing(&self, handle: &Handle) -> Result<Option<(PersonId, Standing)>> {
-        let sql = "SELECT h.person, r.role, r.agent_group FROM handle h
-                   LEFT JOIN role r ON r.person = h.person
-                   WHERE h.channel = ?1 AND h.id = ?2 ORDER BY r.id";
-        let key = [&handle.channel, &handle.id];
-        let rows: Vec<(PersonId, Standing)> = self.list("read what a user may do", sql, key)?;
-        Ok(rows.into_iter().reduce(|all, one| (all.0, both(all.1, one.1))))
+        let Some(person) = self.person_of(handle)? else { return Ok(None) };
+        Ok(Some((person, self.standing_of(person)?)))
     }
 
     pub fn standing_of(&self, person: PersonId) -> Result<Standing> {
-        let sql = "SELECT role, agent_group FROM role WHERE person = ?1 ORDER BY id";
-        let rows: Vec<Standing> = self.list("read the roles of a person", sql, [person.0])?;
-        Ok(rows.into_iter().reduce(both).unwrap_or_default())
-    }
-
-    /// Every owner and admin, in the order in which they were granted.
-    pub fn roles(&self) -> Result<Vec<RoleRow>> {
-        let sql = format!("{ROLES} ORDER BY r.id");
-        self.list("list the roles", &sql, [])
-    }
-
-    pub fn has_owner(&self) -> Result<bool> {
-        self.is_there("look for an owner", "SELECT 1 FROM role WHERE role = 'owner'", [])
+        const OP: &str = "read what a user may do";
+        let sql = "SELECT role, agent_group FROM role
+                   WHERE person = ?1 AND role <> 'member' ORDER BY id";
+        let roles = self.list(OP, sql, [person.0])?;
+        let sql = "SELECT agent_group FROM role
+                   WHERE person = ?1 AND role = 'member' ORDER BY id";
+        Ok(Standing { roles, member_of: self.list(OP, sql, [person.0])? })
     }
 
     /// `false` when they have it already. Fails when there is no such person or agent.
@@ -92,14 +117,6 @@ impl CentralStore {
         })
     }
 
-    /// Every membership, by agent and person.
-    pub fn members(&self) -> Result<Vec<MemberRow>> {
-        let sql =
-            "SELECT r.person, p.name, r.agent_group FROM role r JOIN person p ON p.id = r.person
-                   WHERE r.role = 'member' ORDER BY r.agent_group, r.person";
-        self.list("list the members", sql, [])
-    }
-
     /// Lets somebody talk to an agent, and takes back what they were denied. `false` when they were
     /// a member already.
     pub fn add_member(&mut self, person: PersonId, agent: &AgentName) -> Result<bool> {
@@ -108,34 +125,6 @@ impl CentralStore {
             central.forgive(person, Some(agent))?;
             Ok(is_new)
         })
-    }
-
-    /// `false` when they are none.
-    pub fn remove_member(&self, person: PersonId, agent: &AgentName) -> Result<bool> {
-        let sql = "DELETE FROM role
-                   WHERE person = ?1 AND role = 'member' AND agent_group = ?2";
-        Ok(self.run("remove a member", sql, params![person.0, agent.as_str()])? == 1)
-    }
-
-    /// Remembers that somebody was refused, so that they are not asked about again. They need not
-    /// be anybody known.
-    pub fn deny(&self, handle: &Handle, name: &str, agent: &AgentName) -> Result<()> {
-        let sql = "INSERT INTO denial (channel, handle, agent_group, name)
-                   VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
-        let values = [&handle.channel, &handle.id, agent.as_str(), name];
-        self.run("remember a denial", sql, values).map(drop)
-    }
-
-    pub fn is_denied(&self, handle: &Handle, agent: &AgentName) -> Result<bool> {
-        let sql = "SELECT 1 FROM denial WHERE channel = ?1 AND handle = ?2 AND agent_group = ?3";
-        let key = [&handle.channel, &handle.id, agent.as_str()];
-        self.is_there("look for a denial", sql, key)
-    }
-
-    pub fn denials(&self) -> Result<Vec<DenialRow>> {
-        let sql = "SELECT channel, handle, agent_group, name FROM denial
-                   ORDER BY agent_group, channel, handle";
-        self.list("list the denials", sql, [])
     }
 
     /// Everybody who may decide about an agent, or about the whole host for `None`: one row for each
@@ -151,47 +140,10 @@ impl CentralStore {
         rows.into_iter().map(|it| Ok((it.clone(), self.handles_of(it.person)?))).collect()
     }
 
-    fn insert_role(&self, person: PersonId, role: &str, of: Option<&str>) -> Result<bool> {
-        let sql = "INSERT INTO role (person, role, agent_group) VALUES (?1, ?2, ?3)
-                   ON CONFLICT DO NOTHING";
-        Ok(self.run("grant a role", sql, params![person.0, role, of])? == 1)
-    }
-
-    /// Takes back what somebody was denied: an agent, or all for `None`.
-    pub(super) fn forgive(&self, person: PersonId, agent: Option<&AgentName>) -> Result<()> {
-        let sql = "DELETE FROM denial WHERE (?2 IS NULL OR agent_group = ?2)
-                       AND (channel, handle) IN (SELECT channel, id FROM handle WHERE person = ?1)";
-        let key = params![person.0, agent.map(AgentName::as_str)];
-        self.run("forget a denial", sql, key).map(drop)
-    }
-
     /// Whether it is the ownership of the only owner.
     pub(super) fn is_last(&self, person: PersonId, role: &Role) -> Result<bool> {
         let sql = "SELECT person FROM role WHERE role = 'owner'";
         let owners: Vec<PersonId> = self.list("read the owners", sql, [])?;
         Ok(*role == Role::Owner && owners == [person])
     }
-}
-
-/// What one row grants: a role, a membership, or nothing to a person who has neither.
-impl FromRow for Standing {
-    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
-        let (word, of): (Option<String>, Option<AgentName>) = columns.next()?;
-        let mut standing = Self::default();
-        match (word.as_deref(), of) {
-            (None, _) => {}
-            (Some("member"), of) => standing.member_of.extend(of),
-            (Some(word), of) => {
-                let role = Role::parse(word, of).map_err(|err| columns.bad(err))?;
-                standing.roles.push(role);
-            }
-        }
-        Ok(standing)
-    }
-}
-
-fn both(mut all: Standing, one: Standing) -> Standing {
-    all.roles.extend(one.roles);
-    all.member_of.extend(one.member_of);
-    all
 }

@@ -9,14 +9,11 @@ use domain::delivery::by_hand::HostKey;
 use domain::delivery::dead_letter::DeadLetter;
 use domain::message::Incoming;
 use domain::texts::chat_name;
-use domain::time::Timestamp;
-use rusqlite::params;
 
-use super::CentralStore;
+use crate::central::prelude::*;
 use crate::outbox::{self, Draft, NewPart, PartKind};
 use crate::row::{Columns, FromRow, is_there};
 use crate::session::Scope;
-use crate::{Result, StoreError};
 
 /// The shortest time between two refusals that one sender gets in one chat.
 const REFUSAL_EVERY: Duration = Duration::from_secs(60);
@@ -47,16 +44,16 @@ pub struct UnreportedDeadLetters {
 const TOLD_AT: &str = "dead_letters_told_at";
 
 impl CentralStore {
-    /// Says something, once per key. Returns whether it is new.
-    pub fn say(&mut self, part: &NewPart, now: Timestamp) -> Result<bool> {
-        let added = outbox::add(Scope::host(&self.conn), part, None, now);
-        added.map_err(StoreError::query("a notice"))
-    }
-
     /// Whether this was said already, or is about to be.
     pub fn has_said(&self, key: &PartKey) -> Result<bool> {
         let sql = "SELECT 1 FROM part WHERE session = 0 AND key = ?1";
         self.is_there("read what was said", sql, [&key.0])
+    }
+
+    /// Says something, once per key. Returns whether it is new.
+    pub fn say(&mut self, part: &NewPart, now: Timestamp) -> Result<bool> {
+        let added = outbox::add(Scope::host(&self.conn), part, None, now);
+        added.map_err(StoreError::query("a notice"))
     }
 
     /// Tells the sender of a message why it goes nowhere; once for each message, and at most once a
@@ -77,11 +74,8 @@ impl CentralStore {
         })
     }
 
-    /// What the owner was not told of; at most `newest_max` of them in full.
-    pub fn unreported_dead_letters(
-        &self,
-        newest_max: usize,
-    ) -> Result<Option<UnreportedDeadLetters>> {
+    /// What the owner was not told of; at most `limit` of them in full.
+    pub fn unreported_dead_letters(&self, limit: usize) -> Result<Option<UnreportedDeadLetters>> {
         const OP: &str = "read the dead letters";
         let sql =
             "SELECT count(*), min(changed_at), max(changed_at) FROM part WHERE unreported = 1";
@@ -96,7 +90,7 @@ impl CentralStore {
              LEFT JOIN messaging_group g
                  ON g.channel = p.channel AND g.account = p.account AND g.chat = p.chat
              WHERE p.unreported = 1 ORDER BY p.changed_at DESC, p.id DESC LIMIT ?1";
-        let newest = self.list(OP, sql, [newest_max])?;
+        let newest = self.list(OP, sql, [limit])?;
         Ok(Some(UnreportedDeadLetters { count, oldest, newest_at, last_told, newest }))
     }
 

@@ -9,19 +9,13 @@ mod fires;
 use std::collections::BTreeSet;
 use std::error::Error;
 
-use domain::people::{Handle, PersonId};
-use domain::session_key::ChatId;
 use domain::task::failing::Streak;
 use domain::task::{FireState, Missed, TaskId, TaskState};
-use domain::time::Timestamp;
-use domain::{AgentName, SessionId};
-use rusqlite::{Connection, params};
 use schedule::{CLOCK_STEP_MAX, Rule, Zone, next_after};
 
 pub use self::fires::{Decided, FireRow, Handover};
-use super::CentralStore;
-use crate::row::{Columns, FromRow, enum_column, one, row, run};
-use crate::{Result, StoreError};
+use crate::central::prelude::*;
+use crate::row::{Columns, FromRow, bad, columns, enum_column, one, row, run, statements};
 
 /// Tasks of one agent that are over and kept. What is made and cancelled without end would make every look
 /// at tasks dearer, also for others.
@@ -69,25 +63,13 @@ const TASKS: &str = "SELECT id, agent_group, session, messaging_group, thread, o
 
 enum_column!(FireState, Missed, TaskState);
 
-impl FromRow for Task {
-    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            agent: columns.next()?,
-            session: columns.next()?,
-            chat: columns.next()?,
-            thread: columns.next()?,
-            owner: columns.next()?,
-            owner_handle: Handle::parse(&columns.next::<String>()?),
-            created_by: columns.next()?,
-            prompt: columns.next()?,
-            script: columns.next()?,
-            rule: columns.next::<String>()?.parse::<Rule>().map_err(|err| columns.bad(err))?,
-            zone: Zone::parse(&columns.next::<String>()?).map_err(|err| columns.bad(err))?,
-            missed: columns.next()?,
-        })
-    }
-}
-
+columns!(Rule => |row, at| row.get::<_, String>(at)?.parse::<Self>().map_err(|err| bad(at, err)));
+columns!(Zone => |row, at| Self::parse(&row.get::<_, String>(at)?).map_err(|err| bad(at, err)));
+// As a text; an empty one is nobody's.
+columns!(Option<Handle> => |row, at| Ok(Handle::parse(&row.get::<_, String>(at)?)));
+row! { Task {
+    agent, session, chat, thread, owner, owner_handle, created_by, prompt, script, rule, zone, missed
+} }
 row!(TaskRow { id, task, state, reason, created_at, changed_at, accounted_until, next_at });
 
 /// What is to be different about a task; `None` leaves it as it is.
@@ -98,6 +80,26 @@ pub struct TaskEdit {
     pub rule: Option<Rule>,
     pub zone: Option<Zone>,
     pub missed: Option<Missed>,
+}
+
+statements! {
+    /// The task that a request made.
+    pub fn task_of_request(key: &str) -> Option<TaskRow> = one("read a task",
+        &format!("{TASKS} WHERE request = ?1"), [key]);
+    /// How many tasks of an agent are active.
+    pub fn active_tasks(agent: &AgentName) -> u64 = only("count the tasks",
+        "SELECT count(*) FROM task WHERE agent_group = ?1 AND state = 'active'", [agent.as_str()]);
+    /// The heartbeat of an agent, in whatever state it is; each has one at most.
+    pub fn heartbeat_of(agent: &AgentName) -> Option<TaskId> = one("find a heartbeat",
+        "SELECT id FROM task WHERE agent_group = ?1 AND heartbeat = 1", [agent.as_str()]);
+    pub fn task(id: TaskId) -> Option<TaskRow> = one("read a task",
+        &format!("{TASKS} WHERE id = ?1"), [id.0]);
+    fn maybe_task(id: TaskId) -> Option<MaybeTask> = one("read a task",
+        &format!("{TASKS} WHERE id = ?1"), [id.0]);
+    fn every_task() -> Vec<MaybeTask> = list("list the tasks", &format!("{TASKS} ORDER BY id"), []);
+    /// When the next slot of any task comes that is later than `after`.
+    pub fn earliest_slot(after: Timestamp) -> Option<Timestamp> = only("read the next slot",
+        EARLIEST, [after.0]);
 }
 
 impl CentralStore {
@@ -117,26 +119,36 @@ impl CentralStore {
             let known = "SELECT id FROM task WHERE request = ?1";
             match one(&central.conn, known, [key])? {
                 Some(id) => Ok(id),
-                None => Ok(insert_task(&central.conn, task, key, now)?),
+                None => central.insert_task(task, key, now),
             }
         })
     }
 
-    /// The task that a request made.
-    pub fn task_of_request(&self, key: &str) -> Result<Option<TaskRow>> {
-        self.one("read a task", &format!("{TASKS} WHERE request = ?1"), [key])
-    }
-
-    /// How many tasks of an agent are active.
-    pub fn active_tasks(&self, agent: &AgentName) -> Result<u64> {
-        let sql = "SELECT count(*) FROM task WHERE agent_group = ?1 AND state = 'active'";
-        self.only("count the tasks", sql, [agent.as_str()])
-    }
-
-    /// The heartbeat of an agent, in whatever state it is; each has one at most.
-    pub fn heartbeat_of(&self, agent: &AgentName) -> Result<Option<TaskId>> {
-        let sql = "SELECT id FROM task WHERE agent_group = ?1 AND heartbeat = 1";
-        self.one("find a heartbeat", sql, [agent.as_str()])
+    /// Adds a row; it counts from `now`.
+    fn insert_task(&self, task: &Task, request: Option<&str>, now: Timestamp) -> Result<TaskId> {
+        let Task { chat, thread, created_by, prompt, script, .. } = task;
+        let (session, owner) = (task.session.map(|it| it.0), task.owner.map(|it| it.0));
+        let handle = task.owner_handle.as_ref().map(ToString::to_string).unwrap_or_default();
+        let (agent, rule, zone) = (task.agent.as_str(), task.rule.to_string(), task.zone.name());
+        let missed = task.missed.to_string();
+        let sql = "INSERT INTO task (agent_group, session, messaging_group, thread, owner,
+                 owner_handle, created_by, prompt, script, rule, zone, missed, state,
+                 created_at, changed_at, accounted_until, request)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'done', ?13, ?13, ?13, ?14)
+             RETURNING id";
+        let values = params![
+            agent, session, chat.0, thread, owner, handle, created_by, prompt, script, rule, zone,
+            missed, now.0, request
+        ];
+        let id = self.only("add a task", sql, values)?;
+        settle(&self.conn, id, task, now)?;
+        let sql = "DELETE FROM task WHERE id IN
+                       (SELECT id FROM task WHERE agent_group = ?1 AND state IN ('done', 'cancelled')
+                            AND NOT EXISTS (SELECT 1 FROM fire f WHERE f.task = task.id
+                                AND f.state IN ('fired', 'running'))
+                        ORDER BY changed_at DESC, id DESC LIMIT -1 OFFSET ?2)";
+        self.run("drop tasks that are over", sql, params![agent, OVER_MAX])?;
+        Ok(id)
     }
 
     /// Makes a task of an agent its heartbeat, instead of another one. Fails when it is none of theirs.
@@ -159,20 +171,13 @@ impl CentralStore {
         Ok(self.list("list the heartbeats", sql, [])?.into_iter().collect())
     }
 
-    pub fn task(&self, id: TaskId) -> Result<Option<TaskRow>> {
-        self.one("read a task", &format!("{TASKS} WHERE id = ?1"), [id.0])
-    }
-
     /// Tasks, those of one agent or all, in the order in which they were made.
     /// Those that this program cannot read are left out; see [`Self::unreadable_tasks`].
     pub fn tasks(&self, agent: Option<&AgentName>) -> Result<Vec<TaskRow>> {
-        const OP: &str = "list the tasks";
-        let rows = match agent {
-            Some(agent) => {
-                let sql = format!("{TASKS} WHERE agent_group = ?1 ORDER BY id");
-                self.list_as(OP, &sql, [agent.as_str()], tolerant)?
-            }
-            None => self.list_as(OP, &format!("{TASKS} ORDER BY id"), [], tolerant)?,
+        let sql = format!("{TASKS} WHERE agent_group = ?1 ORDER BY id");
+        let rows: Vec<MaybeTask> = match agent {
+            Some(agent) => self.list("list the tasks", &sql, [agent.as_str()])?,
+            None => self.every_task()?,
         };
         Ok(rows.into_iter().flatten().collect())
     }
@@ -243,57 +248,53 @@ impl CentralStore {
     /// Tasks of a stopped agent wait, and so do those with [`OPEN_MAX`] slots that have not ended: for
     /// them it is as if the host slept, and afterwards their policy decides.
     pub fn due_tasks(&self, now: Timestamp, limit: u32) -> Result<Vec<(TaskRow, Streak)>> {
-        const OP: &str = "read the due tasks";
-        let ahead = (now + CLOCK_STEP_MAX).0;
-        let mut due = self.list_as(OP, &due_sql(), params![now.0, limit, OPEN_MAX], tolerant)?;
-        due.extend(self.list_as(OP, &ahead_sql(), params![ahead, limit, OPEN_MAX], tolerant)?);
-        let with_streak = |it: TaskRow| ends::streak(&self.conn, &it).map(|streak| (it, streak));
-        let due: rusqlite::Result<_> = due.into_iter().flatten().map(with_streak).collect();
-        due.map_err(StoreError::query("read how a task did"))
+        let mut due = Vec::new();
+        for (sql, than) in [(due_sql(), now), (ahead_sql(), now + CLOCK_STEP_MAX)] {
+            let found = self.list("read the due tasks", &sql, params![than.0, limit, OPEN_MAX])?;
+            for row in found.into_iter().flat_map(MaybeTask::ok) {
+                let streak = ends::streak(&self.conn, &row);
+                due.push((row, streak.map_err(StoreError::query("read how a task did"))?));
+            }
+        }
+        Ok(due)
     }
 
     /// Tasks that this program cannot read: of a newer program, or of a damaged row.
     pub fn unreadable_tasks(&self) -> Result<Vec<UnreadableTask>> {
-        let sql = format!("{TASKS} ORDER BY id");
-        let found = self.list_as("look for unreadable tasks", &sql, [], tolerant)?;
-        Ok(found.into_iter().filter_map(|it| it.err()).collect())
+        Ok(self.every_task()?.into_iter().filter_map(MaybeTask::err).collect())
     }
 
     /// Cancels a task that this program cannot read. `false` when it can read it, or there is none.
     pub fn cancel_unreadable(&mut self, id: TaskId, reason: &str, now: Timestamp) -> Result<bool> {
         self.change("the state of a task", |central| {
-            match read(&central.conn, id) {
-                Ok(_) => return Ok(false),
-                Err(err) if is_unreadable(&err) => {}
-                Err(err) => return Err(err.into()),
-            }
+            let Some(Err(_)) = central.maybe_task(id)? else { return Ok(false) };
             let sql = "UPDATE task SET state = 'cancelled', next_at = NULL, reason = ?2,
                            changed_at = ?3 WHERE id = ?1";
             Ok(central.conn.execute(sql, params![id.0, reason, now.0])? == 1)
         })
     }
-
-    /// When the next slot of any task comes that is later than `after`.
-    pub fn earliest_slot(&self, after: Timestamp) -> Result<Option<Timestamp>> {
-        self.only("read the next slot", EARLIEST, [after.0])
-    }
 }
 
 /// A row that this program cannot read must not keep the others from firing.
-fn tolerant(columns: &mut Columns<'_>) -> rusqlite::Result<Result<TaskRow, UnreadableTask>> {
-    match columns.next() {
-        Err(err) if is_unreadable(&err) => {
-            let (id, agent): (TaskId, _) = (columns.named("id")?, columns.named("agent_group")?);
-            let is_active = columns.named::<Option<Timestamp>>("next_at")?.is_some();
-            let why = err.source().map_or_else(|| err.to_string(), ToString::to_string);
-            tracing::warn!(task = %id, why, "a task cannot be read, so it doesn't fire");
-            Ok(Err(UnreadableTask { id, agent, is_active, why }))
+type MaybeTask = Result<TaskRow, UnreadableTask>;
+
+impl FromRow for MaybeTask {
+    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
+        match columns.next() {
+            Err(err) if is_unreadable(&err) => {
+                let id: TaskId = columns.named("id")?;
+                let agent = columns.named("agent_group")?;
+                let is_active = columns.named::<Option<Timestamp>>("next_at")?.is_some();
+                let why = err.source().map_or_else(|| err.to_string(), ToString::to_string);
+                tracing::warn!(task = %id, why, "a task cannot be read, so it doesn't fire");
+                Ok(Err(UnreadableTask { id, agent, is_active, why }))
+            }
+            other => other.map(Ok),
         }
-        other => other.map(Ok),
     }
 }
 
-pub(super) fn is_unreadable(err: &rusqlite::Error) -> bool {
+fn is_unreadable(err: &rusqlite::Error) -> bool {
     matches!(
         err,
         rusqlite::Error::FromSqlConversionFailure(..)
@@ -337,53 +338,17 @@ fn ahead_sql() -> String {
     )
 }
 
-/// Adds a row; it counts from `now`.
-fn insert_task(
-    tx: &Connection,
-    task: &Task,
-    request: Option<&str>,
-    now: Timestamp,
-) -> rusqlite::Result<TaskId> {
-    let Task { chat, thread, created_by, prompt, script, .. } = task;
-    let (session, owner) = (task.session.map(|it| it.0), task.owner.map(|it| it.0));
-    let handle = task.owner_handle.as_ref().map(ToString::to_string).unwrap_or_default();
-    let (agent, rule, zone) = (task.agent.as_str(), task.rule.to_string(), task.zone.name());
-    let missed = task.missed.to_string();
-    let sql = "INSERT INTO task (agent_group, session, messaging_group, thread, owner,
-             owner_handle, created_by, prompt, script, rule, zone, missed, state,
-             created_at, changed_at, accounted_until, request)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'done', ?13, ?13, ?13, ?14)";
-    let values = params![
-        agent, session, chat.0, thread, owner, handle, created_by, prompt, script, rule, zone,
-        missed, now.0, request
-    ];
-    run(tx, sql, values)?;
-    let id = TaskId(tx.last_insert_rowid());
-    settle(tx, id, task, now)?;
-    let sql = "DELETE FROM task WHERE id IN
-                   (SELECT id FROM task WHERE agent_group = ?1 AND state IN ('done', 'cancelled')
-                        AND NOT EXISTS (SELECT 1 FROM fire f WHERE f.task = task.id
-                            AND f.state IN ('fired', 'running'))
-                    ORDER BY changed_at DESC, id DESC LIMIT -1 OFFSET ?2)";
-    run(tx, sql, params![agent, OVER_MAX])?;
-    Ok(id)
-}
-
 /// Writes down what follows from a rule: the next slot, or that there is none any more. A task that
 /// is paused or failing stays so; a resume writes `done` first, which says "by the rule".
-fn settle(
-    tx: &Connection,
-    id: TaskId,
-    task: &Task,
-    accounted_until: Timestamp,
-) -> rusqlite::Result<()> {
+fn settle(tx: &Connection, id: TaskId, task: &Task, accounted_until: Timestamp) -> Result<()> {
     let next = next_after(&task.rule, &task.zone, accounted_until);
     let sql = "UPDATE task SET accounted_until = ?2,
                    next_at = iif(state IN ('active', 'done'), ?3, NULL),
                    state = CASE WHEN state NOT IN ('active', 'done') THEN state
                                 WHEN ?3 IS NULL THEN 'done' ELSE 'active' END
                WHERE id = ?1";
-    run(tx, sql, params![id.0, accounted_until.0, next.map(|it| it.0)]).map(drop)
+    run(tx, sql, params![id.0, accounted_until.0, next.map(|it| it.0)])?;
+    Ok(())
 }
 
 fn read(tx: &Connection, id: TaskId) -> rusqlite::Result<Option<TaskRow>> {

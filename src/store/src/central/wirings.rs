@@ -1,18 +1,13 @@
 //! Wirings: which agents a chat reaches, when, and in which conversation. And destinations: chats that an
 //! agent may write to, by names of its own.
 
-use domain::AgentName;
 use domain::admission::{Ignored, Scope};
 use domain::engage::{Engage, trigger_of};
-use domain::message::Address;
 use domain::naming::destination_name;
-use domain::session_key::{ChatId, SessionMode};
-use domain::time::Timestamp;
-use rusqlite::params;
+use domain::session_key::SessionMode;
 
-use super::CentralStore;
-use crate::Result;
-use crate::row::{Columns, FromRow, enum_column, row};
+use crate::central::prelude::*;
+use crate::row::{Columns, FromRow, enum_column, row, statements};
 
 /// A chat reaches an agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,21 +83,50 @@ const DESTINATIONS: &str = "SELECT d.agent_group, d.name, d.messaging_group, m.c
             m.chat, NULL, m.title
      FROM destination d JOIN messaging_group m ON m.id = d.messaging_group";
 
-impl CentralStore {
+statements! {
     /// The agents that a chat reaches, the highest priority first, then by name.
-    pub fn wirings_of(&self, chat: ChatId) -> Result<Vec<Wired>> {
-        let sql = format!(
-            "{WIRINGS} WHERE w.messaging_group = ?1 ORDER BY w.priority DESC, w.agent_group"
-        );
-        self.list("read the wirings of a chat", &sql, [chat.0])
-    }
-
+    pub fn wirings_of(chat: ChatId) -> Vec<Wired> = list("read the wirings of a chat",
+        &format!("{WIRINGS} WHERE w.messaging_group = ?1 ORDER BY w.priority DESC, w.agent_group"),
+        [chat.0]);
     /// Every wiring of agents that are there, by chat, as [`Self::wirings_of`] orders them.
-    pub fn wirings(&self) -> Result<Vec<Wired>> {
-        let sql = format!("{WIRINGS} ORDER BY w.messaging_group, w.priority DESC, w.agent_group");
-        self.list("list the wirings", &sql, [])
-    }
+    pub fn wirings() -> Vec<Wired> = list("list the wirings",
+        &format!("{WIRINGS} ORDER BY w.messaging_group, w.priority DESC, w.agent_group"), []);
+    /// Remembers that an agent was engaged here. Nothing happens when the wiring is gone.
+    pub fn touch_engaged(chat: ChatId, agent: &AgentName, thread: Option<&str>, now: Timestamp)
+        -> () = execute("remember an engagement",
+        "INSERT INTO engaged (messaging_group, agent_group, thread, last_at)
+            SELECT messaging_group, agent_group, ?3, ?4 FROM wiring
+            WHERE messaging_group = ?1 AND agent_group = ?2
+            ON CONFLICT DO UPDATE SET last_at = excluded.last_at",
+        params![chat.0, agent.as_str(), thread.unwrap_or_default(), now.0]);
+    /// When an agent was last engaged in a chat, or in a thread of it.
+    pub fn engaged_at(chat: ChatId, agent: &AgentName, thread: Option<&str>) -> Option<Timestamp> =
+        one("read an engagement",
+        "SELECT last_at FROM engaged
+            WHERE messaging_group = ?1 AND agent_group = ?2 AND thread = ?3",
+        params![chat.0, agent.as_str(), thread.unwrap_or_default()]);
+    /// Every destination, by agent and name.
+    pub fn destinations() -> Vec<DestinationRow> = list("list the destinations",
+        &format!("{DESTINATIONS} ORDER BY d.agent_group, d.name"), []);
+    pub fn destinations_of(agent: &AgentName) -> Vec<DestinationRow> = list("list the destinations",
+        &format!("{DESTINATIONS} WHERE d.agent_group = ?1 ORDER BY d.name"), [agent.as_str()]);
+    /// The chat that an agent means by a name.
+    pub fn destination(agent: &AgentName, name: &str) -> Option<DestinationRow> =
+        one("read a destination",
+        &format!("{DESTINATIONS} WHERE d.agent_group = ?1 AND d.name = ?2"),
+        [agent.as_str(), name]);
+    /// `false` when the agent has no such name.
+    pub fn remove_destination(agent: &AgentName, name: &str) -> bool =
+        changes("remove a destination",
+        "DELETE FROM destination WHERE agent_group = ?1 AND name = ?2", [agent.as_str(), name]);
+    fn insert_destination(agent: &AgentName, name: &str, chat: ChatId, by_wiring: bool) -> bool =
+        changes("add a destination",
+        "INSERT INTO destination (agent_group, name, messaging_group, by_wiring)
+            VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+        params![agent.as_str(), name, chat.0, by_wiring]);
+}
 
+impl CentralStore {
     /// Wires a chat to an agent, or changes how. A chat that was to be left alone no longer is, and
     /// the agent gets a name for it to write to. Fails when chat or agent is not there.
     pub fn set_wiring(&mut self, wiring: &Wiring) -> Result<()> {
@@ -137,61 +161,9 @@ impl CentralStore {
         })
     }
 
-    /// Remembers that an agent was engaged here. Nothing happens when the wiring is gone.
-    pub fn touch_engaged(
-        &self,
-        chat: ChatId,
-        agent: &AgentName,
-        thread: Option<&str>,
-        now: Timestamp,
-    ) -> Result<()> {
-        let sql = "INSERT INTO engaged (messaging_group, agent_group, thread, last_at)
-                   SELECT messaging_group, agent_group, ?3, ?4 FROM wiring
-                   WHERE messaging_group = ?1 AND agent_group = ?2
-                   ON CONFLICT DO UPDATE SET last_at = excluded.last_at";
-        let values = params![chat.0, agent.as_str(), thread.unwrap_or_default(), now.0];
-        self.run("remember an engagement", sql, values).map(drop)
-    }
-
-    /// When an agent was last engaged in a chat, or in a thread of it.
-    pub fn engaged_at(
-        &self,
-        chat: ChatId,
-        agent: &AgentName,
-        thread: Option<&str>,
-    ) -> Result<Option<Timestamp>> {
-        let sql = "SELECT last_at FROM engaged
-                   WHERE messaging_group = ?1 AND agent_group = ?2 AND thread = ?3";
-        let key = params![chat.0, agent.as_str(), thread.unwrap_or_default()];
-        self.one("read an engagement", sql, key)
-    }
-
-    /// Every destination, by agent and name.
-    pub fn destinations(&self) -> Result<Vec<DestinationRow>> {
-        let sql = format!("{DESTINATIONS} ORDER BY d.agent_group, d.name");
-        self.list("list the destinations", &sql, [])
-    }
-
-    pub fn destinations_of(&self, agent: &AgentName) -> Result<Vec<DestinationRow>> {
-        let sql = format!("{DESTINATIONS} WHERE d.agent_group = ?1 ORDER BY d.name");
-        self.list("list the destinations", &sql, [agent.as_str()])
-    }
-
-    /// The chat that an agent means by a name.
-    pub fn destination(&self, agent: &AgentName, name: &str) -> Result<Option<DestinationRow>> {
-        let sql = format!("{DESTINATIONS} WHERE d.agent_group = ?1 AND d.name = ?2");
-        self.one("read a destination", &sql, [agent.as_str(), name])
-    }
-
     /// Lets an agent write to a chat under a name. `false` when it has that name for a chat already.
     pub fn add_destination(&self, agent: &AgentName, name: &str, chat: ChatId) -> Result<bool> {
         self.insert_destination(agent, name, chat, false)
-    }
-
-    /// `false` when the agent has no such name.
-    pub fn remove_destination(&self, agent: &AgentName, name: &str) -> Result<bool> {
-        let sql = "DELETE FROM destination WHERE agent_group = ?1 AND name = ?2";
-        Ok(self.run("remove a destination", sql, [agent.as_str(), name])? == 1)
     }
 
     /// Gives an agent a name for a chat that it is wired to, unless it has one.
@@ -204,18 +176,5 @@ impl CentralStore {
         let taken: Vec<String> = named.into_iter().map(|it| it.name).collect();
         let name = destination_name(&row.title, &row.address.channel, &taken);
         self.insert_destination(agent, &name, chat, true).map(drop)
-    }
-
-    fn insert_destination(
-        &self,
-        agent: &AgentName,
-        name: &str,
-        chat: ChatId,
-        by_wiring: bool,
-    ) -> Result<bool> {
-        let sql = "INSERT INTO destination (agent_group, name, messaging_group, by_wiring)
-                   VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
-        let values = params![agent.as_str(), name, chat.0, by_wiring];
-        Ok(self.run("add a destination", sql, values)? == 1)
     }
 }

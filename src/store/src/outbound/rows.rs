@@ -2,7 +2,6 @@
 //! value is measured before it is read, and one that makes no sense spoils nothing but its row.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use domain::cost::Cost;
 use domain::message::{Attempt, Claim, Form, Outbound, Outcome};
@@ -13,12 +12,13 @@ use rusqlite::{Connection, Params, Row};
 
 use super::Waits;
 use crate::outbox::PartKind;
-use crate::row::{Columns, FromRow, enum_column, list_as};
+use crate::row::{Columns, FromRow, enum_column, json_column, list_as};
 use crate::runner::TOOL_NAME_CHARS_MAX;
 
 /// The longest text of one message; an answer of a model is far below it.
 pub(super) const TEXT_BYTES_MAX: usize = 1_000_000;
-const OPTIONS_BYTES_MAX: usize = 64 * 1024;
+/// Of a question with its options.
+const FORM_BYTES_MAX: usize = 64 * 1024;
 pub(super) const NAME_BYTES_MAX: usize = 4 * 1024;
 pub(super) const WORD_BYTES_MAX: usize = 64;
 /// Options of a question that are read; more are an error of the agent's.
@@ -37,18 +37,17 @@ pub(super) fn bounded(column: &str, max: usize) -> String {
 
 enum_column!(Outcome, WaitClass);
 
+json_column!(Form);
+
 /// What a message is read from.
 pub(super) fn message_columns() -> String {
     let bounded = [
         bounded("text", TEXT_BYTES_MAX),
         bounded("kind", WORD_BYTES_MAX),
-        bounded("form", WORD_BYTES_MAX),
+        bounded("form", FORM_BYTES_MAX),
         bounded("destination", NAME_BYTES_MAX),
-        bounded("file", NAME_BYTES_MAX),
-        bounded("options", OPTIONS_BYTES_MAX),
     ];
-    let bounded = bounded.join(", ");
-    format!("seq, in_reply_to, target, timeout_ms, turn, incarnation, attempt, {bounded}")
+    format!("seq, in_reply_to, turn, incarnation, attempt, {}", bounded.join(", "))
 }
 
 /// Every row that makes sense.
@@ -117,24 +116,16 @@ fn message(columns: &Columns<'_>, seq: OutSeq) -> rusqlite::Result<(Outbound, Pa
 }
 
 fn form(columns: &Columns<'_>) -> rusqlite::Result<Form> {
-    let target = || columns.named::<Option<i64>>("target").map(Option::unwrap_or_default);
-    Ok(match columns.named::<String>("form")?.as_str() {
-        "text" => Form::Text,
-        "file" => Form::File(columns.named("file")?),
-        "edit" => Form::Edit(target()?),
-        "reaction" => Form::Reaction(target()?),
-        "admin" => Form::Admin,
-        "question" => {
-            let options: Option<String> = columns.named("options")?;
-            let options = options.and_then(|it| serde_json::from_str(&it).ok());
-            let mut options: Vec<String> = options.unwrap_or_default();
-            options.truncate(OPTIONS_MAX);
-            let timeout: Option<i64> = columns.named("timeout_ms")?;
-            let timeout = u64::try_from(timeout.unwrap_or(0)).unwrap_or(0);
-            Form::Question { options, timeout: Duration::from_millis(timeout) }
-        }
-        other => return Err(columns.bad(format!("there is no form `{other}`"))),
-    })
+    let mut form = columns.named("form")?;
+    if let Form::File(name) = &form
+        && NAME_BYTES_MAX < name.len()
+    {
+        return Err(columns.bad("the name of a file is too long"));
+    }
+    if let Form::Question { options, .. } = &mut form {
+        options.truncate(OPTIONS_MAX);
+    }
+    Ok(form)
 }
 
 /// `None` for a row that is about no message. An outcome that cannot be read is a failure, so that its

@@ -93,7 +93,10 @@ impl Source {
         let Some((before, _)) = self.code.split_once(&format!("\"{n}\"")) else { return false };
         let Some((_, name)) = before.rsplit_once("const ") else { return false };
         let Some(name) = name.trim_end().strip_suffix("=") else { return false };
-        let Some((name, _)) = name.split_once(':') else { return false };
+        let Some((name, value)) = name.split_once(':') else { return false };
+        if value.contains(';') {
+            return false;
+        }
         let is_in = |text: &String| text.contains(&format!("{{{name}}}"));
         all.iter().any(|it| it.literals.iter().any(is_in))
     }

@@ -2,7 +2,7 @@
 
 use domain::cost::Cost;
 use domain::delivery::by_hand::HostKey;
-use domain::message::{Address, Body, Outcome};
+use domain::message::{Address, Outcome};
 use domain::texts::chat_name;
 use domain::time::Timestamp;
 use domain::trace::{Approval, Asked, End, Facts, Fetching, Question, Rule, Taker, TraceContext};
@@ -124,13 +124,14 @@ impl CentralStore {
     ) -> Result<Option<Facts>> {
         let Some(row) = self.session(session)? else { return Ok(None) };
         let key = [session.0, seq.0];
-        let sql = "SELECT session, seq, body, channel, account, chat, thread, outcome, ended_at,
-                       coalesce(reason, ''), kind, sender_id, platform_id, received_at, rule, tries,
-                       not_before, reply
+        let sql = "SELECT session, seq, body, outcome, ended_at, coalesce(reason, ''), kind,
+                       sender_id, platform_id, received_at, rule, tries, not_before, channel,
+                       account, chat, thread, reply
                    FROM message WHERE session = ?1 AND seq = ?2";
-        // With the number of its reply.
-        let found: Option<(Asked, Option<i64>)> = self.one("read a message", sql, key)?;
-        let Some((mut message, reply)) = found else { return Ok(None) };
+        let found: Option<(Asked, Address, Option<i64>)> = self.one("read a message", sql, key)?;
+        let Some((mut message, from, reply)) = found else { return Ok(None) };
+        message.chat =
+            chat_name(&message.body.chat.title, &from.chat, &from.channel, from.thread.as_deref());
         message.agent = row.agent.to_string();
         message.approval = self.approval(key)?;
         let mut outbound = OutboundReader::new(self.layout.session(session).outbound_dir());
@@ -232,27 +233,15 @@ impl CentralStore {
 
 json_column!(Rule);
 
-/// Without its agent and what was asked about it.
-impl FromRow for Asked {
+// Its chat is named by its address, and what else is known of it is found elsewhere.
+row!(Asked {
+    session, seq, body, end, kind, handle, platform_id, received_at, rule, tries, not_before;
+    agent, chat, approval
+});
+
+impl FromRow for Option<End> {
     fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
-        let (session, seq, body): (_, _, Body) = columns.next()?;
-        let from: Address = columns.next()?;
         let (end, reason): (Option<(Outcome, Timestamp)>, String) = columns.next()?;
-        Ok(Self {
-            session,
-            seq,
-            agent: String::new(),
-            kind: columns.next()?,
-            handle: columns.next()?,
-            chat: chat_name(&body.chat.title, &from.chat, &from.channel, from.thread.as_deref()),
-            body,
-            platform_id: columns.next()?,
-            received_at: columns.next()?,
-            rule: columns.next()?,
-            approval: None,
-            end: end.map(|(outcome, at)| End { outcome, reason, at }),
-            tries: columns.next()?,
-            not_before: columns.next()?,
-        })
+        Ok(end.map(|(outcome, at)| End { outcome, reason, at }))
     }
 }

@@ -7,14 +7,15 @@ use domain::session::BACKOFF_MAX;
 use domain::time::Timestamp;
 use domain::{Incarnation, MessageSeq, OutSeq};
 use rusqlite::Connection;
+use serde::{Deserialize, Serialize};
 
 use super::{READ, RunnerStore};
-use crate::StoreError;
-use crate::mailbox::{Destination, Item, facts, items};
+use crate::Result;
+use crate::mailbox::{ANSWER, Destination, Item, entry, facts, items};
 use crate::row::{one, only, row};
 
 /// What became of something that the agent asked of the host.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
     /// Otherwise the text says why there is none.
     pub ok: bool,
@@ -40,19 +41,14 @@ impl RunnerStore {
     /// # Errors
     /// When a mailbox fails. A failing inbound mailbox is often just being made again by the host: try
     /// again soon. So for every method below, as far as it reads.
-    pub fn due(
-        &mut self,
-        now: Timestamp,
-        unsure: &[MessageSeq],
-    ) -> Result<Vec<Inbound>, StoreError> {
-        let incarnation = self.incarnation;
+    pub fn due(&mut self, now: Timestamp, unsure: &[MessageSeq]) -> Result<Vec<Inbound>> {
         self.is_read_by_host()?;
         self.read_inbound("look for messages", |inbound, own| {
             // Each is read as it is at one moment and locked once: first the inbound one, then ours.
             let (own, inbound) = (own.unchecked_transaction()?, inbound.unchecked_transaction()?);
             let facts = facts(&inbound)?;
-            let stopped_incarnation = facts.stopped_incarnation;
-            if incarnation <= stopped_incarnation {
+            let (by, stopped) = (self.incarnation, facts.stopped_incarnation);
+            if by <= stopped {
                 return Ok(vec![]); // Stopped, and not killed yet: it gets nothing more.
             }
             // The oldest message with a wait that the host did not import yet, and all behind it, stay
@@ -64,7 +60,7 @@ impl RunnerStore {
                 if held.is_some_and(|held| held <= item.message.seq) {
                     break;
                 }
-                match has_claim_ended(&own, item.message.seq, incarnation, stopped_incarnation)? {
+                match has_claim_ended(&own, item.message.seq, by, stopped)? {
                     Some(true) => {}
                     Some(false) if !unsure.contains(&item.message.seq) => {
                         claimed.push(item.message);
@@ -79,19 +75,18 @@ impl RunnerStore {
     }
 
     /// Whether the agent may name a message with this number, context messages included.
-    pub fn has_inbound(&mut self, seq: MessageSeq) -> Result<bool, StoreError> {
+    pub fn has_inbound(&mut self, seq: MessageSeq) -> Result<bool> {
         self.read_inbound(READ, |conn, _| Ok(facts(conn)?.known.contains(&seq)))
     }
 
     /// Chats that the agent may write to, by name.
-    pub fn destinations(&mut self) -> Result<Vec<Destination>, StoreError> {
+    pub fn destinations(&mut self) -> Result<Vec<Destination>> {
         self.read_inbound(READ, |conn, _| Ok(facts(conn)?.destinations))
     }
 
     /// What the host said to a question or request of ours; `None` as long as it is open.
-    pub fn answer(&mut self, seq: OutSeq) -> Result<Option<Answer>, StoreError> {
-        let sql = "SELECT ok, text FROM answer WHERE seq = ?1";
-        self.read_inbound(READ, |conn, _| one(conn, sql, [seq.0]))
+    pub fn answer(&mut self, seq: OutSeq) -> Result<Option<Answer>> {
+        self.read_inbound(READ, |conn, _| entry(conn, (ANSWER, seq.0)))
     }
 }
 
@@ -100,16 +95,16 @@ fn turn_keys(messages: &[Inbound]) -> Vec<(&Address, bool)> {
 }
 
 /// Whether a message that was claimed has ended; `None` where nobody claimed it. What an incarnation up
-/// to `stopped_incarnation` ended after a user stopped it, the host has not heard.
+/// to `stopped` ended after a user stopped it, the host has not heard.
 fn has_claim_ended(
     own: &Connection,
     message: MessageSeq,
-    incarnation: Incarnation,
-    stopped_incarnation: Incarnation,
+    by: Incarnation,
+    stopped: Incarnation,
 ) -> rusqlite::Result<Option<bool>> {
     let sql = "SELECT outcome IS NOT NULL FROM claims
                WHERE message = ?1
                  AND (incarnation = ?2 OR (outcome IS NOT NULL AND ?3 < incarnation))
                ORDER BY outcome IS NULL LIMIT 1";
-    one(own, sql, [message.0, incarnation.0, stopped_incarnation.0])
+    one(own, sql, [message.0, by.0, stopped.0])
 }

@@ -10,11 +10,11 @@ use domain::{Incarnation, MessageSeq, OutSeq};
 use rusqlite::{Connection, params};
 
 use super::{READ, RunnerStore};
-use crate::StoreError;
 use crate::layout::FILES;
 use crate::mailbox::{self, RunnerFacts};
 use crate::outbox::PartKind;
 use crate::row::{list, one, run, to_json};
+use crate::{Result, StoreError};
 
 /// The longest name of a tool that is kept.
 pub(crate) const TOOL_NAME_CHARS_MAX: usize = 64;
@@ -44,23 +44,18 @@ impl NewMessage {
 }
 
 impl RunnerStore {
-    pub fn say(
-        &mut self,
-        in_reply_to: MessageSeq,
-        text: &str,
-        now: Timestamp,
-    ) -> Result<OutSeq, StoreError> {
+    pub fn say(&mut self, in_reply_to: MessageSeq, text: &str, now: Timestamp) -> Result<OutSeq> {
         self.add(&NewMessage::text(in_reply_to, text), now)
     }
 
     /// Stores a message of the middle of a turn. Of a file there must be a copy already.
-    pub fn add(&mut self, message: &NewMessage, now: Timestamp) -> Result<OutSeq, StoreError> {
+    pub fn add(&mut self, message: &NewMessage, now: Timestamp) -> Result<OutSeq> {
         let (kind, incarnation) = (PartKind::Interim, Some(self.incarnation));
         self.commit("a message", |tx, facts| add(tx, facts, message, kind, incarnation, now))
     }
 
     /// What a message of ours is; `None` when there is no such message.
-    pub fn own_form(&mut self, seq: OutSeq) -> Result<Option<String>, StoreError> {
+    pub fn own_form(&mut self, seq: OutSeq) -> Result<Option<Form>> {
         let sql = "SELECT form FROM messages_out WHERE seq = ?1";
         one(&self.conn, sql, [seq.0]).map_err(StoreError::query("read an own message"))
     }
@@ -71,9 +66,10 @@ impl RunnerStore {
     }
 
     /// The names of files that the host did not import yet.
-    pub fn files_waiting(&mut self) -> Result<Vec<String>, StoreError> {
+    pub fn files_waiting(&mut self) -> Result<Vec<String>> {
         let imported = self.read_inbound(READ, |conn, _| Ok(mailbox::facts(conn)?.imported_seq))?;
-        let sql = "SELECT file FROM messages_out WHERE seq > ?1 AND form = 'file'";
+        let sql = "SELECT form ->> '$.file' FROM messages_out
+                   WHERE seq > ?1 AND form ->> '$.file' IS NOT NULL";
         list(&self.conn, sql, [imported.0]).map_err(StoreError::query("read the files to send"))
     }
 
@@ -84,39 +80,34 @@ impl RunnerStore {
         call: &str,
         name: &str,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let incarnation = self.incarnation;
-        let cut = |text: &str| text.chars().take(TOOL_NAME_CHARS_MAX).collect::<String>();
+    ) -> Result<()> {
+        let values = params![message.0, self.incarnation.0, cut(call), cut(name), now.0, CALLS_MAX];
         self.commit("a tool", |tx, _| {
-            let added = tx.execute(
-                "INSERT INTO tool_calls (message, incarnation, call, name, started_at)
-                 SELECT ?1, ?2, ?3, ?4, ?5
-                 WHERE (SELECT count(*) FROM tool_calls WHERE message = ?1) < ?6
-                   AND NOT EXISTS (SELECT 1 FROM tool_calls WHERE call = ?3 AND incarnation = ?2)",
-                params![message.0, incarnation.0, cut(call), cut(name), now.0, CALLS_MAX],
-            )?;
-            if added == 1 {
+            let sql = "INSERT INTO tool_calls (message, incarnation, call, name, started_at)
+                       SELECT ?1, ?2, ?3, ?4, ?5
+                       WHERE (SELECT count(*) FROM tool_calls WHERE message = ?1) < ?6
+                         AND NOT EXISTS (SELECT 1 FROM tool_calls
+                                         WHERE call = ?3 AND incarnation = ?2)";
+            if run(tx, sql, values)? == 1 {
                 let sql = "DELETE FROM tool_calls WHERE message < ?1";
-                tx.execute(sql, [message.0 - MESSAGES_BACK])?;
+                run(tx, sql, [message.0 - MESSAGES_BACK])?;
             }
             Ok(())
         })
     }
 
     /// It is done, for good or ill. A call that nobody saw begin is none.
-    pub fn tool_ended(&mut self, call: &str, ok: bool, now: Timestamp) -> Result<(), StoreError> {
-        let incarnation = self.incarnation;
-        let call: String = call.chars().take(TOOL_NAME_CHARS_MAX).collect();
+    pub fn tool_ended(&mut self, call: &str, ok: bool, now: Timestamp) -> Result<()> {
         let sql = "UPDATE tool_calls SET ended_at = ?3, ok = ?4
                    WHERE call = ?1 AND incarnation = ?2 AND ended_at IS NULL";
-        let values = params![call, incarnation.0, now.0, ok];
-        self.commit("the end of a tool", |tx, _| tx.execute(sql, values)).map(drop)
+        let values = params![cut(call), self.incarnation.0, now.0, ok];
+        self.commit("the end of a tool", |tx, _| run(tx, sql, values)).map(drop)
     }
 
     /// Removes at most [`BATCH`] messages and claims that are old, of the oldest: messages that the host
     /// has imported, and claims on messages that have their outcome there. Numbers are never given out
     /// twice, so the last message stays. Returns how many went.
-    pub fn prune(&mut self, now: Timestamp) -> Result<usize, StoreError> {
+    pub fn prune(&mut self, now: Timestamp) -> Result<usize> {
         let before = (now - MACHINERY).0;
         self.commit("prune", |tx, facts| {
             let sql = "DELETE FROM messages_out WHERE seq IN
@@ -135,6 +126,10 @@ impl RunnerStore {
     }
 }
 
+fn cut(text: &str) -> &str {
+    text.char_indices().nth(TOOL_NAME_CHARS_MAX).map_or(text, |(end, _)| &text[..end])
+}
+
 /// Adds a message under the next number, which is above all that the host has imported. In the middle
 /// of a turn it is known whose attempt at which turn it belongs to.
 pub(super) fn add(
@@ -145,40 +140,18 @@ pub(super) fn add(
     incarnation: Option<Incarnation>,
     now: Timestamp,
 ) -> rusqlite::Result<OutSeq> {
-    let (form, target, file, question) = match &message.form {
-        Form::Text => ("text", None, None, None),
-        Form::File(name) => ("file", None, Some(name), None),
-        Form::Edit(target) => ("edit", Some(target), None, None),
-        Form::Reaction(target) => ("reaction", Some(target), None, None),
-        Form::Admin => ("admin", None, None, None),
-        Form::Question { options, timeout } => {
-            let timeout_ms = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
-            ("question", None, None, Some((to_json(options)?, timeout_ms)))
-        }
-    };
-    let (options, timeout_ms) = question.unzip();
     // Its turn is not the message that is replied to: a later attempt may hand over several at once.
-    let sql =
-        "INSERT INTO messages_out (seq, in_reply_to, kind, text, created_at, form, destination,
-                   target, file, options, timeout_ms, incarnation, attempt, turn)
-               VALUES ((SELECT max(coalesce(max(seq), -1), ?11) + 2 FROM messages_out),
-                   ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?12, ?13,
-                   (SELECT min(message) FROM claims WHERE incarnation = ?12 AND outcome IS NULL))";
-    let values = params![
-        message.in_reply_to.0,
-        kind.as_str(),
-        message.text,
-        now.0,
-        form,
-        message.destination,
-        target,
-        file,
-        options,
-        timeout_ms,
-        if facts.imported_seq.0 == 0 { -1 } else { facts.imported_seq.0 },
-        incarnation.map(|it| it.0),
-        incarnation.map(|_| message.attempt),
-    ];
+    let sql = "INSERT INTO messages_out
+                   (seq, in_reply_to, kind, text, created_at, form, destination, incarnation, attempt, turn)
+               VALUES ((SELECT max(coalesce(max(seq), -1), ?9) + 2 FROM messages_out),
+                   ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,
+                   (SELECT min(message) FROM claims WHERE incarnation = ?7 AND outcome IS NULL))";
+    let NewMessage { in_reply_to, destination, form, text, attempt } = message;
+    let (form, kind, by) = (to_json(form)?, kind.as_str(), incarnation.map(|it| it.0));
+    let attempt = incarnation.map(|_| attempt);
+    let imported = if facts.imported_seq.0 == 0 { -1 } else { facts.imported_seq.0 };
+    let values =
+        params![in_reply_to.0, kind, text, now.0, form, destination, by, attempt, imported];
     run(tx, sql, values)?;
     Ok(OutSeq(tx.last_insert_rowid()))
 }

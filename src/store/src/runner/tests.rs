@@ -9,6 +9,7 @@ use rusqlite::params;
 
 use super::*;
 use crate::layout::Layout;
+use crate::row::only;
 use crate::{Destination, SessionStore};
 
 mod sharing;
@@ -264,12 +265,9 @@ fn destinations_and_messages_are_found_by_what_names_them() {
     assert!(runner.has_inbound(MessageSeq(seq)).unwrap());
     assert!(!runner.has_inbound(MessageSeq(seq + 2)).unwrap());
     let own = runner.say(MessageSeq(seq), "hi", NOW).unwrap();
-    assert_eq!(runner.own_form(own).unwrap().as_deref(), Some("text"));
+    assert_eq!(runner.own_form(own).unwrap(), Some(Form::Text));
     assert_eq!(runner.own_form(OutSeq(own.0 + 2)).unwrap(), None);
 }
-
-/// Its form, destination, target, file, options and timeout.
-type Columns = (String, Option<String>, Option<i64>, Option<String>, Option<String>, Option<i64>);
 
 #[test]
 fn every_form_of_a_message_has_its_columns() {
@@ -279,34 +277,26 @@ fn every_form_of_a_message_has_its_columns() {
         options: vec!["yes \"sir\"".into(), "no".into()],
         timeout: Duration::from_secs(300),
     };
-    let (team, file) = (Some("team".to_owned()), "3-1/a.txt".to_owned());
-    let options = Some(r#"["yes \"sir\"","no"]"#.to_owned());
-    let cases: [(Form, Columns); 6] = [
-        (Form::Text, ("text".into(), team, None, None, None, None)),
-        (Form::File(file.clone()), ("file".into(), None, None, Some(file), None, None)),
-        (Form::Edit(1), ("edit".into(), None, Some(1), None, None, None)),
-        (Form::Reaction(2), ("reaction".into(), None, Some(2), None, None, None)),
-        (question, ("question".into(), None, None, None, options, Some(300_000))),
-        (Form::Admin, ("admin".into(), None, None, None, None, None)),
+    let asked = r#"{"question":{"options":["yes \"sir\"","no"],"timeout":{"secs":300,"nanos":0}}}"#;
+    let cases = [
+        (Form::Text, Some("team"), r#""text""#),
+        (Form::File("3-1/a.txt".into()), None, r#"{"file":"3-1/a.txt"}"#),
+        (Form::Edit(1), None, r#"{"edit":1}"#),
+        (Form::Reaction(2), None, r#"{"reaction":2}"#),
+        (question, None, asked),
+        (Form::Admin, None, r#""admin""#),
     ];
-    for (form, expected) in cases {
-        let (in_reply_to, destination) = (MessageSeq(2), expected.1.clone());
+    for (form, to, expected) in cases {
+        let (in_reply_to, destination) = (MessageSeq(2), to.map(str::to_owned));
+        let kept = form.clone();
         let message = NewMessage { in_reply_to, destination, form, text: "t".into(), attempt: 0 };
         let seq = runner.add(&message, NOW).unwrap();
         assert_eq!(seq.0 % 2, 1);
-        let stored: Columns = runner
-            .conn
-            .query_row(
-                "SELECT form, destination, target, file, options, timeout_ms FROM messages_out
-                 WHERE seq = ?1 AND kind = 'interim' AND text = 't' AND in_reply_to = 2",
-                [seq.0],
-                |row| {
-                    let first = (row.get(0)?, row.get(1)?, row.get(2)?);
-                    Ok((first.0, first.1, first.2, row.get(3)?, row.get(4)?, row.get(5)?))
-                },
-            )
-            .unwrap();
-        assert_eq!(stored, expected);
+        assert_eq!(runner.own_form(seq).unwrap(), Some(kept));
+        let sql = "SELECT form, destination FROM messages_out
+                   WHERE seq = ?1 AND kind = 'interim' AND text = 't' AND in_reply_to = 2";
+        let stored: (String, Option<String>) = only(&runner.conn, sql, [seq.0]).unwrap();
+        assert_eq!((stored.0.as_str(), stored.1.as_deref()), (expected, to));
     }
 }
 

@@ -1,22 +1,32 @@
 //! The host's handle on a session, for its tasks: rows and mailboxes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File, Permissions};
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use domain::SessionId;
 use domain::message::Address;
 use domain::outgoing::Caps;
+use domain::plain::chain;
 use domain::task::TaskId;
 use domain::time::Timestamp;
 use tokio::time::Instant;
 
-use super::outgoing_attachments::copy_all;
-use super::{ImportReport, SessionRows, Snapshot, quarantine};
+use super::attachments::copy_all;
+use super::{ImportReport, SessionRows, Snapshot};
+use crate::beneath::{open_beneath, remove_tree};
 use crate::db::{lock, on_disk};
-use crate::layout::{Layout, SessionLayout};
+use crate::layout::{Layout, OUTBOUND, SessionLayout};
 use crate::mailbox::{InboundBox, MailboxContent};
 use crate::outbound::{OutboundReader, Unimported};
-use crate::{CentralStore, Db, Gate, StoreError};
+use crate::{CentralStore, Db, Gate, Result, StoreError};
+
+/// What is kept of each damaged file, in bytes: enough to find out what happened, and little beside the
+/// disk limit of an agent, which does not count it.
+const KEPT_MAX: u64 = 32 << 20;
 
 /// Both mailboxes of a session, from the host's side.
 #[derive(Debug)]
@@ -33,9 +43,9 @@ impl Mailboxes {
         Self { inbound, outbound, paths }
     }
 
-    pub(super) fn quarantine(&mut self) -> Result<(), StoreError> {
+    pub(super) fn quarantine(&mut self) -> Result<()> {
         *self = Self::new(self.paths.clone());
-        quarantine::move_away(&self.paths)
+        move_away(&self.paths)
             .map_err(|source| StoreError::Quarantine { path: self.paths.outbound(), source })
     }
 }
@@ -95,8 +105,8 @@ impl SessionDb {
 
     pub async fn read<R: Send + 'static>(
         &self,
-        f: impl FnOnce(&SessionRows<'_>) -> Result<R, StoreError> + Send + 'static,
-    ) -> Result<R, StoreError> {
+        f: impl FnOnce(&SessionRows<'_>) -> Result<R> + Send + 'static,
+    ) -> Result<R> {
         let session = self.session;
         self.central.read(move |central| f(&central.rows(session))).await
     }
@@ -105,8 +115,8 @@ impl SessionDb {
     pub async fn write<R: Send + 'static>(
         &self,
         op: &'static str,
-        f: impl FnOnce(&SessionRows<'_>) -> Result<R, StoreError> + Send + 'static,
-    ) -> Result<R, StoreError> {
+        f: impl FnOnce(&SessionRows<'_>) -> Result<R> + Send + 'static,
+    ) -> Result<R> {
         let session = self.session;
         self.central.write(op, move |central| f(&central.rows(session))).await
     }
@@ -114,7 +124,7 @@ impl SessionDb {
     /// Reads all that is true about the session. Where a runner may read it, the mailbox is brought up
     /// to date; returns whether it had to be. Otherwise it is closed, so that open files are counted by
     /// containers, which are limited, and not by sessions.
-    pub async fn look(&self, reader: Reader) -> Result<(Snapshot, bool), StoreError> {
+    pub async fn look(&self, reader: Reader) -> Result<(Snapshot, bool)> {
         let (session, mailboxes) = (self.session, Arc::clone(&self.mailboxes));
         let read = move |central: &mut CentralStore| {
             let rows = central.rows(session);
@@ -155,7 +165,7 @@ impl SessionDb {
     }
 
     /// Makes the mailbox of a runner that is about to start.
-    pub async fn renew(&self) -> Result<(), StoreError> {
+    pub async fn renew(&self) -> Result<()> {
         let content = self.read(|rows| rows.content()).await?;
         self.post(|boxes| {
             boxes.inbound.remove()?;
@@ -167,8 +177,8 @@ impl SessionDb {
     /// Changes the inbound mailbox. Nothing is promised to survive a power cut.
     async fn post(
         &self,
-        f: impl FnOnce(&mut Mailboxes) -> Result<(), StoreError> + Send + 'static,
-    ) -> Result<(), StoreError> {
+        f: impl FnOnce(&mut Mailboxes) -> Result<()> + Send + 'static,
+    ) -> Result<()> {
         const OP: &str = "a post";
         self.gate.before(OP).await?;
         let posted = self.with_mailboxes(f).await;
@@ -187,7 +197,7 @@ impl SessionDb {
     /// Moves what the runner wrote to where no container sees it, in place of what was moved there
     /// before. The container must be gone. Notes that its last incarnation left it damaged, so that who
     /// waits is told. Doing it again does no harm.
-    pub async fn quarantine(&self) -> Result<(), StoreError> {
+    pub async fn quarantine(&self) -> Result<()> {
         self.write("a quarantine", |rows| rows.note_damage()).await?;
         self.with_mailboxes(Mailboxes::quarantine).await
     }
@@ -197,9 +207,9 @@ impl SessionDb {
     pub async fn import(
         &self,
         news: Unimported,
-        context: impl FnOnce(&CentralStore) -> Result<SessionContext, StoreError> + Send + 'static,
+        context: impl FnOnce(&CentralStore) -> Result<SessionContext> + Send + 'static,
         now: Timestamp,
-    ) -> Result<ImportReport, StoreError> {
+    ) -> Result<ImportReport> {
         let files = match news.files() {
             files if files.is_empty() => BTreeMap::new(),
             // To where the agent cannot write, before anything is written down of them.
@@ -217,4 +227,46 @@ impl SessionDb {
 /// What is wrong with the outbound mailbox of a session; one line per problem. No session depends on it.
 pub fn outbound_problems(paths: &SessionLayout) -> Vec<String> {
     OutboundReader::new(paths.outbound_dir()).integrity()
+}
+
+/// Sets a damaged outbound database aside, so that the next runner makes a new one.
+fn move_away(paths: &SessionLayout) -> io::Result<()> {
+    let (from, to) = (paths.outbound_dir(), paths.quarantine());
+    match remove_tree(&to) {
+        Err(err) if err.kind() != ErrorKind::NotFound => return Err(err),
+        _ => fs::create_dir(&to)?,
+    }
+    // Its owner may have taken the right to change the folder away.
+    if let Ok(meta) = fs::metadata(&from) {
+        let _ = fs::set_permissions(&from, Permissions::from_mode(meta.mode() | 0o700));
+    }
+    // A new database must meet neither an old journal nor an old log.
+    for suffix in ["", "-journal", "-wal", "-shm"] {
+        let name = format!("{OUTBOUND}{suffix}");
+        // What cannot be read, or has no room on the disk, is gone: no message depends on it.
+        if let Err(err) = keep(&from, &name, &to.join(&name)) {
+            tracing::debug!(name, why = chain(&err), "nothing of it is kept");
+        }
+        remove(&from.join(&name), &from.join(format!("{name}.damaged")))?;
+    }
+    Ok(())
+}
+
+/// Copies the beginning of a plain file. Its own blocks may be more than its length says, and it may be
+/// one that the host cannot cut.
+fn keep(dir: &Path, name: &str, to: &Path) -> io::Result<()> {
+    let file = open_beneath(dir, name)?;
+    io::copy(&mut file.take(KEPT_MAX), &mut File::create_new(to)?).map(drop)
+}
+
+/// Removes whatever is there; a link is removed, not followed.
+fn remove(path: &Path, or_to: &Path) -> io::Result<()> {
+    let removed = fs::symlink_metadata(path)
+        .and_then(|it| if it.is_dir() { remove_tree(path) } else { fs::remove_file(path) });
+    match removed {
+        Err(err) if err.kind() == ErrorKind::NotFound => Ok(()),
+        // A folder that its owner may not change cannot be emptied, nor leave the folder that it is in.
+        Err(err) if err.kind() == ErrorKind::PermissionDenied => fs::rename(path, or_to),
+        other => other,
+    }
 }

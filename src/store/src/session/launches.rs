@@ -11,7 +11,7 @@ use rusqlite::params;
 use serde_json::json;
 
 use super::{Scope, SessionRows};
-use crate::StoreError;
+use crate::Result;
 use crate::central::events;
 use crate::row::{one, run, to_json};
 
@@ -22,7 +22,7 @@ const LOOK_BACK: i64 = 32;
 
 impl SessionRows<'_> {
     /// The history of starts, as far as it matters.
-    pub(crate) fn launches(&self) -> Result<Launches, StoreError> {
+    pub(crate) fn launches(&self) -> Result<Launches> {
         let sql = "SELECT incarnation, ended_at, bad = 1 AND answered = 0 FROM launch
                    WHERE session = ?1 ORDER BY incarnation DESC LIMIT ?2";
         let rows: Vec<(Incarnation, Option<Timestamp>, bool)> =
@@ -42,7 +42,7 @@ impl SessionRows<'_> {
     }
 
     /// Hands out the next incarnation. Nothing may be started after an error.
-    pub fn launch(&self, now: Timestamp) -> Result<Incarnation, StoreError> {
+    pub fn launch(&self, now: Timestamp) -> Result<Incarnation> {
         let sql = "INSERT INTO launch (session, incarnation, started_at)
                    VALUES (?1, (SELECT coalesce(max(incarnation), 0) + 1 FROM launch
                                 WHERE session = ?1), ?2) RETURNING incarnation";
@@ -50,13 +50,13 @@ impl SessionRows<'_> {
     }
 
     /// Records that the last incarnation was ended, if it was open, and that this is no failure.
-    pub fn end_launch(&self, reason: &str, now: Timestamp) -> Result<(), StoreError> {
+    pub fn end_launch(&self, reason: &str, now: Timestamp) -> Result<()> {
         let open = self.launches()?.open;
         open.map_or(Ok(()), |it| self.record_exit(it, false, reason, None, now))
     }
 
     /// Notes that the last incarnation left a damaged mailbox, which is what its chats are told then.
-    pub(crate) fn note_damage(&self) -> Result<(), StoreError> {
+    pub(crate) fn note_damage(&self) -> Result<()> {
         let sql = "UPDATE launch SET trouble = ?2 WHERE session = ?1
                    AND incarnation = (SELECT max(incarnation) FROM launch WHERE session = ?1)";
         self.commit("a damaged mailbox", |tx| {
@@ -73,7 +73,7 @@ impl SessionRows<'_> {
         reason: &str,
         trouble: Option<&Trouble>,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<()> {
         self.commit("the end of a launch", |tx| {
             let trouble = trouble.map(to_json).transpose()?;
             let sql = "UPDATE launch SET ended_at = ?3, bad = ?4, trouble = ?5

@@ -1,15 +1,18 @@
 //! The inbox of a session: messages from their acceptance to their outcome.
 
-use domain::message::{Address, Admitted, InboundKind, Outcome};
+use domain::history::EventKind;
+use domain::message::{Address, Admitted, Claim, InboundKind, Outcome};
 use domain::session::{FailReason, QUEUE_MAX, Waiting};
 use domain::texts::{self, notices};
 use domain::time::Timestamp;
 use domain::trouble::Trouble;
 use domain::{Incarnation, MessageSeq, SessionId};
 use rusqlite::params;
+use serde_json::json;
 
 use super::{Scope, SessionRows, attachments, launches, parts, tasks};
-use crate::StoreError;
+use crate::Result;
+use crate::central::events;
 use crate::outbox::{self, Draft, NewPart, PartKind};
 use crate::row::{list, one, only, row, run, to_json};
 
@@ -28,7 +31,7 @@ impl SessionRows<'_> {
     /// Stores messages in their order, all in one commit, and sets the session awake. One that is there
     /// already is left as it is, so that a redelivery is harmless; one for which there is no room any more
     /// is refused, and nothing is said of it here.
-    pub fn insert(&self, messages: &[Admitted], now: Timestamp) -> Result<Inserted, StoreError> {
+    pub fn insert(&self, messages: &[Admitted], now: Timestamp) -> Result<Inserted> {
         self.commit("a message", |tx| {
             let mut inserted = Inserted::default();
             for message in messages {
@@ -50,7 +53,7 @@ impl SessionRows<'_> {
 
     /// The oldest messages without an outcome, each with the last incarnation whose claim was taken
     /// back. Claims are filled in from the outbound mailbox.
-    pub(crate) fn waiting(&self) -> Result<Vec<(Waiting, Incarnation)>, StoreError> {
+    pub(crate) fn waiting(&self) -> Result<Vec<(Waiting, Incarnation)>> {
         let sql = "SELECT seq, received_at, not_before, tries, told, status, channel,
                        EXISTS (SELECT 1 FROM attachment f WHERE f.session = m.session
                                    AND f.state = 'pending' AND f.message <= m.seq),
@@ -68,7 +71,7 @@ impl SessionRows<'_> {
         at: Timestamp,
         agent: &str,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<()> {
         self.commit("a release", |tx| {
             let sql = "UPDATE message SET tries = tries + 1, not_before = ?4, released = ?3
                        WHERE session = ?1 AND seq = ?2 AND outcome IS NULL AND released < ?3";
@@ -91,7 +94,7 @@ impl SessionRows<'_> {
         why: FailReason,
         agent: &str,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<()> {
         let reason = notices::failure(why);
         self.commit("a failure", |tx| {
             let is_task = conclude(tx, message, (Outcome::Failed, reason.as_str()), None, now)?;
@@ -106,7 +109,7 @@ impl SessionRows<'_> {
 
     /// Tells the chats of what waits, once, that the session is out of service and that nothing is lost.
     /// As words of the host: the session says nothing meanwhile.
-    pub fn tell_parked(&self, why: &str, now: Timestamp) -> Result<(), StoreError> {
+    pub fn tell_parked(&self, why: &str, now: Timestamp) -> Result<()> {
         self.commit("a notice", |tx| {
             let sql = "SELECT seq, channel, account, chat, thread, platform_id FROM message
                        WHERE session = ?1 AND outcome IS NULL AND told = 0 AND task IS NULL
@@ -126,7 +129,7 @@ impl SessionRows<'_> {
     }
 
     /// Lets the session sleep, unless it has something to do after all. Whether it sleeps.
-    pub fn fall_asleep(&self) -> Result<bool, StoreError> {
+    pub fn fall_asleep(&self) -> Result<bool> {
         let sql = "UPDATE session SET awake = 0 WHERE id = ?1 AND NOT EXISTS
                        (SELECT 1 FROM message WHERE session = ?1 AND outcome IS NULL)
                      AND NOT EXISTS (SELECT 1 FROM part
@@ -139,7 +142,7 @@ impl SessionRows<'_> {
     }
 
     /// The state of the session, for a user who asks in its chat.
-    pub fn counts(&self) -> Result<Counts, StoreError> {
+    pub fn counts(&self) -> Result<Counts> {
         let sql = "SELECT (SELECT count(*) FROM message WHERE session = ?1 AND outcome IS NULL),
                           (SELECT count(*) FROM part
                            WHERE session = ?1 AND state NOT IN ('sent', 'dead')),
@@ -184,6 +187,54 @@ pub(super) fn conclude(
     tasks::report(tx, message, now).map(Some)
 }
 
+/// Ends a message as its claim says: how, and whether it is a run of a task. `None` where it has ended
+/// before.
+pub(super) fn end(
+    tx: Scope<'_>,
+    claim: &Claim,
+    now: Timestamp,
+) -> rusqlite::Result<Option<(Outcome, bool)>> {
+    let Some((outcome, reason)) = &claim.outcome else { return Ok(None) };
+    // Only a task may end in silence; a user hears at least that there is nothing to hear. The
+    // container's word that it answered is not enough.
+    let says_nothing = *outcome == Outcome::Silent || !is_answered(tx, claim)?;
+    let is_mute = says_nothing && !tasks::is_task(tx, claim.message)?;
+    let end = if is_mute {
+        (Outcome::Failed, "the agent said nothing")
+    } else {
+        (*outcome, reason.as_str())
+    };
+    let reply = claim.reply.map(|it| it.0);
+    let Some(is_task) = conclude(tx, claim.message, end, reply, now)? else { return Ok(None) };
+    if let Some(cost) = claim.cost {
+        let about = (Some(tx.session), Some(claim.message.0));
+        events::add(&tx, EventKind::Cost, about, "", &json!({ "micros": cost.micros() }), now)?;
+    }
+    if is_mute {
+        let text = notices::SAID_NOTHING;
+        parts::add_notice(tx, "mute", claim.message, PartKind::Notice, text, now)?;
+    }
+    let sql = "UPDATE launch SET answered = answered + 1 WHERE session = ?1 AND incarnation = ?2";
+    run(&tx, sql, [tx.session, claim.incarnation.0])?;
+    Ok(Some((end.0, is_task)))
+}
+
+/// Whether something stands behind a claim that says so: a part of its reply to this message or a later one
+/// of the same chat and thread, or of anything that the agent said about it. What was said about an earlier
+/// one was said without knowing of this.
+fn is_answered(tx: Scope<'_>, claim: &Claim) -> rusqlite::Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM part p
+                              JOIN message c ON c.session = p.session AND c.seq = p.cause
+                              JOIN message m ON m.session = p.session AND m.seq = ?3
+                                  AND m.channel = c.channel AND m.account = c.account
+                                  AND m.chat = c.chat AND m.thread IS c.thread
+                                  AND m.seq <= c.seq
+                              WHERE p.session = ?1 AND p.out_seq = ?2)
+                   OR EXISTS (SELECT 1 FROM part WHERE session = ?1 AND cause = ?3
+                                  AND out_seq IS NOT NULL)";
+    only(&tx, sql, params![tx.session, claim.reply.map(|it| it.0), claim.message.0])
+}
+
 /// The session may have something to do.
 pub(super) fn wake(tx: Scope<'_>) -> rusqlite::Result<()> {
     run(&tx, "UPDATE session SET awake = 1 WHERE id = ?1 AND awake = 0", [tx.session]).map(drop)
@@ -206,19 +257,12 @@ pub(super) fn insert(
          ON CONFLICT DO NOTHING RETURNING seq,
              (SELECT min(seq) FROM message WHERE session = ?1 AND outcome IS NULL)"
     );
+    let (Address { channel, account, chat, thread }, id) = (&message.from, &message.platform_id);
+    let (kind, body) = (admitted.kind.as_str(), to_json(&message.body)?);
+    let sender = format!("{channel}:{}", message.body.sender.id);
+    let rule = admitted.rule.as_ref().map(to_json).transpose()?;
     let values = params![
-        tx.session,
-        message.from.channel,
-        message.from.account,
-        message.from.chat,
-        message.from.thread,
-        message.platform_id,
-        format!("{}:{}", message.from.channel, message.body.sender.id),
-        now.0,
-        admitted.kind.as_str(),
-        is_context,
-        admitted.rule.as_ref().map(to_json).transpose()?,
-        to_json(&message.body)?
+        tx.session, channel, account, chat, thread, id, sender, now.0, kind, is_context, rule, body
     ];
     let inserted: Option<(MessageSeq, Option<MessageSeq>)> = one(&tx, &sql, values)?;
     if let Some((seq, _)) = inserted {

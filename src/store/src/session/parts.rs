@@ -8,18 +8,23 @@ use domain::delivery::{PartKey, PartView, Verdict};
 use domain::message::Address;
 use domain::outgoing::Card;
 use domain::task::TaskId;
+use domain::texts::asides;
 use domain::time::Timestamp;
 use rusqlite::params;
 
 use super::{Scope, SessionRows, dead_letters, quiet, tasks};
-use crate::StoreError;
-use crate::central::heard::owners_elsewhere;
+use crate::Result;
+use crate::central::accounts::owners_elsewhere;
 use crate::outbox::{self, ClaimedPart, Draft, NewPart, PartKind, Target};
 use crate::reasons::OVERTAKEN;
-use crate::row::{is_there, list, one, read, row, run};
+use crate::row::{is_there, list, one, only, row, run};
 
 /// Messages that a search for another chat looks back.
 const LOOK_BACK: i64 = 500;
+/// Parts of a session that may wait to be sent, before what its agent says by the way is left out.
+const OPEN_PARTS_MAX: i64 = 500;
+/// The same for answers, of which an honest runner writes one for each message.
+const OPEN_ANSWERS_MAX: i64 = 2_000;
 
 /// A message that leads to something: where its answers go and how it stands.
 pub(super) struct Cause {
@@ -54,42 +59,53 @@ pub(super) fn cause(tx: Scope<'_>, named: MessageSeq) -> rusqlite::Result<Option
 // At first its answers go where it was written.
 row!(Cause { seq, from, written_in, platform_id, task, is_declined, is_given_up; about });
 
-/// The chat of the last message up to `before` whose channel is not `mute`. Context messages count:
-/// they were read there. A chat that was denied or disconnected since hears nothing.
-pub(super) fn last_chat(
-    tx: Scope<'_>,
-    before: MessageSeq,
-    is_mute: impl Fn(&Address) -> bool,
-) -> rusqlite::Result<Option<Address>> {
-    let mut statement = tx.prepare_cached(
-        "SELECT channel, account, chat, thread FROM message i WHERE session = ?1 AND seq <= ?2
-         AND NOT EXISTS (SELECT 1 FROM messaging_group m
-                         WHERE (m.channel, m.account, m.chat) = (i.channel, i.account, i.chat)
-                         AND (m.denied_at IS NOT NULL OR NOT EXISTS
-                              (SELECT 1 FROM wiring w JOIN session s ON s.agent_group = w.agent_group
-                               WHERE s.id = ?1 AND w.messaging_group = m.id)))
-         ORDER BY seq DESC LIMIT ?3",
-    )?;
-    let of = params![tx.session, before.0, LOOK_BACK];
-    let mut chats = statement.query_map(of, read::<Address>)?;
-    chats.find(|chat| !chat.as_ref().is_ok_and(&is_mute)).transpose()
+/// Whether so much waits to be sent that the agent may say no more of this kind.
+pub(super) fn is_full(tx: Scope<'_>, kind: PartKind) -> rusqlite::Result<bool> {
+    let max = if kind == PartKind::Interim { OPEN_PARTS_MAX } else { OPEN_ANSWERS_MAX };
+    let sql = "SELECT count(*) FROM (SELECT 1 FROM part WHERE session = ?1
+                   AND state NOT IN ('sent', 'dead') LIMIT ?2)";
+    Ok(max <= only::<i64>(&tx, sql, [tx.session, max])?)
 }
 
-/// Who hears what answers `from` while nobody wrote to the conversation anywhere else: the chat of it
-/// that was active last, or else the private chat of an owner.
-pub(super) fn next_chat(
+/// Where the answers to a message of a channel that takes none go instead: to the conversation's last
+/// other chat. Context messages count: they were read there. A chat that was denied or disconnected since
+/// hears nothing. While nobody wrote elsewhere, to the chat that is wired into the conversation and was
+/// active last, or else to an owner, with a word on what is answered; and if there is none, nowhere else,
+/// so that it is refused.
+pub(super) fn redirect(
     tx: Scope<'_>,
-    from: &Address,
+    cause: &mut Cause,
     is_mute: impl Fn(&Address) -> bool,
-) -> rusqlite::Result<Option<Address>> {
-    let sql = "SELECT m.channel, m.account, m.chat, NULL FROM session s
-               JOIN wiring w ON w.agent_group = s.agent_group AND w.session_mode = 'agent-shared'
-               JOIN messaging_group m ON m.id = w.messaging_group AND m.denied_at IS NULL
-               WHERE s.id = ?1 AND s.messaging_group IS NULL ORDER BY m.active_at DESC";
-    let wired = list::<Address>(&tx, sql, [tx.session])?;
-    let owners = owners_elsewhere(&tx, &from.channel, &from.account)?;
-    let all = wired.into_iter().chain(owners.into_iter().map(|it| it.1));
-    Ok({ all }.find(|it| !is_mute(it)))
+) -> rusqlite::Result<()> {
+    if !is_mute(&cause.from) {
+        return Ok(());
+    }
+    let sql =
+        "SELECT channel, account, chat, thread FROM message i WHERE session = ?1 AND seq <= ?2
+               AND NOT EXISTS (SELECT 1 FROM messaging_group m
+                   WHERE (m.channel, m.account, m.chat) = (i.channel, i.account, i.chat)
+                   AND (m.denied_at IS NOT NULL OR NOT EXISTS
+                        (SELECT 1 FROM wiring w JOIN session s ON s.agent_group = w.agent_group
+                         WHERE s.id = ?1 AND w.messaging_group = m.id)))
+               ORDER BY seq DESC LIMIT ?3";
+    let written: Vec<Address> = list(&tx, sql, [tx.session, cause.seq.0, LOOK_BACK])?;
+    let mut next = written.into_iter().find(|it| !is_mute(it));
+    if next.is_none() {
+        let sql = "SELECT m.channel, m.account, m.chat, NULL FROM session s
+                   JOIN wiring w ON w.agent_group = s.agent_group AND w.session_mode = 'agent-shared'
+                   JOIN messaging_group m ON m.id = w.messaging_group AND m.denied_at IS NULL
+                   WHERE s.id = ?1 AND s.messaging_group IS NULL ORDER BY m.active_at DESC";
+        let wired: Vec<Address> = list(&tx, sql, [tx.session])?;
+        let owners = owners_elsewhere(&tx, &cause.from.channel, &cause.from.account)?;
+        next = wired.into_iter().chain(owners.into_iter().map(|it| it.1)).find(|it| !is_mute(it));
+        let about = || asides::about_event(&cause.from.channel, &cause.from.chat);
+        cause.about = next.as_ref().map(|_| about());
+    }
+    if let Some(from) = next {
+        cause.from = from;
+        cause.platform_id.clear();
+    }
+    Ok(())
 }
 
 /// Adds what the host has to say about a message; each `why` once.
@@ -192,7 +208,7 @@ pub(crate) fn conclude_part(
 
 impl SessionRows<'_> {
     /// The unfinished parts; what is held does not count, nor what is said with another.
-    pub fn open_parts(&self) -> Result<Vec<PartView>, StoreError> {
+    pub fn open_parts(&self) -> Result<Vec<PartView>> {
         let sql = "SELECT key, state, retry_at, changed_at FROM part
                    WHERE session = ?1 AND state NOT IN ('sent', 'dead') AND quiet IS NOT 'held'
                        AND said_with IS NULL ORDER BY id";
@@ -207,7 +223,7 @@ impl SessionRows<'_> {
         after: Duration,
         text: &str,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<()> {
         self.commit("a status line", |tx| {
             let sql = "UPDATE message SET status = 1 WHERE session = ?1 AND seq = ?2
                            AND status = 0 AND outcome IS NULL AND received_at <= ?3";
@@ -221,14 +237,14 @@ impl SessionRows<'_> {
     }
 
     /// The channel of a message that has no outcome yet.
-    pub fn channel_of(&self, message: MessageSeq) -> Result<Option<String>, StoreError> {
+    pub fn channel_of(&self, message: MessageSeq) -> Result<Option<String>> {
         let sql = "SELECT channel FROM message WHERE session = ?1 AND seq = ?2 AND outcome IS NULL";
         self.one("find a channel", sql, [self.scope.session, message.0])
     }
 
     /// The status line of the message that is being worked on: since when that is, where it is, and
     /// the platform's id.
-    pub fn shown_status(&self) -> Result<Option<(Timestamp, Address, String)>, StoreError> {
+    pub fn shown_status(&self) -> Result<Option<(Timestamp, Address, String)>> {
         let sql = "SELECT l.received_at, p.channel, p.account, p.chat, p.thread, p.platform_id
                    FROM (SELECT seq, received_at FROM message WHERE session = ?1
                              AND outcome IS NULL AND status = 1 AND line_gone = 0
@@ -241,10 +257,7 @@ impl SessionRows<'_> {
     /// The status line that a draft of this message may use: its own, else that of an unfinished message of
     /// the same address, which may be answered together with it; an answer replaces one line only. `None`
     /// within while the line is on its way, else its chat and the platform's id.
-    pub fn draft_line(
-        &self,
-        message: MessageSeq,
-    ) -> Result<Option<Option<(Address, String)>>, StoreError> {
+    pub fn draft_line(&self, message: MessageSeq) -> Result<Option<Option<(Address, String)>>> {
         let sql = "SELECT p.channel, p.account, p.chat, p.thread, p.platform_id
                    FROM message m JOIN message l ON l.session = m.session
                        AND (l.channel, l.account, l.chat) = (m.channel, m.account, m.chat)

@@ -1,7 +1,5 @@
 //! What the mailbox of a session has to hold, read from the central database.
 
-use std::collections::BTreeMap;
-
 use domain::MessageSeq;
 use domain::inbound::{
     CONTEXT_BYTES_MAX, CONTEXT_MESSAGES_MAX, ContextMessages, FileIn, FileLocation, Inbound,
@@ -10,9 +8,9 @@ use domain::message::{Body, InboundKind};
 use domain::task::TaskRun;
 
 use super::{Scope, SessionRows};
-use crate::StoreError;
-use crate::mailbox::{Item, MailboxContent, RunnerFacts};
+use crate::mailbox::{ANSWER, FACTS, Item, MESSAGE, MailboxContent, RunnerFacts};
 use crate::row::{Columns, FromRow, enum_column, json_column, list, one, only, read, row, to_json};
+use crate::{Answer, Result, StoreError};
 
 /// Messages that are posted; the rest follows when these have their outcomes.
 const MESSAGES_MAX: i64 = 100;
@@ -25,21 +23,22 @@ const ANSWERS_MAX: i64 = 50;
 const KNOWN_MAX: i64 = 200;
 
 impl SessionRows<'_> {
-    pub(crate) fn content(&self) -> Result<MailboxContent, StoreError> {
+    pub(crate) fn content(&self) -> Result<MailboxContent> {
         self.at_one_moment(|| {
             let read = || -> rusqlite::Result<MailboxContent> {
-                Ok(MailboxContent {
-                    messages: messages(self.scope)?,
-                    answers: answers(self.scope)?,
-                    facts: to_json(&facts(self.scope)?)?,
-                })
+                let mut content = messages(self.scope)?;
+                for (seq, answer) in answers(self.scope)? {
+                    content.insert((ANSWER, seq), to_json(&answer)?);
+                }
+                content.insert(FACTS, to_json(&facts(self.scope)?)?);
+                Ok(content)
             };
             read().map_err(StoreError::query("read what to post"))
         })
     }
 }
 
-fn messages(scope: Scope<'_>) -> rusqlite::Result<BTreeMap<i64, String>> {
+fn messages(scope: Scope<'_>) -> rusqlite::Result<MailboxContent> {
     let mut statement = scope.prepare_cached(&format!(
         "SELECT {COLUMNS}, not_before,
              NOT EXISTS (SELECT 1 FROM attachment f WHERE f.session = m.session
@@ -48,7 +47,7 @@ fn messages(scope: Scope<'_>) -> rusqlite::Result<BTreeMap<i64, String>> {
          FROM message m
          WHERE session = ?1 AND outcome IS NULL AND kind <> 'context' ORDER BY seq LIMIT ?2"
     ))?;
-    let (mut all, mut bytes) = (BTreeMap::new(), 0);
+    let (mut all, mut bytes) = (MailboxContent::new(), 0);
     for found in statement.query_map([scope.session, MESSAGES_MAX], read)? {
         let (mut message, not_before, is_complete, wait): (Inbound, _, _, _) = found?;
         if message.kind == InboundKind::Chat {
@@ -61,7 +60,7 @@ fn messages(scope: Scope<'_>) -> rusqlite::Result<BTreeMap<i64, String>> {
         if !all.is_empty() && BYTES_MAX < bytes {
             break;
         }
-        all.insert(seq, text);
+        all.insert((MESSAGE, seq), text);
     }
     Ok(all)
 }
@@ -134,10 +133,10 @@ fn context_messages(scope: Scope<'_>, before: MessageSeq) -> rusqlite::Result<Co
     Ok(ContextMessages { messages: shown, left_out })
 }
 
-fn answers(scope: Scope<'_>) -> rusqlite::Result<BTreeMap<i64, (bool, String)>> {
+fn answers(scope: Scope<'_>) -> rusqlite::Result<Vec<(i64, Answer)>> {
     let sql = "SELECT seq, ok, answer FROM request WHERE session = ?1 AND state = 'answered'
                ORDER BY seq DESC LIMIT ?2";
-    Ok(list(&scope, sql, [scope.session, ANSWERS_MAX])?.into_iter().collect())
+    list(&scope, sql, [scope.session, ANSWERS_MAX])
 }
 
 fn facts(scope: Scope<'_>) -> rusqlite::Result<RunnerFacts> {

@@ -19,9 +19,9 @@ use rusqlite::params;
 
 use super::stops::stop_launches;
 use super::{Scope, SessionRows};
-use crate::StoreError;
 use crate::layout::FILES;
 use crate::row::run;
+use crate::{Result, StoreError};
 
 /// Messages that are over and that nothing hangs on any more.
 const MESSAGES: &str = "SELECT seq FROM message m
@@ -52,7 +52,7 @@ const RESTORE_JUMP: i64 = 1_000_000;
 impl SessionRows<'_> {
     /// Removes at most [`BATCH`] rows of each kind that are older than the rule says. Returns how
     /// many that were; when it is none, nothing is left to prune.
-    pub fn prune(&self, cutoffs: Cutoffs) -> Result<usize, StoreError> {
+    pub fn prune(&self, cutoffs: Cutoffs) -> Result<usize> {
         const OP: &str = "prune";
         let old = params![self.scope.session, cutoffs.machinery.0, BATCH];
         let with_files: Vec<i64> = self.list(OP, FILES_OF, old)?;
@@ -89,7 +89,7 @@ impl SessionRows<'_> {
     /// See [`crate::copies::mark_restored`]. A container that was started after the copy was made may
     /// still run, on files that are not these. Its number is above all that are known here: so it is
     /// jumped over, and everything up to there is stopped.
-    pub(crate) fn jump(&self, now: Timestamp) -> Result<(), StoreError> {
+    pub(crate) fn jump(&self, now: Timestamp) -> Result<()> {
         self.commit("mark a restored copy", |tx| {
             let sql = "INSERT INTO launch (session, incarnation, started_at, ended_at)
                        SELECT ?1, coalesce(max(incarnation), 0) + ?3, ?2, ?2
@@ -106,7 +106,7 @@ impl SessionRows<'_> {
 
     /// Removes what stops in between left: copies of files that no part waits for any more, link
     /// folders of containers that are gone.
-    pub fn prune_leftovers(&self) -> Result<usize, StoreError> {
+    pub fn prune_leftovers(&self) -> Result<usize> {
         // Copies that unfinished parts need.
         let sql = "SELECT json_extract(file, '$.path') FROM part
                    WHERE session = ?1 AND state NOT IN ('sent', 'dead') AND file IS NOT NULL";

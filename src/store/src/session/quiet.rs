@@ -15,7 +15,7 @@ use domain::time::Timestamp;
 use rusqlite::params;
 
 use super::{Scope, SessionRows};
-use crate::StoreError;
+use crate::Result;
 use crate::outbox::{self, ClaimedPart};
 use crate::reasons::STOPPED;
 use crate::row::{is_there, list, one, run};
@@ -23,12 +23,7 @@ use crate::row::{is_there, list, one, run};
 impl SessionRows<'_> {
     /// Releases all that is held for a chat, in its order, texts together as far as one message of
     /// this platform takes them. Doing it again changes nothing.
-    pub fn end_quiet(
-        &self,
-        chat: &Address,
-        limit: TextLimit,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
+    pub fn end_quiet(&self, chat: &Address, limit: TextLimit, now: Timestamp) -> Result<()> {
         let sql = "SELECT thread FROM part WHERE session = ?1 AND quiet = 'held' AND channel = ?2
                        AND account = ?3 AND chat = ?4 GROUP BY thread ORDER BY min(id)";
         self.commit("the end of quiet hours", |tx| {

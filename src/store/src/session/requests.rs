@@ -13,7 +13,7 @@ use domain::{MessageSeq, OutSeq};
 use rusqlite::params;
 
 use super::{Scope, SessionRows};
-use crate::StoreError;
+use crate::Result;
 use crate::row::{Columns, FromRow, only, row, run, to_json};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,19 +92,10 @@ pub(super) fn insert(
     let sql = "INSERT INTO request (session, seq, cause, form, text, options, timeout_ms, asked_at,
                    turn, incarnation, attempt)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING";
-    let values = params![
-        tx.session,
-        message.seq.0,
-        cause.0,
-        form,
-        text,
-        options,
-        timeout,
-        now.0,
-        message.attempt.map(|it| it.turn.0),
-        message.attempt.map(|it| it.incarnation.0),
-        message.attempt.map(|it| it.number),
-    ];
+    let (turn, by) = message.attempt.map(|it| (it.turn.0, it.incarnation.0)).unzip();
+    let (seq, attempt) = (message.seq.0, message.attempt.map(|it| it.number));
+    let values =
+        params![tx.session, seq, cause.0, form, text, options, timeout, now.0, turn, by, attempt];
     run(&tx, sql, values)?;
     if let Some(why) = refusal {
         answer(tx, message.seq, false, why)?;
@@ -130,7 +121,7 @@ fn answer(tx: Scope<'_>, seq: OutSeq, ok: bool, text: &str) -> rusqlite::Result<
 }
 
 impl SessionRows<'_> {
-    pub fn request(&self, seq: OutSeq) -> Result<Request, StoreError> {
+    pub fn request(&self, seq: OutSeq) -> Result<Request> {
         const OP: &str = "read a request";
         let sql = "SELECT r.seq, m.channel, m.account, m.chat, m.thread, m.sender_id,
                        coalesce(m.body ->> '$.sender.name', ''), m.seq, m.platform_id,
@@ -157,7 +148,7 @@ impl SessionRows<'_> {
     }
 
     /// Somebody else keeps the request now and will bring its answer.
-    pub fn request_forwarded(&self, seq: OutSeq) -> Result<(), StoreError> {
+    pub fn request_forwarded(&self, seq: OutSeq) -> Result<()> {
         let sql = "UPDATE request SET state = 'forwarded'
                    WHERE session = ?1 AND seq = ?2 AND state = 'open'";
         self.run("a request", sql, [self.scope.session, seq.0]).map(drop)
@@ -165,7 +156,7 @@ impl SessionRows<'_> {
 
     /// It is not carried out again: it has the answer of the one that it repeats, now or as soon as that
     /// has one.
-    pub fn repeated(&self, seq: OutSeq, first: OutSeq) -> Result<(), StoreError> {
+    pub fn repeated(&self, seq: OutSeq, first: OutSeq) -> Result<()> {
         let sql =
             "UPDATE request SET repeats = ?3, state = iif(f.ok IS NULL, 'forwarded', 'answered'),
                        ok = f.ok, answer = f.answer || iif(f.ok, ?4, '')
@@ -176,14 +167,14 @@ impl SessionRows<'_> {
         self.run("a repeated request", sql, values).map(drop)
     }
 
-    pub fn answer_of(&self, seq: OutSeq) -> Result<Option<(bool, String)>, StoreError> {
+    pub fn answer_of(&self, seq: OutSeq) -> Result<Option<(bool, String)>> {
         let sql = "SELECT ok, answer FROM request
                    WHERE session = ?1 AND seq = ?2 AND state = 'answered'";
         self.one("read an answer", sql, [self.scope.session, seq.0])
     }
 
     /// Stores the answer for the runner; the first one counts.
-    pub fn answer(&self, seq: OutSeq, ok: bool, text: &str) -> Result<(), StoreError> {
+    pub fn answer(&self, seq: OutSeq, ok: bool, text: &str) -> Result<()> {
         self.commit("an answer", |tx| answer(tx, seq, ok, text))
     }
 }

@@ -15,15 +15,13 @@ use rusqlite::params;
 
 use super::messages::{conclude, insert, wake};
 use super::{Scope, SessionRows, parts};
-use crate::StoreError;
+use crate::Result;
 use crate::outbox::PartKind;
 use crate::reasons::STOPPED;
 use crate::row::{json_column, list, only, row, run, to_json};
 
 /// Parts that the agent wrote, and the line that shows that it works.
 const OF_AGENT: &str = "(out_seq IS NOT NULL OR key LIKE 's%')";
-
-const BY_HOST: (Outcome, &str) = (Outcome::Answered, "by the host");
 
 /// How far the session carried a stop out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,21 +57,10 @@ struct Work {
 
 impl SessionRows<'_> {
     /// Stores a command together with the host's answer to it. Doing it again changes nothing.
-    pub fn answer_command(
-        &self,
-        message: &Incoming,
-        answer: &str,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
+    pub fn answer_command(&self, message: &Incoming, answer: &str, now: Timestamp) -> Result<()> {
         self.commit("a command", |tx| {
-            let admitted =
-                Admitted { message: message.clone(), kind: InboundKind::Command, rule: None };
-            if let Some((seq, _)) = insert(tx, &admitted, now)? {
-                conclude(tx, seq, BY_HOST, None, now)?;
-                wake(tx)?;
-                parts::add_notice(tx, "command", seq, PartKind::Answer, answer, now)?;
-            }
-            Ok(())
+            let Some(seq) = insert_command(tx, message, now)? else { return Ok(()) };
+            parts::add_notice(tx, "command", seq, PartKind::Answer, answer, now)
         })
     }
 
@@ -85,14 +72,10 @@ impl SessionRows<'_> {
         message: &Incoming,
         answer: impl FnOnce(&StopReport) -> String,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<()> {
         self.commit("a stop", |tx| {
-            let admitted =
-                Admitted { message: message.clone(), kind: InboundKind::Command, rule: None };
-            let Some((seq, _)) = insert(tx, &admitted, now)? else { return Ok(()) };
+            let Some(seq) = insert_command(tx, message, now)? else { return Ok(()) };
             let ended = end_work(tx, seq.0, Some((&message.from, seq)), now)?;
-            conclude(tx, seq, BY_HOST, None, now)?;
-            wake(tx)?;
             let elsewhere = ended.iter().filter(|it| it.last != seq);
             tell(tx, elsewhere, &format!("stopped-{seq}"), &message.body.sender.name, now)?;
             let text = answer(&total(&ended));
@@ -101,7 +84,7 @@ impl SessionRows<'_> {
     }
 
     /// Carries out that the agent is stopped, once, and tells each chat that writes meanwhile, once.
-    pub fn apply_stop(&self, order: &StopOrder, now: Timestamp) -> Result<StopReport, StoreError> {
+    pub fn apply_stop(&self, order: &StopOrder, now: Timestamp) -> Result<StopReport> {
         // What waits is kept, unless a container may have begun with it: with which message only its
         // word says, and that is not trusted.
         let in_work = self.launches()?.open.is_some();
@@ -123,6 +106,19 @@ impl SessionRows<'_> {
             Ok(stop_report)
         })
     }
+}
+
+/// Stores a command, which the host answers; `None` when it is there already.
+fn insert_command(
+    tx: Scope<'_>,
+    message: &Incoming,
+    now: Timestamp,
+) -> rusqlite::Result<Option<MessageSeq>> {
+    let admitted = Admitted { message: message.clone(), kind: InboundKind::Command, rule: None };
+    let Some((seq, _)) = insert(tx, &admitted, now)? else { return Ok(None) };
+    conclude(tx, seq, (Outcome::Answered, "by the host"), None, now)?;
+    wake(tx)?;
+    Ok(Some(seq))
 }
 
 /// The number after the last message that was accepted before the stop. What came later is kept.
@@ -208,25 +204,19 @@ fn work(tx: Scope<'_>, before: i64) -> rusqlite::Result<Vec<Work>> {
               WHERE session = ?1 AND state NOT IN ('sent', 'dead') AND {OF_AGENT})
          GROUP BY m.seq ORDER BY m.seq"
     );
-    for (last, chat, is_open, (voided, uncertain), (sent_here, sent_elsewhere)) in
-        list::<(MessageSeq, Address, bool, (usize, usize), (usize, usize))>(
-            &tx,
-            &sql,
-            [tx.session, before],
-        )?
-    {
+    type Found = (MessageSeq, Address, bool, (usize, usize), (usize, usize));
+    let found: Vec<Found> = list(&tx, &sql, [tx.session, before])?;
+    for (last, chat, is_open, (voided, uncertain), (sent_here, sent_elsewhere)) in found {
         let aside = usize::from(is_open);
         let report = StopReport { aside, voided, sent_here, sent_elsewhere, uncertain };
-        let at = all.iter().position(|it| it.chat == chat);
-        let at = at.unwrap_or_else(|| {
-            let (open, stop_report) = (Vec::new(), StopReport::default());
-            all.push(Work { chat, last, open, stop_report });
-            all.len() - 1
-        });
-        let found = &mut all[at];
-        found.last = last;
-        found.open.extend(is_open.then_some(last));
-        found.stop_report = [found.stop_report, report].into_iter().sum();
+        let at = all.iter().position(|it| it.chat == chat).unwrap_or(all.len());
+        if at == all.len() {
+            all.push(Work { chat, last, open: Vec::new(), stop_report: StopReport::default() });
+        }
+        let work = &mut all[at];
+        work.last = last;
+        work.open.extend(is_open.then_some(last));
+        work.stop_report = [work.stop_report, report].into_iter().sum();
     }
     Ok(all)
 }

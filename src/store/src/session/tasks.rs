@@ -11,7 +11,7 @@ use rusqlite::params;
 
 use super::messages::{insert, wake};
 use super::{Scope, SessionRows};
-use crate::StoreError;
+use crate::Result;
 use crate::central::ends;
 use crate::row::{Columns, FromRow, is_there, one, run, to_json};
 
@@ -40,7 +40,7 @@ pub struct TaskEnd {
 impl SessionRows<'_> {
     /// Stores the message of a slot and sets the session awake; `false` when it is there already. Nobody
     /// is told that it waits or is worked on: nobody asked.
-    pub fn insert_task(&self, task: &TaskMessage, now: Timestamp) -> Result<bool, StoreError> {
+    pub fn insert_task(&self, task: &TaskMessage, now: Timestamp) -> Result<bool> {
         let key = task.run.key;
         let message = Incoming { platform_id: key.to_string(), ..task.message.clone() };
         let admitted = Admitted { message, kind: InboundKind::Chat, rule: None };

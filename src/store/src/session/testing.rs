@@ -14,8 +14,8 @@ use domain::session_key::SessionKey;
 use domain::time::Timestamp;
 use domain::{AgentName, SessionId};
 
+use super::attachments::copy_all;
 use super::handle::Mailboxes;
-use super::outgoing_attachments::copy_all;
 use super::tasks::{RUN_END, TaskEnd};
 use super::{ImportReport, SessionContext, SessionRows, Snapshot};
 use crate::layout::Layout;

@@ -1,5 +1,16 @@
 //! Both databases of a session, written by their two writers on real files.
 
+mod events;
+mod forms;
+#[cfg(target_os = "linux")]
+mod handle;
+#[cfg(target_os = "linux")]
+mod hostile;
+mod quiet;
+mod stops;
+mod tasks;
+mod waits;
+
 use domain::Incarnation;
 use domain::MessageSeq;
 use domain::delivery::Verdict;

@@ -11,7 +11,7 @@ use domain::waits::{self, ProviderWait, ToldWait};
 use rusqlite::params;
 
 use super::{Scope, SessionRows, parts, tasks};
-use crate::StoreError;
+use crate::Result;
 use crate::outbound::Waits;
 use crate::outbox::PartKind;
 use crate::row::{json_column, list, one, only, row, run, to_json};
@@ -87,16 +87,16 @@ fn tell_chat(
     let sql = "UPDATE message SET told = 1, told_wait = coalesce(?6, told_wait)
                WHERE session = ?1 AND outcome IS NULL AND channel = ?2 AND account = ?3
                    AND chat = ?4 AND thread IS ?5";
-    let told = |it: &ProviderWait| ToldWait { class: it.class, until: it.until, at: now };
-    let of = of.map(|it| to_json(&told(it))).transpose()?;
-    let told = params![tx.session, chat.channel, chat.account, chat.chat, chat.thread, of];
-    run(&tx, sql, told).map(drop)
+    let told = of.map(|it| to_json(&ToldWait { class: it.class, until: it.until, at: now }));
+    let Address { channel, account, chat, thread } = chat;
+    let values = params![tx.session, channel, account, chat, thread, told.transpose()?];
+    run(&tx, sql, values).map(drop)
 }
 
 impl SessionRows<'_> {
     /// Tells the chat of a message, once, that it has to wait, and what for; one notice speaks for
     /// all that wait in that chat.
-    pub fn tell(&self, message: MessageSeq, now: Timestamp) -> Result<(), StoreError> {
+    pub fn tell(&self, message: MessageSeq, now: Timestamp) -> Result<()> {
         self.commit("a notice", |tx| {
             let sql = format!("{STORED} AND told = 0");
             let Some(unnotified) = one::<StoredWait>(&tx, &sql, [tx.session, message.0])? else {
@@ -117,12 +117,7 @@ impl SessionRows<'_> {
     }
 
     /// A late message has until then, and waits for nothing any more.
-    pub fn last_chance(
-        &self,
-        message: MessageSeq,
-        until: Timestamp,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
+    pub fn last_chance(&self, message: MessageSeq, until: Timestamp, now: Timestamp) -> Result<()> {
         let sql = "UPDATE message SET last_chance = ?3, not_before = min(not_before, ?4),
                        wait = json_set(wait, '$.until', min(wait ->> '$.until', ?4))
                    WHERE session = ?1 AND seq = ?2 AND outcome IS NULL AND last_chance IS NULL";

@@ -16,7 +16,6 @@ use percent_encoding::percent_decode;
 
 use crate::Secret;
 
-/// What stands in the place of a credential.
 const MASK: u8 = b'*';
 /// Fewer characters of base64 are in many texts by chance.
 const NEEDLE_MIN: usize = 8;
@@ -49,14 +48,12 @@ impl Spellings {
 
     pub(super) fn are_in(&self, value: &[u8]) -> bool {
         let decoded: Vec<u8> = percent_decode(value).collect();
-        let standard: Vec<u8> = decoded
-            .iter()
-            .map(|byte| match byte {
-                b'-' => b'+',
-                b'_' => b'/',
-                other => *other,
-            })
-            .collect();
+        let standard = |byte: &u8| match byte {
+            b'-' => b'+',
+            b'_' => b'/',
+            other => *other,
+        };
+        let standard: Vec<u8> = decoded.iter().map(standard).collect();
         contains(value, &self.plain)
             || contains(&decoded, &self.plain)
             || contains(&decoded.to_ascii_lowercase(), &self.hex)
@@ -111,21 +108,14 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Scrubbed<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         loop {
-            let frame = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
-                Some(Ok(frame)) => frame,
-                Some(Err(err)) => return Poll::Ready(Some(Err(err))),
+            let next = match ready!(Pin::new(&mut self.body).poll_frame(cx)).transpose()? {
+                // Trailers are not passed on: no client of ours reads one.
+                Some(frame) => frame.into_data().map(|it| self.pass(it)).unwrap_or_default(),
                 None if self.held.is_empty() => return Poll::Ready(None),
-                None => {
-                    let held = std::mem::take(&mut self.held);
-                    return Poll::Ready(Some(Ok(Frame::data(held.into()))));
-                }
+                None => std::mem::take(&mut self.held).into(),
             };
-            // Trailers are not passed on: no client of ours reads one.
-            if let Ok(piece) = frame.into_data() {
-                let passed = self.pass(piece);
-                if !passed.is_empty() {
-                    return Poll::Ready(Some(Ok(Frame::data(passed))));
-                }
+            if !next.is_empty() {
+                return Poll::Ready(Some(Ok(Frame::data(next))));
             }
         }
     }

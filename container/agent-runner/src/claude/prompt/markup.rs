@@ -32,7 +32,8 @@ pub(super) fn escape(text: &str) -> String {
 /// of tags, and new ones with each version (`<user-prompt-submit-hook>`, `<local-command-stdout>`,
 /// `<tool_use_error>`); all but a few have a name of several words, which HTML never has.
 fn begins_like_a_tag(rest: &str) -> bool {
-    let name = rest.trim_start_matches(|c: char| c == '/' || is_blank(c)).as_bytes();
+    let name =
+        rest.trim_start_matches(|c: char| c == '/' || c.is_whitespace() || is_hidden(c)).as_bytes();
     let is_known =
         |tag: &str| name.get(..tag.len()).is_some_and(|it| it.eq_ignore_ascii_case(tag.as_bytes()));
     TAGS.iter().any(|tag| is_known(tag)) || has_several_words(rest)
@@ -40,17 +41,14 @@ fn begins_like_a_tag(rest: &str) -> bool {
 
 /// `a < b-c` is no tag, so a blank that can be seen ends the name.
 fn has_several_words(rest: &str) -> bool {
-    let is_hidden = |c: &char| c.is_control() || domain::plain::is_invisible(*c);
-    let mut name = rest.trim_start_matches('/').chars().filter(|it| !is_hidden(it));
-    let starts = name.next().is_some_and(|it| it.is_ascii_alphabetic());
-    starts
-        && name
-            .take_while(|it| it.is_ascii_alphanumeric() || matches!(it, '-' | '_'))
-            .any(|it| matches!(it, '-' | '_'))
+    let mut name = rest.trim_start_matches('/').chars().filter(|it| !is_hidden(*it));
+    let joins = |it: &char| matches!(it, '-' | '_');
+    name.next().is_some_and(|it| it.is_ascii_alphabetic())
+        && name.take_while(|it| it.is_ascii_alphanumeric() || joins(it)).any(|it| joins(&it))
 }
 
-fn is_blank(c: char) -> bool {
-    c.is_whitespace() || c.is_control() || domain::plain::is_invisible(c)
+fn is_hidden(c: char) -> bool {
+    c.is_control() || domain::plain::is_invisible(c)
 }
 
 /// The beginning of a tag, up to its `>`; an attribute without a value is left out.

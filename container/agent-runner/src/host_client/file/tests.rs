@@ -69,7 +69,7 @@ fn what_lies_outside_or_behind_a_link_is_not_sent() {
         ("sub/../../elsewhere/secret", "is outside"),
         ("link", "is a link"),
         ("folder/secret", "is a link"),
-        ("nothing", "there is no file"),
+        ("nothing", "does not exist"),
         ("a.txt/b", "is a link or lies behind one"),
         ("sub", "is no plain file"),
         (".", "is no plain file"),

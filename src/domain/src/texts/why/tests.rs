@@ -7,7 +7,7 @@ use crate::delivery::by_hand::HostKey;
 use crate::message::{Author, Body, Outcome};
 use crate::session::Launches;
 use crate::texts::chat_name;
-use crate::trace::{Approval, Asked, End, Fetching, Question, Tool, TraceContext};
+use crate::trace::{Asked, End, Fetching, Question, Tool, TraceContext};
 use crate::waits::{ProviderWait, WaitClass};
 use crate::{Incarnation, MessageSeq, SessionId};
 

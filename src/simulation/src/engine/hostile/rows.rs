@@ -58,32 +58,40 @@ fn message(rng: &mut Rng, incarnation: Incarnation) -> String {
         ],
     );
     let text = if text == "'words'" { format!("'{MARK} words'") } else { text.to_owned() };
-    let form = pick(
-        rng,
-        &["'text'", "'text'", "'text'", "'file'", "'edit'", "'reaction'", "'question'", "'dance'"],
-    );
+    let form =
+        pick(rng, &["text", "text", "text", "file", "edit", "reaction", "question", "dance"]);
     let place = pick(rng, &["NULL", "NULL", "NULL", "'a'", "'owner'", "8", "hex(zeroblob(4000))"]);
     let file = pick(
         rng,
         &[
-            "'own'",
-            "'link'",
-            "'pipe'",
-            "'endless'",
-            "'folder/etc/passwd'",
-            "'../outbound.db'",
-            "'/'",
-            "NULL",
-            "x'00'",
+            "\"own\"",
+            "\"link\"",
+            "\"pipe\"",
+            "\"endless\"",
+            "\"folder/etc/passwd\"",
+            "\"../outbound.db\"",
+            "\"/\"",
+            "null",
+            "7",
         ],
     );
-    let options = pick(rng, &["NULL", "'[\"yes\",\"no\"]'", "'['", "7", "hex(zeroblob(70000))"]);
-    let (target, turn) = (number(rng), number(rng));
-    let wait = pick(rng, &["NULL", "-1", "60000", "9223372036854775807", "'x'"]);
+    let options =
+        pick(rng, &["null", "[\"yes\",\"no\"]", "[", "7", "[\"' || hex(zeroblob(70000)) || '\"]"]);
+    let target = pick(rng, &["0", "2", "4", "6", "1", "null", "-2", "9223372036854775807", "1.5"]);
+    let turn = number(rng);
+    let wait = pick(rng, &["null", "-1", "60", "18446744073709551615", "\"x\""]);
+    let form = match form {
+        "file" => format!("{{\"file\":{file}}}"),
+        "edit" | "reaction" => format!("{{\"{form}\":{target}}}"),
+        "question" => {
+            let timeout = format!("{{\"secs\":{wait},\"nanos\":0}}");
+            format!("{{\"question\":{{\"options\":{options},\"timeout\":{timeout}}}}}")
+        }
+        plain => format!("\"{plain}\""),
+    };
     format!(
         "INSERT OR IGNORE INTO messages_out VALUES
-         ({seq}, {to}, {kind}, {text}, 0, {form}, {place}, {target}, {file}, {options}, {wait},
-          {turn}, {incarnation}, 1);"
+         ({seq}, {to}, {kind}, {text}, 0, '{form}', {place}, {turn}, {incarnation}, 1);"
     )
 }
 

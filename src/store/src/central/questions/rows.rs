@@ -3,16 +3,11 @@
 
 use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
 
-use domain::AgentName;
 use domain::delivery::PartKey;
-use domain::message::Address;
-use domain::people::PersonId;
 use domain::question::{CardCode, JUST_CLOSED, Opt, QuestionId};
-use domain::time::Timestamp;
-use rusqlite::{Connection, params};
 
-use super::{CentralStore, Question, QuestionKind, QuestionRow, QuestionState};
-use crate::Result;
+use super::{Question, QuestionKind, QuestionRow, QuestionState};
+use crate::central::prelude::*;
 use crate::outbox::NewPart;
 use crate::row::{Columns, FromRow, enum_column, json_column, one, row, to_json};
 
@@ -34,6 +29,12 @@ pub struct ReplyContext {
 row!(ReplyContext { has_cards, has_answered, has_pairing });
 
 impl CentralStore {
+    /// The place of the option that a second card asks about.
+    pub fn second_of(&self, id: QuestionId) -> Result<Option<usize>> {
+        let sql = "SELECT second FROM question WHERE id = ?1 AND second IS NOT NULL";
+        self.one("read a second card", sql, [id.0])
+    }
+
     /// The code of a question, the same on each of its cards. It is computed and not stored, so it
     /// holds as long as the setting does.
     pub fn card_code(&self, id: QuestionId) -> Result<CardCode> {
@@ -49,19 +50,15 @@ impl CentralStore {
         Ok(CardCode::from_random(hasher.finish()))
     }
 
-    /// Questions that were put in this chat and are open, or closed after `closed_since`; the newest
+    /// Questions that were put in this chat and are open, or closed after `since`; the newest
     /// first.
-    pub fn questions_in(
-        &self,
-        chat: &Address,
-        closed_since: Timestamp,
-    ) -> Result<Vec<QuestionRow>> {
+    pub fn questions_in(&self, chat: &Address, since: Timestamp) -> Result<Vec<QuestionRow>> {
         let filter = "WHERE id IN (SELECT question FROM question_card
                           WHERE channel = ?1 AND account = ?2 AND chat = ?3)
                         AND (settled_at IS NULL OR ?4 <= settled_at)
                       ORDER BY asked_at DESC, id";
-        let values = params![chat.channel, chat.account, chat.chat, closed_since.0];
-        self.with_cards("read the questions of a chat", filter, values)
+        let values = params![chat.channel, chat.account, chat.chat, since.0];
+        self.with_cards(filter, values)
     }
 
     /// Puts an open question to somebody: the card and its sending are one commit.
@@ -104,12 +101,6 @@ impl CentralStore {
         })
     }
 
-    /// The place of the option that a second card asks about.
-    pub fn second_of(&self, id: QuestionId) -> Result<Option<usize>> {
-        let sql = "SELECT second FROM question WHERE id = ?1 AND second IS NOT NULL";
-        self.one("read a second card", sql, [id.0])
-    }
-
     /// What a message of a chat may be an answer to, in one statement: each message costs this. `keys` are
     /// those of the parts that answer it if it names no card, and if it is a code.
     pub fn reply_context(
@@ -140,35 +131,25 @@ pub(super) const QUESTIONS: &str =
      answered_by, settled_at IS NOT NULL FROM question";
 
 /// The id of the question that is open already for the same reason.
-pub(in crate::central) fn same(
-    tx: &Connection,
-    question: &Question,
-) -> rusqlite::Result<Option<QuestionId>> {
-    let chat = question.chat.map(|it| it.0);
-    match question.kind {
-        QuestionKind::Sender => {
-            let sql = "SELECT id FROM question WHERE kind = 'sender' AND settled_at IS NULL
-                           AND messaging_group IS ?1 AND agent_group IS ?2 AND requester = ?3";
+pub(in crate::central) fn same(tx: &Connection, question: &Question) -> Result<Option<QuestionId>> {
+    Ok(match question.kind {
+        QuestionKind::Sender | QuestionKind::Chat => {
+            let (kind, chat) = (question.kind.as_str(), question.chat.map(|it| it.0));
             let agent = question.agent.as_ref().map(AgentName::as_str);
-            one(tx, sql, params![chat, agent, question.requester])
-        }
-        QuestionKind::Chat => {
-            let sql = "SELECT id FROM question WHERE kind = 'chat' AND settled_at IS NULL
-                           AND messaging_group IS ?1";
-            one(tx, sql, [chat])
+            let sql = "SELECT id FROM question WHERE settled_at IS NULL AND kind = ?1
+                           AND messaging_group IS ?2
+                           AND (kind = 'chat' OR (agent_group IS ?3 AND requester = ?4))";
+            one(tx, sql, params![kind, chat, agent, question.requester])?
         }
         QuestionKind::Change | QuestionKind::Agent => {
             let (session, seq) = question.session.map(|it| (it.0.0, it.1.0)).unzip();
-            one(tx, "SELECT id FROM question WHERE session = ?1 AND out_seq = ?2", [session, seq])
+            one(tx, "SELECT id FROM question WHERE session = ?1 AND out_seq = ?2", [session, seq])?
         }
-    }
+    })
 }
 
 /// Stores a new question.
-pub(in crate::central) fn insert(
-    tx: &Connection,
-    question: &Question,
-) -> rusqlite::Result<QuestionId> {
+pub(in crate::central) fn insert(tx: &Connection, question: &Question) -> Result<QuestionId> {
     let Question { thread, requester: by, requester_name: name, text, payload, .. } = question;
     let (kind, agent) = (question.kind.as_str(), question.agent.as_ref().map(AgentName::as_str));
     let (session, seq) = question.session.map(|it| (it.0.0, it.1.0)).unzip();
@@ -194,13 +175,11 @@ row! { Question {
 
 impl FromRow for QuestionState {
     fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
-        let (state, value, by): (String, Option<String>, Option<String>) = columns.next()?;
-        Ok(match state.as_str() {
-            "answered" => {
-                Self::Answered { value: value.unwrap_or_default(), by: by.unwrap_or_default() }
-            }
-            "expired" => Self::Expired,
-            _ => Self::Open,
+        let (state, answer): (String, Option<(String, String)>) = columns.next()?;
+        Ok(match (state.as_str(), answer) {
+            (_, Some((value, by))) => Self::Answered { value, by },
+            ("expired", None) => Self::Expired,
+            (_, None) => Self::Open,
         })
     }
 }

@@ -1,17 +1,14 @@
 //! How slots end, and what follows for their task: written in the same commit.
 
-use domain::message::{Address, Outcome};
+use domain::message::Outcome;
 use domain::plain::chain;
 use domain::task::failing::{Follow, Streak, after_failure};
 use domain::task::{FireKey, TaskState};
 use domain::texts::tasks;
-use domain::time::Timestamp;
-use rusqlite::{Connection, params};
 use schedule::local;
 
 use super::{TaskRow, fires, read};
-use crate::Result;
-use crate::central::CentralStore;
+use crate::central::prelude::*;
 use crate::outbox::{self, Draft, NewPart, PartKind};
 use crate::row::{list, one, row, run};
 use crate::session::Scope;
@@ -22,6 +19,15 @@ row!(FireKey { task, slot });
 const LOOKED_BACK_MAX: u32 = 20;
 
 impl CentralStore {
+    /// Open slots that fired before this, of agents that are not stopped: their runner is gone.
+    pub fn lost_fires(&self, before: Timestamp) -> Result<Vec<FireKey>> {
+        let sql = "SELECT fire.task, slot FROM fire JOIN task ON task.id = fire.task
+             WHERE fire.state IN ('fired', 'running') AND fired_at < ?1
+               AND NOT EXISTS (SELECT 1 FROM stop WHERE resumed_at IS NULL
+                   AND (stop.agent_group IS NULL OR stop.agent_group = task.agent_group))";
+        self.list("find lost fires", sql, [before.0])
+    }
+
     /// How a slot ended. The first word counts; `false` when there was one, or no such fire. What
     /// follows from a failure is done with it, and what its chat is told.
     pub fn record_result(
@@ -33,15 +39,6 @@ impl CentralStore {
     ) -> Result<bool> {
         let outcome = if ok { Outcome::Answered } else { Outcome::Failed };
         self.change("a result", |central| Ok(record(&central.conn, key, outcome, result, now)?))
-    }
-
-    /// Open slots that fired before this, of agents that are not stopped: their runner is gone.
-    pub fn lost_fires(&self, before: Timestamp) -> Result<Vec<FireKey>> {
-        let sql = "SELECT fire.task, slot FROM fire JOIN task ON task.id = fire.task
-             WHERE fire.state IN ('fired', 'running') AND fired_at < ?1
-               AND NOT EXISTS (SELECT 1 FROM stop WHERE resumed_at IS NULL
-                   AND (stop.agent_group IS NULL OR stop.agent_group = task.agent_group))";
-        self.list("find lost fires", sql, [before.0])
     }
 }
 

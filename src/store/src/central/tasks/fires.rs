@@ -2,20 +2,17 @@
 
 use std::time::Duration;
 
-use domain::SessionId;
 use domain::cost::Cost;
 use domain::history::EventKind;
 use domain::session_key::SessionKey;
 use domain::task::{FireKey, FireState, Missed, TaskId, TaskState};
-use domain::time::Timestamp;
-use rusqlite::{Connection, params};
 use schedule::{Plan, Skipped, latest_at_or_before};
 use serde_json::json;
 
 use super::{Task, TaskRow, read, settle};
-use crate::central::{CentralStore, SessionRow, events};
-use crate::row::{Columns, FromRow, one, run};
-use crate::{Result, StoreError};
+use crate::central::prelude::*;
+use crate::central::{SessionRow, events};
+use crate::row::{Columns, FromRow, one, run, statements};
 
 /// How many slots of a task are remembered.
 const HISTORY_MAX: i64 = 500;
@@ -76,6 +73,17 @@ pub(super) const FIRES: &str = "SELECT task, slot, fired_at, state, skipped, ses
          WHERE m.task = fire.task AND m.slot = fire.slot)
      FROM fire";
 
+statements! {
+    /// A session has stored the message of a slot.
+    pub fn fire_handed_over(key: FireKey, to: SessionId) -> bool = changes("hand over a fire",
+        "UPDATE fire SET state = 'running', session = ?3
+            WHERE task = ?1 AND slot = ?2 AND state = 'fired'",
+        params![key.task.0, key.slot.0, to.0]);
+    /// The last slots of a task, the newest first.
+    pub fn task_history(id: TaskId, limit: u32) -> Vec<FireRow> = list("read the history of a task",
+        &format!("{FIRES} WHERE task = ?1 ORDER BY slot DESC LIMIT ?2"), params![id.0, limit]);
+}
+
 impl CentralStore {
     /// Writes down what was decided about tasks: all of it in one commit. Returns the slots that fire
     /// by this, each of them once for ever. Nothing happens to a task that has changed since it was
@@ -84,7 +92,7 @@ impl CentralStore {
         self.change("fires", |central| {
             let mut fired = Vec::new();
             for decided in due {
-                account(&central.conn, decided, now, &mut fired)?;
+                fired.extend(account(&central.conn, decided, now)?);
             }
             Ok(fired)
         })
@@ -103,28 +111,13 @@ impl CentralStore {
         })
     }
 
-    /// A session has stored the message of a slot.
-    pub fn fire_handed_over(&self, key: FireKey, to: SessionId) -> Result<bool> {
-        let sql = "UPDATE fire SET state = 'running', session = ?3
-             WHERE task = ?1 AND slot = ?2 AND state = 'fired'";
-        let params = params![key.task.0, key.slot.0, to.0];
-        self.run("hand over a fire", sql, params).map(|it| it == 1)
-    }
-
     /// Slots that are not with a session yet, the oldest first, each with its task. Handing one over twice
     /// is harmless: its message has one id.
     pub fn handovers(&self) -> Result<Vec<Handover>> {
         let sql = format!("{FIRES} WHERE state = 'fired' ORDER BY slot, task");
         let mut found = Vec::new();
         for fire in self.list::<FireRow>("read what fired", &sql, [])? {
-            let task = match self.task(fire.key.task) {
-                Err(StoreError::Query { source, .. }) if super::is_unreadable(&source) => {
-                    tracing::warn!(fire = %fire.key, "its task cannot be read");
-                    continue;
-                }
-                other => other?,
-            };
-            if let Some(task) = task {
+            if let Some(Ok(task)) = self.maybe_task(fire.key.task)? {
                 let missed = self.missed_before(&fire, task.task.missed)?;
                 found.push(Handover { fire, task, missed });
             }
@@ -164,12 +157,6 @@ impl CentralStore {
         Ok(Some(row))
     }
 
-    /// The last slots of a task, the newest first.
-    pub fn task_history(&self, id: TaskId, limit: u32) -> Result<Vec<FireRow>> {
-        let sql = format!("{FIRES} WHERE task = ?1 ORDER BY slot DESC LIMIT ?2");
-        self.list("read the history of a task", &sql, params![id.0, limit])
-    }
-
     /// What the runs of a task that are remembered cost together, as far as that is known.
     pub fn task_cost(&self, id: TaskId) -> Result<Option<Cost>> {
         // In this order: SQLite would begin with the costs of everything.
@@ -181,14 +168,12 @@ impl CentralStore {
     }
 }
 
-fn account(
-    tx: &Connection,
-    Decided { row, plan, why }: &Decided,
-    now: Timestamp,
-    fired: &mut Vec<FireKey>,
-) -> rusqlite::Result<()> {
+/// Returns the slots that fire.
+fn account(tx: &Connection, decided: &Decided, now: Timestamp) -> Result<Vec<FireKey>> {
+    let Decided { row, plan, why } = decided;
+    let mut fired = Vec::new();
     if read(tx, row.id)?.as_ref() != Some(row) || row.next_at.is_none() {
-        return Ok(());
+        return Ok(fired);
     }
     for fire in &plan.fire {
         let key = FireKey { task: row.id, slot: fire.slot };
@@ -204,7 +189,8 @@ fn account(
     let sql = "DELETE FROM fire WHERE task = ?1 AND state IN ('ok', 'failed', 'skipped')
                    AND slot <= (SELECT slot FROM fire WHERE task = ?1
                                 ORDER BY slot DESC LIMIT 1 OFFSET ?2)";
-    run(tx, sql, params![row.id.0, HISTORY_MAX]).map(drop)
+    run(tx, sql, params![row.id.0, HISTORY_MAX])?;
+    Ok(fired)
 }
 
 /// `false` when this slot has fired before. A skipped one may still fire: a clock that ran

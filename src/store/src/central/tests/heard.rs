@@ -11,7 +11,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 fn told(store: &CentralStore) -> Vec<String> {
     let sql = "SELECT account || '/' || chat FROM part ORDER BY id";
-    row::list(&store.conn, sql, []).unwrap()
+    crate::row::list(&store.conn, sql, []).unwrap()
 }
 
 /// A chat of the account `main` of telegram that is wired to andy.
@@ -24,9 +24,9 @@ fn wired(store: &mut CentralStore, chat: &str, now: Timestamp) -> Address {
 
 #[test]
 fn the_last_sign_of_life_wins_unless_the_clock_was_set_back() {
-    let (_dir, mut store) = store();
+    let (_dir, store) = store();
     assert_eq!(store.heard("telegram", "main").unwrap(), None);
-    let mut heard = |at: i64, now: i64| {
+    let heard = |at: i64, now: i64| {
         store.set_heard("telegram", "main", Timestamp(at), Timestamp(now)).unwrap();
         store.heard("telegram", "main").unwrap().unwrap().0
     };
