@@ -90,10 +90,11 @@ impl Unsent {
         self.look_at.into_iter().chain(progress).chain(draft).min()
     }
 
-    /// A host that reconnects knows nothing.
+    /// A host that reconnects knows nothing, or what it was told last: what ended meanwhile is told too.
     fn begin_stream(&mut self) {
         (self.draft, self.draft_from, self.progress_from) = (None, None, None);
-        (self.told_tool, self.told_background) = (None, false);
+        self.told_tool.take_if(|_| self.tool.is_some());
+        self.told_background &= !self.background;
     }
 }
 

@@ -258,7 +258,10 @@ impl Turns {
                 (Outcome::Answered, "", Some(NOTHING_SAID.to_owned()))
             }
             Ok(text) => (Outcome::Answered, "", Some(text)),
-            Err(failure) => (Outcome::Failed, failure.class.as_str(), Some(failure.user_text)),
+            Err(failure) => {
+                tracing::warn!(class = failure.class.as_str(), "a turn failed");
+                (Outcome::Failed, failure.class.as_str(), Some(failure.user_text))
+            }
         };
         let (messages, cost) = (ended.covers, ended.cost);
         tracing::info!(count = messages.len(), outcome = outcome.as_str(), reason, "a turn ended");

@@ -129,12 +129,12 @@ enum Route {
 /// Brings slots to their sessions, in their order. One that fails delays only those that follow for its agent
 /// in its chat.
 /// Fails with the last of those, which wait for another look.
-async fn hand_over(host: &Host, mut slots: Vec<Handover>) -> Result<()> {
-    // Those of stopped agents stay until that is over.
-    slots.retain(|it| !host.stops.is_stopped(&it.task.task.agent));
+async fn hand_over(host: &Host, slots: Vec<Handover>) -> Result<()> {
     let (mut result, mut failed) = (Ok(()), HashSet::new());
     for batch in slots.chunks(SLOTS_MAX) {
-        let (batch, before, now) = (batch.to_vec(), failed.clone(), host.clock.now());
+        let (mut batch, before, now) = (batch.to_vec(), failed.clone(), host.clock.now());
+        // Those of stopped agents stay until that is over.
+        batch.retain(|it| !host.stops.is_stopped(&it.task.task.agent));
         let write = move |central: &mut CentralStore| {
             let (mut woken, mut failed, mut last) = (Vec::new(), before, None);
             for slot in batch {

@@ -58,9 +58,13 @@ pub(crate) fn hold(path: &Path) -> anyhow::Result<Option<File>> {
     let file = file.with_context(|| format!("could not open {}", path.display()))?;
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => return Ok(None),
-        locked => locked
-            .with_context(|| format!("could not lock {}", path.display()))
-            .hint("put the data directory on a local disk")?,
+        // Its own text does not say why.
+        Err(TryLockError::Error(err)) => {
+            return Err(err)
+                .with_context(|| format!("could not lock {}", path.display()))
+                .hint("put the data directory on a local disk");
+        }
+        Ok(()) => {}
     }
     fs::write(path, format!("{}\n", std::process::id()))
         .with_context(|| format!("could not write {}", path.display()))?;

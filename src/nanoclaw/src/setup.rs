@@ -275,7 +275,9 @@ impl Setup<'_> {
             && let Ok(input) = rpassword::prompt_password("key or token (not shown): ")
             && !input.trim().is_empty()
         {
-            match add_model_credential(input, BaseUrl::default(), self.layout).await {
+            match add_model_credential(input.trim().to_owned(), BaseUrl::default(), self.layout)
+                .await
+            {
                 Ok(stored) => {
                     admin::reload(self.layout).await;
                     return Ok(format!("stored ({})", stored.kind.as_str()));

@@ -68,10 +68,17 @@ impl Command for TasksOperation {
         match self {
             Self::List { .. } | Self::Show(_) | Self::History { .. } => Right::Look(None),
             Self::Preview(_) | Self::Minimum { span: None } => Right::Look(None),
-            Self::Add(_) | Self::Set(_) | Self::Run(_) | Self::Remove(_) => Right::Agent(None),
-            Self::Pause(_) | Self::Resume(_) | Self::Minimum { span: Some(_) } => {
-                Right::Agent(None)
-            }
+            // Of an agent that answers somebody, `check` has compared the chat.
+            Self::Add(_)
+            | Self::Set(_)
+            | Self::Run(_)
+            | Self::Remove(_)
+            | Self::Pause(_)
+            | Self::Resume(_)
+            | Self::Minimum { span: Some(_) } => Right::People((
+                "tasks belong to a chat",
+                "ask for them while you answer somebody there",
+            )),
         }
     }
 

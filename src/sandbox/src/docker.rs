@@ -244,13 +244,15 @@ async fn create(
 async fn remove(docker: &Docker, name: &str) -> Result<(), SandboxError> {
     let options = q::RemoveContainerOptionsBuilder::new().force(true).v(true).build();
     let removing = async {
-        loop {
-            match docker.remove_container(name, Some(options.clone())).await {
-                // Somebody else began to remove it.
-                Err(err) if status(&err) == Some(409) => sleep(LOOK_AGAIN).await,
-                removed => return removed,
+        let removed = docker.remove_container(name, Some(options)).await;
+        if removed.as_ref().is_err_and(|err| status(err) == Some(409)) {
+            // Somebody else began to remove it; one of that name that comes then is another.
+            loop {
+                docker.inspect_container(name, None).await?;
+                sleep(LOOK_AGAIN).await;
             }
         }
+        removed
     };
     found("remove the container", within(REMOVE_MAX, removing).await).map(drop)
 }

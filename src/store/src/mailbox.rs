@@ -26,9 +26,9 @@ use crate::row::{Json, json_column, list, one, row, run};
 use crate::step::atomically;
 use crate::{Result, StoreError};
 
-static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| {
-    Migrations::new(vec![M::up(include_str!("../../../migrations/inbound/0001_start.sql"))])
-});
+const START: &str = include_str!("../../../migrations/inbound/0001_start.sql");
+
+static MIGRATIONS: LazyLock<Migrations<'_>> = LazyLock::new(|| Migrations::new(vec![M::up(START)]));
 
 /// How long a post waits for the runner to stop reading. Longer is a fault of the runner's, and the next
 /// look tries again.
@@ -164,7 +164,7 @@ impl InboundBox {
 }
 
 fn open_box(path: &Path) -> Result<Posted> {
-    let conn = open(path, Journal::Disposable, &MIGRATIONS, None)?;
+    let conn = open(path, Journal::Disposable, &MIGRATIONS, Some(START))?;
     cache_little(&conn).map_err(StoreError::open(path))?;
     conn.busy_timeout(BUSY_MAX).map_err(StoreError::open(path))?;
     let gone = || StoreError::open(path)(rusqlite::Error::InvalidPath(path.to_owned()));

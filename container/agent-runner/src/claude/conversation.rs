@@ -207,7 +207,9 @@ impl Conversation {
                     Some(true) => SHORTENED.to_owned(),
                     Some(false) => NOT_SHORTENED.to_owned(),
                     None if is_compact && text.trim().is_empty() => NOTHING_TO_SHORTEN.to_owned(),
-                    None if std::mem::take(&mut self.tell_lost) => format!("{LOST}\n\n{text}"),
+                    None if !is_compact && std::mem::take(&mut self.tell_lost) => {
+                        format!("{LOST}\n\n{text}")
+                    }
                     None => text,
                 };
                 self.end(covers, Ok(text), cost).await;

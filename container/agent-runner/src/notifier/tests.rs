@@ -116,6 +116,24 @@ async fn background_work_is_told_when_it_begins_and_ends_and_to_a_new_host() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_ended_while_no_stream_was_there_is_told_by_the_next() {
+    let notifier = Arc::<Notifier>::default();
+    notifier.background(true);
+    notifier.tool(Some(Tool::new("Bash", Duration::from_secs(7_200))));
+    let mut first = host_of(Arc::clone(&notifier));
+    for line in ["look", "tool 7200 Bash", "background"] {
+        assert_eq!(first.hears().await, line);
+    }
+    drop(first);
+    notifier.tool(None);
+    notifier.background(false);
+    let mut second = host_of(notifier);
+    for line in ["look", "tool", "background-ended"] {
+        assert_eq!(second.hears().await, line);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn only_the_latest_draft_is_told_and_none_after_its_answer() {
     let mut host = host();
     host.hears().await;

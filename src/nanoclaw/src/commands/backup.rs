@@ -134,9 +134,8 @@ fn make(layout: &Layout, args: &BackupCreateArgs) -> anyhow::Result<Output> {
     let (file, mb) = (args.file.display(), bytes.div_ceil(1_000_000));
     let mut lines = vec![format!("made {file}: {}, {mb} MB", count(sessions, "session"))];
     if changed != 0 {
-        lines.push(format!(
-            "{changed} files changed while they were read; agents were at work on them"
-        ));
+        let files = count(changed, "file");
+        lines.push(format!("{files} changed during the backup: agents were at work there"));
     }
     tell_left_out(&manifest, &mut lines);
     if args.without_key {

@@ -98,7 +98,8 @@ fn wrong_hash() -> ImageError {
 async fn by_npm(build: &Build, folder: &Path) -> Result<PathBuf, ImageError> {
     let package = format!("{}@{VERSION}", build.package);
     // It prints the name of the archive.
-    let archive = run("npm", &["pack", "--silent", &package], folder, DOWNLOAD_MAX).await?;
+    let archive =
+        run("npm", &["pack", "--silent", "--json=false", &package], folder, DOWNLOAD_MAX).await?;
     run("tar", &["-xzf", archive.trim(), "package/claude"], folder, UNPACK_MAX).await?;
     Ok(folder.join("package/claude"))
 }
@@ -106,7 +107,8 @@ async fn by_npm(build: &Build, folder: &Path) -> Result<PathBuf, ImageError> {
 async fn by_pip(build: &Build, folder: &Path) -> Result<PathBuf, ImageError> {
     let pip = run("python3", &["-m", "pip", "--version"], folder, DOWNLOAD_MAX).await;
     pip.map_err(|_| ImageError::ToolMissing("npm"))?;
-    let install = ["-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:"];
+    let install =
+        ["-m", "pip", "install", "--quiet", "--no-user", "--no-deps", "--only-binary=:all:"];
     let args = [&install[..], &["--platform", build.platform, "--target", ".", KIT]].concat();
     run("python3", &args, folder, DOWNLOAD_MAX).await?;
     Ok(folder.join("claude_agent_sdk/_bundled/claude"))

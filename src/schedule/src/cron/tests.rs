@@ -105,6 +105,22 @@ fn days_are_picked_as_documented() {
 }
 
 #[test]
+fn the_latest_slot_is_found_however_far_it_lies_back() {
+    let at = |text: &str| Timestamp(text.parse::<jiff::Timestamp>().unwrap().as_millisecond());
+    for (text, to, expected) in [
+        ("0 9 29 2 *", "2103-01-01T00:00:00Z", "2096-02-29T09:00:00Z"),
+        ("0 9 29 2 *", "2096-02-29T09:00:00Z", "2096-02-29T09:00:00Z"),
+        ("0 9 29 2 *", "2096-02-29T08:59:59Z", "2092-02-29T09:00:00Z"),
+        ("*/5 * * * *", "2026-11-25T11:04:59Z", "2026-11-25T11:00:00Z"),
+        ("0 0 * 2 mon#5", "2111-01-01T00:00:00Z", "2072-02-29T00:00:00Z"),
+    ] {
+        let rule = Rule::Cron(text.parse().unwrap());
+        let latest = latest_at_or_before(&rule, &Zone::utc(), Timestamp(0), at(to));
+        assert_eq!(latest, Some(at(expected)), "{text} until {to}");
+    }
+}
+
+#[test]
 fn a_day_that_never_comes_ends_the_search() {
     for text in ["0 0 30 2 *", "0 0 31 2,4,6,9,11 *"] {
         assert_eq!(next(text), Vec::<String>::new());

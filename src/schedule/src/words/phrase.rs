@@ -14,7 +14,7 @@ const SPAN_MAX: Duration = Duration::from_secs(10_000 * DAY_SECS);
 /// How many years to look ahead for a date that a year may not have.
 const LEAP_YEARS_MAX: i32 = 8;
 /// What is read as other words that mean the same, one after the other.
-const SAME: [(&str, &str); 10] = [
+const SAME: [(&str, &str); 9] = [
     (",", " "),
     ("hourly", "every hour"),
     ("daily", "every day"),
@@ -22,7 +22,6 @@ const SAME: [(&str, &str); 10] = [
     ("half an hour", "30 minutes"),
     ("tonight", "today night"),
     ("this ", "today "),
-    ("in the ", ""),
     (" am", "am"),
     (" pm", "pm"),
 ];
@@ -54,10 +53,21 @@ impl Phrase {
     /// `None` when there is a word that fits nowhere.
     pub(super) fn parse(text: &str, today: NaiveDate) -> Option<Self> {
         let text = text.trim().trim_end_matches(['.', '!']).to_ascii_lowercase();
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
         let text = SAME.iter().fold(text, |text, (said, read)| text.replace(said, read));
         let words = text.split_whitespace().filter(|it| !["the", "and"].contains(it));
-        let (parts, mut words): (Vec<&str>, Vec<&str>) =
-            words.partition(|word| PARTS.iter().any(|it| it.0 == *word));
+        let is_part = |word: &&str| PARTS.iter().any(|it| it.0 == *word);
+        let (mut parts, mut rest) = (Vec::new(), Vec::new());
+        for word in words {
+            if is_part(&word) {
+                // `at night`, `in the evening`.
+                rest.pop_if(|it| ["at", "in"].contains(it));
+                parts.push(word);
+            } else {
+                rest.push(word);
+            }
+        }
+        let mut words = rest;
         let part = match parts[..] {
             [] => None,
             [part] => PARTS.into_iter().find(|it| it.0 == part),

@@ -89,6 +89,8 @@ fn instants_are_written_in_many_ways() {
         ("at 8 tonight", "at 2026-11-25T19:00:00Z"),
         ("this evening at 7:30", "at 2026-11-25T18:30:00Z"),
         ("at 7 in the evening", "at 2026-11-25T18:00:00Z"),
+        ("tomorrow at night at 10", "at 2026-11-26T21:00:00Z"),
+        ("tomorrow at 9 in evening", "at 2026-11-26T20:00:00Z"),
         ("tomorrow morning at 7", "at 2026-11-26T06:00:00Z"),
         ("on friday afternoon at 3", "at 2026-11-27T14:00:00Z"),
     ]);
@@ -99,6 +101,8 @@ fn what_comes_again_is_said_in_many_ways() {
     mean(&[
         ("every morning at 7", "0 7 * * *"),
         ("every evening at 7 and 10", "0 19,22 * * *"),
+        ("every day at 10 at night", "0 22 * * *"),
+        ("every day at 9  am", "0 9 * * *"),
         ("every weekday in the morning at 7", "0 7 * * 1-5"),
         ("every week on monday at 9", "every 7d at 09:00 from 2026-11-30"),
         ("weekly on friday at 9", "every 7d at 09:00 from 2026-11-27"),

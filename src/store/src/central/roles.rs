@@ -86,18 +86,18 @@ statements! {
 impl CentralStore {
     /// What a known person may do; `None` is somebody unknown.
     pub fn standing(&self, handle: &Handle) -> Result<Option<(PersonId, Standing)>> {
-        let Some(person) = self.person_of(handle)? else { return Ok(None) };
-        Ok(Some((person, self.standing_of(person)?)))
+        let sql = "SELECT h.person, r.role, r.agent_group FROM handle h
+                   LEFT JOIN role r ON r.person = h.person
+                   WHERE h.channel = ?1 AND h.id = ?2 ORDER BY r.id";
+        let key = [&handle.channel, &handle.id];
+        let rows: Vec<(PersonId, Standing)> = self.list("read what a user may do", sql, key)?;
+        Ok(rows.into_iter().reduce(|all, one| (all.0, both(all.1, one.1))))
     }
 
     pub fn standing_of(&self, person: PersonId) -> Result<Standing> {
-        const OP: &str = "read what a user may do";
-        let sql = "SELECT role, agent_group FROM role
-                   WHERE person = ?1 AND role <> 'member' ORDER BY id";
-        let roles = self.list(OP, sql, [person.0])?;
-        let sql = "SELECT agent_group FROM role
-                   WHERE person = ?1 AND role = 'member' ORDER BY id";
-        Ok(Standing { roles, member_of: self.list(OP, sql, [person.0])? })
+        let sql = "SELECT role, agent_group FROM role WHERE person = ?1 ORDER BY id";
+        let rows: Vec<Standing> = self.list("read what a user may do", sql, [person.0])?;
+        Ok(rows.into_iter().reduce(both).unwrap_or_default())
     }
 
     /// `false` when they have it already. Fails when there is no such person or agent.
@@ -146,4 +146,27 @@ impl CentralStore {
         let owners: Vec<PersonId> = self.list("read the owners", sql, [])?;
         Ok(*role == Role::Owner && owners == [person])
     }
+}
+
+/// What one row grants: a role, a membership, or nothing to a person who has neither.
+impl FromRow for Standing {
+    fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Self> {
+        let (word, of): (Option<String>, Option<AgentName>) = columns.next()?;
+        match (word.as_deref(), of) {
+            (None, _) => Ok(Self::default()),
+            (Some("member"), of) => {
+                Ok(Self { member_of: of.into_iter().collect(), ..Self::default() })
+            }
+            (Some(word), of) => {
+                let role = Role::parse(word, of).map_err(|err| columns.bad(err))?;
+                Ok(Self { roles: vec![role], ..Self::default() })
+            }
+        }
+    }
+}
+
+fn both(mut all: Standing, one: Standing) -> Standing {
+    all.roles.extend(one.roles);
+    all.member_of.extend(one.member_of);
+    all
 }

@@ -69,7 +69,7 @@ impl RunnerStore {
     pub fn files_waiting(&mut self) -> Result<Vec<String>> {
         let imported = self.read_inbound(READ, |conn, _| Ok(mailbox::facts(conn)?.imported_seq))?;
         let sql = "SELECT form ->> '$.file' FROM messages_out
-                   WHERE seq > ?1 AND form ->> '$.file' IS NOT NULL";
+                   WHERE seq > ?1 AND json_valid(form) AND form ->> '$.file' IS NOT NULL";
         list(&self.conn, sql, [imported.0]).map_err(StoreError::query("read the files to send"))
     }
 

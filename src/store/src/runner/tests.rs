@@ -270,7 +270,7 @@ fn destinations_and_messages_are_found_by_what_names_them() {
 }
 
 #[test]
-fn every_form_of_a_message_has_its_columns() {
+fn every_form_of_a_message_reads_back() {
     let files = Files::new();
     let mut runner = files.runner();
     let question = Form::Question {

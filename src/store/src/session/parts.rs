@@ -17,7 +17,7 @@ use crate::Result;
 use crate::central::accounts::owners_elsewhere;
 use crate::outbox::{self, ClaimedPart, Draft, NewPart, PartKind, Target};
 use crate::reasons::OVERTAKEN;
-use crate::row::{is_there, list, one, only, row, run};
+use crate::row::{is_there, list, one, only, read, row, run};
 
 /// Messages that a search for another chat looks back.
 const LOOK_BACK: i64 = 500;
@@ -88,8 +88,9 @@ pub(super) fn redirect(
                         (SELECT 1 FROM wiring w JOIN session s ON s.agent_group = w.agent_group
                          WHERE s.id = ?1 AND w.messaging_group = m.id)))
                ORDER BY seq DESC LIMIT ?3";
-    let written: Vec<Address> = list(&tx, sql, [tx.session, cause.seq.0, LOOK_BACK])?;
-    let mut next = written.into_iter().find(|it| !is_mute(it));
+    let mut statement = tx.prepare_cached(sql)?;
+    let mut written = statement.query_map([tx.session, cause.seq.0, LOOK_BACK], read::<Address>)?;
+    let mut next = written.find(|it| !it.as_ref().is_ok_and(&is_mute)).transpose()?;
     if next.is_none() {
         let sql = "SELECT m.channel, m.account, m.chat, NULL FROM session s
                    JOIN wiring w ON w.agent_group = s.agent_group AND w.session_mode = 'agent-shared'

@@ -39,6 +39,17 @@ fn one(rng: &mut Rng, incarnation: Incarnation) -> String {
     }
 }
 
+/// What is no form, however it is read.
+const BAD_FORMS: [&str; 7] = [
+    "CAST(x'22ff22' AS TEXT)",
+    "'{\"file\":\"' || hex(zeroblob(3000)) || '\"}'",
+    "replace(hex(zeroblob(500)), '0', '[')",
+    "hex(zeroblob(70000))",
+    "''",
+    "'{\"text\":null,\"file\":\"own\"}'",
+    "'\"admin\"'",
+];
+
 fn message(rng: &mut Rng, incarnation: Incarnation) -> String {
     let seq = seq(rng);
     let to = number(rng);
@@ -89,9 +100,13 @@ fn message(rng: &mut Rng, incarnation: Incarnation) -> String {
         }
         plain => format!("\"{plain}\""),
     };
+    let form = match rng.below(8) {
+        0 => pick(rng, &BAD_FORMS).to_owned(),
+        _ => format!("'{form}'"),
+    };
     format!(
         "INSERT OR IGNORE INTO messages_out VALUES
-         ({seq}, {to}, {kind}, {text}, 0, '{form}', {place}, {turn}, {incarnation}, 1);"
+         ({seq}, {to}, {kind}, {text}, 0, {form}, {place}, {turn}, {incarnation}, 1);"
     )
 }
 

@@ -301,6 +301,9 @@ fn a_row_that_makes_no_sense_spoils_no_other() {
         "'dance', 'x', '\"text\"'",
         "'answer', 'x', 'dance'",
         "'answer', 'x', '\"dance\"'",
+        "'answer', 'x', '{\"file\":\"' || hex(zeroblob(3000)) || '\"}'",
+        "'answer', 'x', '{\"question\":{\"options\":7,\"timeout\":{\"secs\":1,\"nanos\":0}}}'",
+        "'answer', 'x', replace(hex(zeroblob(20000)), '0', '[')",
         "x'00', 'x', zeroblob(3000000)",
     ] {
         let mut pair = at_work();
