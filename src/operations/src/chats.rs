@@ -129,7 +129,7 @@ fn set(
 /// What a change of a chat comes to.
 fn told(policy: Option<Policy>, denied: Option<bool>) -> Vec<String> {
     let policy = policy.map(|it| format!("people whom nobody knows are {}", unknown_users(it)));
-    let denied = denied.map(|it| match it {
+    let denied = denied.map(|is_denied| match is_denied {
         true => "everything in it is ignored from now on".to_owned(),
         false => "it is listened to again".to_owned(),
     });

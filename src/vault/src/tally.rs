@@ -76,7 +76,7 @@ impl Tallies {
         let mut sessions = self.lock();
         let all = sessions.iter_mut().flat_map(|(session, tally)| {
             let reasons = tally.reasons.iter_mut();
-            reasons.map(|(why, it)| (*session, *why, std::mem::take(&mut it.count)))
+            reasons.map(|(why, reason)| (*session, *why, std::mem::take(&mut reason.count)))
         });
         all.filter(|it| 0 < it.2).collect()
     }

@@ -1,4 +1,5 @@
-//! What users read whose messages are not taken, or whose access has to be approved first; and what owners read of them.
+//! What users read whose messages are not taken, or whose access has to be approved first, and what an owner reads of
+//! those whom nobody was asked about. The card of an access request is in `approval.rs`.
 
 use super::count;
 use crate::approval::News;

@@ -186,7 +186,7 @@ async fn execute(
                 let _lock = lock::take(layout)?;
                 let answers =
                     some.iter().zip(central.order_parts(some, order, SystemClock.now())?);
-                done.extend(answers.map(|(key, it)| ordered_part(&key.to_string(), it)));
+                done.extend(answers.map(|(key, answer)| ordered_part(&key.to_string(), answer)));
             }
         }
     }

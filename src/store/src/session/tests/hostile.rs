@@ -323,30 +323,6 @@ fn a_row_that_makes_no_sense_spoils_no_other() {
 }
 
 #[test]
-fn who_never_ends_to_speak_fills_no_disk() {
-    let mut pair = at_work();
-    let count = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 2300)";
-    let insert = "INSERT INTO messages_out (seq, in_reply_to, created_at, kind, form, text)";
-    let question = r#"{"question":{"options":[],"timeout":{"secs":0,"nanos":0}}}"#;
-    forge(
-        &pair,
-        &format!(
-            "{count} {insert} SELECT x * 2 + 1, 2, 0, iif(x < 30, 'interim', 'answer'),
-                 iif(x < 30, '{question}', '\"text\"'), 'words' FROM n"
-        ),
-    );
-    while pair.host.snapshot().unwrap().news.is_news() {
-        pair.host.import(&context(100), NOW).unwrap();
-    }
-    let parts = pair.host.rows().open_parts().unwrap().len();
-    assert!((2_000..2_003).contains(&parts), "{parts}");
-    let texts = "SELECT count(*), sum(text = 'words') FROM request";
-    let conn = crate::db::Store::connection(pair.host.central());
-    let kept: (u32, u32) = conn.query_row(texts, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
-    assert_eq!(kept, (29, 20), "refused ones keep no words");
-}
-
-#[test]
 fn what_is_asked_without_end_fills_no_disk() {
     let mut pair = pair();
     pair.say("m1");
