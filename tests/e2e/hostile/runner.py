@@ -366,7 +366,7 @@ def order():
 
 def main():
     message.update(order())
-    attacks = message["text"].split()
+    attacks = message["body"]["text"].split()
     threading.Thread(target=notify, daemon=True).start()
     globals()[attacks[(INCARNATION - 1) % len(attacks)]]()
     os._exit(3)
