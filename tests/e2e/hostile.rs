@@ -25,8 +25,8 @@ const ATTACKS: [&str; 6] = [
     "swap tables rows",
     "deep garbage views",
     "spam sparse leave",
-    "files shout large",
-    "locks logs tables",
+    "files options large",
+    "locks logs shout tables",
 ];
 /// Questions to a host that has nothing else to do, and at least so many under attack.
 const CALM_ASKS: usize = 12;

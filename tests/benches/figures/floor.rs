@@ -15,38 +15,38 @@ fn admitted(index: usize) -> Admitted {
     Admitted { message: incoming("floor", index), kind: InboundKind::Chat, rule: None }
 }
 
-/// The commits of one answered message, back to back on one thread, with nothing in between:
-/// store, claim, answer, import, claim the part, conclude it.
-pub(crate) fn commits_of_a_round_trip(dir: &Path, n: usize) -> Vec<Duration> {
+/// The commits of one answered message, back to back on one thread, with nothing in between: store, claim,
+/// answer, import, claim the part, conclude it. Each call makes those of another message.
+pub(crate) fn commits_of_a_round_trip(dir: &Path) -> impl FnMut() -> Duration + Send {
     let layout = Layout::new(dir);
     let paths = layout.session(SessionId(1));
     let mut host = SessionStore::create(&layout, Timestamp(1)).unwrap();
     let incarnation = host.posting().launch(Timestamp(1)).unwrap();
     let mut runner =
         RunnerStore::open(&paths.inbound_dir(), &paths.outbound_dir(), incarnation).unwrap();
-    (0..n)
-        .map(|index| {
-            let (now, message) = (Timestamp(1), admitted(index));
-            let started = Instant::now();
-            host.posting().insert(&[message], now).unwrap();
-            let seq = MessageSeq(2 * i64::try_from(index).unwrap() + 2);
-            runner.claim(&[seq], now).unwrap();
-            let end = TurnEnd {
-                messages: vec![seq],
-                outcome: Outcome::Answered,
-                reason: String::new(),
-                text: Some("answer".into()),
-                cost: None,
-            };
-            runner.end_turn(&end, &[], now).unwrap();
-            host.import(&SessionContext::default(), now).unwrap();
-            let key = host.rows().open_parts().unwrap()[0].key.clone();
-            host.claim_part(&key, now).unwrap().unwrap();
-            let sent = domain::delivery::Verdict::Sent { platform_id: "p".into() };
-            host.conclude(&key, &sent, now).unwrap();
-            started.elapsed()
-        })
-        .collect()
+    let mut index = 0;
+    move || {
+        let (now, message) = (Timestamp(1), admitted(index));
+        let started = Instant::now();
+        host.posting().insert(&[message], now).unwrap();
+        let seq = MessageSeq(2 * i64::try_from(index).unwrap() + 2);
+        runner.claim(&[seq], now).unwrap();
+        let end = TurnEnd {
+            messages: vec![seq],
+            outcome: Outcome::Answered,
+            reason: String::new(),
+            text: Some("answer".into()),
+            cost: None,
+        };
+        runner.end_turn(&end, &[], now).unwrap();
+        host.import(&SessionContext::default(), now).unwrap();
+        let key = host.rows().open_parts().unwrap()[0].key.clone();
+        host.claim_part(&key, now).unwrap().unwrap();
+        let sent = domain::delivery::Verdict::Sent { platform_id: "p".into() };
+        host.conclude(&key, &sent, now).unwrap();
+        index += 1;
+        started.elapsed()
+    }
 }
 
 /// A store of its own, beside what is measured. A disk's time for one commit varies by a factor of four

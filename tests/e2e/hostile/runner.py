@@ -152,6 +152,18 @@ def flood():
             tried(conn.commit)
 
 
+def options():
+    """Questions with options without number."""
+    conn = sound()
+    arm()
+    many = '{"question":{"options":[' + ",".join(['""'] * 21700) + '],"timeout":{"secs":60,"nanos":0}}}'
+    for count in range(400):
+        form = many if count % 2 else many[:24] + many[24 + 3 * 16500:]
+        tried(conn.execute, f"{SAY} VALUES ({2 * count + 1}, 2, 'interim', 'which?', 0, ?, NULL)", [form])
+        tried(conn.commit)
+    time.sleep(SECONDS)
+
+
 def spam():
     """Answers that are as they should be, without end."""
     conn = sound()

@@ -17,8 +17,8 @@ use crate::runner::TOOL_NAME_CHARS_MAX;
 
 /// The longest text of one message; an answer of a model is far below it.
 pub(super) const TEXT_BYTES_MAX: usize = 1_000_000;
-/// Of a question with its options.
-const FORM_BYTES_MAX: usize = 64 * 1024;
+/// Of a question with its options: at most 20, of 80 characters each.
+const FORM_BYTES_MAX: usize = 16 * 1024;
 pub(super) const NAME_BYTES_MAX: usize = 4 * 1024;
 pub(super) const WORD_BYTES_MAX: usize = 64;
 /// Options of a question that are read; more are an error of the agent's.
@@ -123,7 +123,9 @@ fn form(columns: &Columns<'_>) -> rusqlite::Result<Form> {
         return Err(columns.bad("the name of a file is too long"));
     }
     if let Form::Question { options, .. } = &mut form {
+        // Many of them are read before most are dropped, and their room is given back.
         options.truncate(OPTIONS_MAX);
+        options.shrink_to_fit();
     }
     Ok(form)
 }

@@ -122,7 +122,7 @@ const FILES_MAX: usize = 16;
 /// Bytes at the beginning that say what a file is.
 const HEAD_BYTES: usize = 512;
 /// Bytes that are copied at a time.
-const BLOCK_BYTES: usize = 1024 * 1024;
+const BLOCK_BYTES: usize = 256 * 1024;
 
 /// Copies files, each a path below `files/` of the agent's folder, for their messages. Doing it again
 /// makes the same copies.
@@ -137,11 +137,10 @@ pub(super) fn copy_all(
     let mut copies = BTreeMap::new();
     for (index, (seq, name)) in files.iter().enumerate() {
         let copied = if index < FILES_MAX {
-            copy(paths, *seq, name.as_ref(), room)?
+            copy(paths, *seq, name.as_ref(), &mut room)?
         } else {
             Err(format!("I sent more than {FILES_MAX} files at once"))
         };
-        room -= copied.as_ref().map_or(0, |it| it.1);
         copies.insert(*seq, copied);
     }
     Ok(copies)
@@ -155,7 +154,8 @@ fn waiting(folder: &Path, files: &[(OutSeq, impl AsRef<str>)]) -> u64 {
     old.filter_map(|it| it.metadata().ok()).map(|it| it.len()).sum()
 }
 
-fn copy(paths: &SessionLayout, seq: OutSeq, name: &str, room: u64) -> Result<Copied> {
+/// Takes its length off `room`, also where its owner spoils the copy: who does so gains nothing.
+fn copy(paths: &SessionLayout, seq: OutSeq, name: &str, room: &mut u64) -> Result<Copied> {
     let found = open_beneath(&paths.outbound_dir().join(FILES), name);
     let (file, length) = match found.and_then(|it| Ok((it.metadata()?.len(), it))) {
         Ok((length, file)) => (file, length),
@@ -164,9 +164,10 @@ fn copy(paths: &SessionLayout, seq: OutSeq, name: &str, room: u64) -> Result<Cop
     if BYTES_MAX < length {
         return Ok(Err(format!("it has more than {} MiB", BYTES_MAX >> 20)));
     }
-    if room < length {
+    let Some(left) = room.checked_sub(length) else {
         return Ok(Err(format!("more than {} MiB would wait to be sent", ALL_BYTES_MAX >> 20)));
-    }
+    };
+    *room = left;
     let last = name.rsplit('/').next().unwrap_or_default();
     let shown = safe_file_name(last, FileKind::Document, "", 1);
     let path = paths.sending().join(format!("{seq}-{shown}"));
@@ -201,8 +202,9 @@ fn write(path: &Path, from: &File, length: u64) -> Result<io::Result<()>> {
     for at in (0..length).step_by(BLOCK_BYTES) {
         let most = usize::try_from(length - at).map_or(BLOCK_BYTES, |it| it.min(BLOCK_BYTES));
         let block = &mut buffer[..most];
-        // It fails where its owner cut it off meanwhile.
+        // It fails where its owner cut it off meanwhile; nothing of it stays then.
         if let Err(err) = from.read_exact_at(block, at) {
+            fs::remove_file(path).map_err(StoreError::copying)?;
             return Ok(Err(err));
         }
         // Holes stay holes: a file that takes no space here takes none there.
@@ -223,6 +225,19 @@ mod tests {
 
     fn copy(paths: &SessionLayout, seq: OutSeq, name: &str) -> Copied {
         copy_all(paths, &[(seq, name)]).unwrap().remove(&seq).unwrap()
+    }
+
+    #[test]
+    fn of_a_file_that_is_cut_off_during_the_copy_nothing_stays() {
+        let (dir, paths) = rig();
+        let (from, to) = (paths.outbound_dir().join(FILES).join("a/cut"), dir.path().join("copy"));
+        let length = 2 * BLOCK_BYTES as u64;
+        fs::write(&from, vec![1; 2 * BLOCK_BYTES - 1]).unwrap();
+        assert!(write(&to, &File::open(&from).unwrap(), length).unwrap().is_err());
+        assert!(!to.exists());
+        let mut room = length;
+        super::copy(&paths, OutSeq(3), "a/cut", &mut room).unwrap().unwrap();
+        assert_eq!(room, 1);
     }
 
     fn rig() -> (tempfile::TempDir, SessionLayout) {
