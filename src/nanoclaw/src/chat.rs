@@ -13,6 +13,7 @@ use anyhow::Context;
 use channel::cli::frames::{FromClient, ToClient};
 use clap::value_parser;
 use domain::AgentName;
+use engine::protocol::SessionStatus;
 use store::ChatRow;
 use store::layout::Layout;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
@@ -20,7 +21,7 @@ use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::{Instant, sleep};
 
-use crate::error::{Hint, fail};
+use crate::error::{CONVERT, Hint, fail};
 use crate::{admin, home, lock};
 
 pub(crate) use self::once::say;
@@ -66,7 +67,8 @@ pub(crate) async fn perform(args: ChatArgs, layout: &Layout) -> anyhow::Result<E
         let mut code = ExitCode::SUCCESS;
         // Nothing else is under way while a line is waited for.
         for line in io::stdin().lines() {
-            let line = line.context("the standard input could not be read as text")?;
+            let line =
+                line.context("the standard input could not be read as text").hint(CONVERT)?;
             if !line.trim().is_empty() {
                 // It may answer what the agent asked about the one before.
                 code = say(&mut client, line.trim_end(), limit).await?;
@@ -78,7 +80,7 @@ pub(crate) async fn perform(args: ChatArgs, layout: &Layout) -> anyhow::Result<E
     if text == "-" {
         text = io::read_to_string(io::stdin().take(INPUT_BYTES_MAX))
             .context("the standard input could not be read, or is not UTF-8 text")
-            .hint("convert it first, for example with `iconv`")?;
+            .hint(CONVERT)?;
     }
     say(&mut client, &text, limit).await
 }
@@ -206,6 +208,16 @@ impl ChatClient {
         let here = central.chats()?.into_iter().find(is_here);
         let wired = here.map(|it| central.wirings_of(it.id)).transpose()?.unwrap_or_default();
         Ok(stops.all.is_some() || wired.iter().any(|it| stops.of(&it.wiring.agent).is_some()))
+    }
+
+    /// After a colon the reason that `nanoclaw status` shows for this chat, if there is one.
+    async fn trouble(&self) -> String {
+        let Ok(Some(status)) = admin::status(&self.layout).await else { return String::new() };
+        let chat = format!("cli:{}", self.chat);
+        let agent = self.agent.as_ref().map(AgentName::as_str);
+        let fits = |it: &SessionStatus| it.chat == chat && agent.is_none_or(|of| of == it.agent);
+        let why = status.sessions.into_iter().filter(fits).find_map(|it| it.why);
+        why.map(|it| format!(": {it}")).unwrap_or_default()
     }
 
     /// What to show of a part; nothing if it was shown before.

@@ -23,10 +23,15 @@ use serde_json::json;
 use store::layout::Layout;
 use store::{CentralStore, StoreError};
 
+use self::channels::ChannelsCommand;
+use self::outbox::OutboxCommand;
 pub(crate) use self::process::start;
+use self::settings::{KeepArgs, TimezoneArgs};
+use self::vault::VaultCommand;
 pub(crate) use self::vault::add_model_credential;
 use crate::args::{self, Args, Command};
-use crate::error::fail;
+use crate::error::{USAGE, end, fail};
+use crate::image::ImageCommand;
 use crate::{admin, chat, doctor, home, image, install, logfile, run, setup, term};
 
 #[derive(Debug)]
@@ -50,7 +55,7 @@ pub(crate) async fn perform(args: Args, layout: &Layout) -> anyhow::Result<ExitC
     let Some(command) = command else {
         return print(status::overview(layout).await?.into(), json);
     };
-    if dry_run && !matches!(&command, Command::Operation(_)) {
+    if dry_run && !can_be_tried(&command) {
         return Err(untried());
     }
     let report: Report = match command {
@@ -62,7 +67,7 @@ pub(crate) async fn perform(args: Args, layout: &Layout) -> anyhow::Result<ExitC
         | Command::Completions { .. }
             if json =>
         {
-            return Err(fail("this command has no result as JSON", "leave out --json"));
+            return Err(end(USAGE, "this command has no result as JSON", "leave out --json"));
         }
         Command::Setup(args) => return Box::pin(setup::perform(args, yes, layout)).await,
         Command::Keeper => return process::keep(layout).await,
@@ -116,6 +121,28 @@ fn print(Report { output, has_failed, .. }: Report, as_json: bool) -> anyhow::Re
         }
     }
     Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// It looks only, or rehearses its change.
+fn can_be_tried(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Operation(_)
+            | Command::Status
+            | Command::Doctor
+            | Command::Logs { .. }
+            | Command::Why(_)
+            | Command::History(_)
+            | Command::Help { .. }
+            | Command::Version
+            | Command::Completions { .. }
+            | Command::Outbox(OutboxCommand::List { .. } | OutboxCommand::Show { .. })
+            | Command::Channels(ChannelsCommand::List)
+            | Command::Vault(VaultCommand::List)
+            | Command::Image(ImageCommand::Show)
+            | Command::Keep(KeepArgs { messages: None, machinery: None })
+            | Command::Timezone(TimezoneArgs { zone: None })
+    )
 }
 
 fn untried() -> anyhow::Error {

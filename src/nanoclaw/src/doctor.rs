@@ -17,7 +17,7 @@ use store::layout::Layout;
 use store::{CentralStore, StoreError};
 
 use crate::commands::Report;
-use crate::home::free_mib;
+use crate::home::{READ_ONLY, WRITABLE, free_mib, is_read_only};
 use crate::{admin, lock};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -129,6 +129,9 @@ fn data_folder(layout: &Layout) -> Finding {
         return Err(fail(format!("{shown} is no folder"), "choose one with `--home DIR`"));
     }
     let mode = meta.permissions().mode() & 0o777;
+    if is_read_only(home) {
+        return Err(fail(format!("{shown} {READ_ONLY}"), WRITABLE));
+    }
     if rustix::fs::access(home, rustix::fs::Access::WRITE_OK).is_err() {
         let fix = format!("`chown` {shown} to yourself, or choose another one with `--home`");
         return Err(fail(format!("{shown} cannot be written"), fix));

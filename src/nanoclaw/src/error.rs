@@ -14,6 +14,9 @@ pub(crate) const USAGE: u8 = 64;
 /// Nothing came in time, as `timeout` exits.
 pub(crate) const TIMEOUT: u8 = 124;
 
+/// The hint about an input that is not UTF-8.
+pub(crate) const CONVERT: &str = "convert it first, for example with `iconv`";
+
 /// An error and what its reader can do. Shows and continues as the error itself.
 #[derive(Debug)]
 pub(crate) struct Hinted {

@@ -5,6 +5,8 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use rustix::fs::{Access, access};
+use rustix::io::Errno;
 use store::layout::Layout;
 
 use crate::error::{Hint, fail};
@@ -41,6 +43,10 @@ pub(crate) fn create(layout: &Layout) -> anyhow::Result<()> {
         let what = format!("the path {} is too long to put sockets into", home.display());
         return Err(fail(what, "use a shorter one: `--home DIR`, or NANOCLAW_HOME"));
     }
+    let there = home.ancestors().find(|it| it.exists()).unwrap_or(home);
+    if is_read_only(there) {
+        return Err(fail(format!("{} {READ_ONLY}", home.display()), WRITABLE));
+    }
     for folder in [home.to_owned(), layout.run(), layout.logs(), layout.cache()] {
         DirBuilder::new()
             .recursive(true)
@@ -50,9 +56,20 @@ pub(crate) fn create(layout: &Layout) -> anyhow::Result<()> {
             .hint("check who owns the folder above it, or choose another one with `--home DIR`")?;
     }
     // It may have been there with more open permissions.
+    if fs::metadata(home).is_ok_and(|it| it.permissions().mode() & 0o7777 == 0o700) {
+        return Ok(());
+    }
     fs::set_permissions(home, Permissions::from_mode(0o700))
         .with_context(|| format!("could not close {} to other users", home.display()))
         .hint("it must belong to you; or choose another one with `--home DIR`")
+}
+
+pub(crate) const READ_ONLY: &str = "is on a read-only file system";
+pub(crate) const WRITABLE: &str = "mount it writable, or choose another one with `--home DIR`";
+
+/// Nobody can write there, not even its owner.
+pub(crate) fn is_read_only(path: &Path) -> bool {
+    access(path, Access::WRITE_OK) == Err(Errno::ROFS)
 }
 
 pub(crate) fn program() -> anyhow::Result<PathBuf> {
@@ -78,4 +95,27 @@ pub(crate) fn make(layout: &Layout) -> anyhow::Result<store::CentralStore> {
 pub(crate) fn free_mib(path: &Path) -> std::io::Result<u64> {
     let disk = rustix::fs::statvfs(path)?;
     Ok(disk.f_bavail.saturating_mul(disk.f_frsize) / (1024 * 1024))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_closed_already_is_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::new(folder.path().join("home"));
+        create(&layout).unwrap();
+        let changed = || {
+            let meta = fs::metadata(layout.home()).unwrap();
+            (meta.ctime(), meta.ctime_nsec(), meta.permissions().mode() & 0o777)
+        };
+        let before = changed();
+        // Longer than a tick of the clock that a file system has.
+        (0..1_000).for_each(|_| create(&layout).unwrap());
+        assert_eq!(changed(), before);
+        fs::set_permissions(layout.home(), Permissions::from_mode(0o755)).unwrap();
+        create(&layout).unwrap();
+        assert_eq!(changed().2, 0o700);
+    }
 }

@@ -12,6 +12,15 @@ use super::ChatEvent::{Back, Line, Lost};
 use crate::error::{ASKS, STOPPED, TIMEOUT, end, fail};
 use crate::term;
 
+/// By then a stopped agent has sent its notice, which comes once for each stop and chat.
+const NOTICE_WITHIN: Duration = Duration::from_secs(2);
+
+const WAITS: (u8, &str) = (
+    STOPPED,
+    "the message is kept and answered after `nanoclaw agents resume`; the answer comes with the next \
+     `nanoclaw chat`",
+);
+
 /// Sends a message and prints its answer up to the last part of it, or to a question; the code says which.
 /// Fails when no host runs, or the message is not taken, not answered, or its answer cannot be shown.
 pub(crate) async fn say(
@@ -26,38 +35,56 @@ pub(crate) async fn say(
     let (is_stored, is_connected) = (client.unsent.is_empty(), client.wire.is_some());
     // Nobody reads what comes meanwhile; so it is kept for the next connection.
     client.wire = None;
+    if let Ok(ended) = ended {
+        return ended;
+    }
     let seconds = limit.as_secs();
-    ended.unwrap_or_else(|_| {
-        let (what, hint) = match (is_connected, is_stored) {
-            (false, _) => (
-                format!("the host went away and did not come back within {seconds} s"),
-                "start it with `nanoclaw start`; what was stored is answered then",
-            ),
-            (true, true) => (
-                format!("no answer came within {seconds} s"),
-                "the message is kept and its answer shown by the next `nanoclaw chat`; \
-                 `nanoclaw status` says what it waits for",
-            ),
-            (true, false) => (
-                format!("the host did not take the message within {seconds} s"),
-                "see what it does with `nanoclaw status` and `nanoclaw logs`",
-            ),
-        };
-        Err(end(TIMEOUT, what, hint))
-    })
+    let (what, hint) = match (is_connected, is_stored) {
+        (false, _) => (
+            format!("the host went away and did not come back within {seconds} s"),
+            "start it with `nanoclaw start`; what was stored is answered then",
+        ),
+        (true, true) if command::parse(text).is_none() && is_stopped(client) => {
+            return Ok(hinted(WAITS));
+        }
+        (true, true) => (
+            format!("no answer came within {seconds} s{}", client.trouble().await),
+            "the message is kept and its answer shown by the next `nanoclaw chat`; \
+             `nanoclaw status` says what it waits for",
+        ),
+        (true, false) => (
+            format!("the host did not take the message within {seconds} s"),
+            "see what it does with `nanoclaw status` and `nanoclaw logs`",
+        ),
+    };
+    Err(end(TIMEOUT, what, hint))
+}
+
+/// A database that cannot be read right now ends no wait.
+fn is_stopped(client: &ChatClient) -> bool {
+    client.is_stopped().unwrap_or(false)
 }
 
 async fn until_answered(client: &mut ChatClient, text: &str) -> anyhow::Result<ExitCode> {
     // To a command the host says the last word itself.
     let is_command = command::parse(text).is_some();
     let id = client.send(text.to_owned()).await?;
+    let mut silence_max = Duration::MAX;
     loop {
-        match client.next().await {
+        let Ok(event) = timeout(silence_max, client.next()).await else {
+            if !is_command && is_stopped(client) {
+                return Ok(hinted(WAITS));
+            }
+            silence_max = Duration::MAX;
+            continue;
+        };
+        match event {
             Lost => {
                 term::rewrite("");
                 term::note("(the host is gone; waiting for it to come back)");
             }
-            Back | Line(ToClient::Stored { .. }) => {}
+            Back => {}
+            Line(ToClient::Stored { .. }) => silence_max = NOTICE_WITHIN,
             Line(ToClient::Refused { id: refused, why }) => {
                 if refused.is_none_or(|it| it == id) {
                     let hint = "nothing was stored; mend that, then send it again";
@@ -65,6 +92,7 @@ async fn until_answered(client: &mut ChatClient, text: &str) -> anyhow::Result<E
                 }
             }
             Line(ToClient::Working) => {
+                silence_max = Duration::MAX;
                 term::rewrite("working…");
             }
             Line(ToClient::Part { key, reply_to, also, text, last, no_answer, repeat }) => {
@@ -94,7 +122,7 @@ async fn until_answered(client: &mut ChatClient, text: &str) -> anyhow::Result<E
 
 /// How the wait ends with a part of the answer, if it does.
 fn end_with(last: bool, no_answer: bool, client: &ChatClient) -> anyhow::Result<Option<ExitCode>> {
-    let (code, hint) = match (last, no_answer) {
+    let wait = match (last, no_answer) {
         (true, false) => return Ok(Some(ExitCode::SUCCESS)),
         (true, true) => {
             let hint = "send the message again to let it try once more; `nanoclaw why last` says what \
@@ -102,13 +130,14 @@ fn end_with(last: bool, no_answer: bool, client: &ChatClient) -> anyhow::Result<
             return Err(fail("the agent did not answer", hint));
         }
         (false, true) => (ASKS, "the agent waits for your reply; send it with `nanoclaw chat`"),
-        (false, false) if client.is_stopped()? => (
-            STOPPED,
-            "the message is kept and answered after `nanoclaw agents resume`; the answer comes with \
-             the next `nanoclaw chat`",
-        ),
+        (false, false) if client.is_stopped()? => WAITS,
         (false, false) => return Ok(None),
     };
+    Ok(Some(hinted(wait)))
+}
+
+fn hinted((code, hint): (u8, &str)) -> ExitCode {
+    term::rewrite("");
     term::note(&format!("hint: {hint}"));
-    Ok(Some(ExitCode::from(code)))
+    ExitCode::from(code)
 }

@@ -22,10 +22,10 @@ Example:
 pub(crate) struct KeepArgs {
     /// Messages, and what was sent [usually 365d, at least 30d]
     #[arg(long, value_name = "AGE")]
-    messages: Option<String>,
+    pub(super) messages: Option<String>,
     /// Files of messages, launches, settled questions [usually 30d, at least 1d]
     #[arg(long, value_name = "AGE")]
-    machinery: Option<String>,
+    pub(super) machinery: Option<String>,
 }
 
 pub(super) fn keep(args: &KeepArgs, layout: &Layout) -> anyhow::Result<Output> {
@@ -59,7 +59,7 @@ Examples:
   nanoclaw users set ann --timezone Asia/Tokyo    somebody who lives elsewhere")]
 pub(crate) struct TimezoneArgs {
     /// A zone, or a city
-    zone: Option<String>,
+    pub(super) zone: Option<String>,
 }
 
 pub(super) fn timezone(args: &TimezoneArgs, layout: &Layout) -> anyhow::Result<Output> {

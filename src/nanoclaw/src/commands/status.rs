@@ -15,7 +15,7 @@ use store::layout::Layout;
 use store::{CentralStore, QuestionState};
 
 use super::Report;
-use crate::{admin, doctor, home};
+use crate::{admin, doctor, home, install};
 
 /// More than a few steps are no next step.
 const STEPS_MAX: usize = 3;
@@ -107,7 +107,9 @@ pub(super) async fn overview(layout: &Layout) -> anyhow::Result<Output> {
     text += &counts(&central, status.as_ref().ok().and_then(Option::as_deref), questions)?;
     text += if model.is_some() { " The agents have a model." } else { " Demo agent, no model." };
     let has_account = !accounts.is_empty();
+    let has_image = central.setting(install::IMAGE)?.is_some();
     let steps = [
+        (!has_image, "nanoclaw image build", "makes what agents run in"),
         (matches!(status, Ok(None)), "nanoclaw start", "starts the host"),
         (status.is_err(), "nanoclaw restart", "starts the host again"),
         (!central.stops()?.is_empty(), "nanoclaw agents resume --all", "ends all stops of agents"),

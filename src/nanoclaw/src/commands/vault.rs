@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use store::layout::Layout;
 use vault::{BaseUrl, Credential, MODEL_CREDENTIAL, Secret};
 
-use crate::error::{Hint, fail};
+use crate::error::{CONVERT, Hint, fail};
 use crate::{admin, home, lock, rows, term};
 
 /// Read from the standard input; more than any credential has.
@@ -92,6 +92,7 @@ pub(super) fn read_secret(prompt: &str) -> anyhow::Result<String> {
     }
     io::read_to_string(io::stdin().take(INPUT_BYTES_MAX))
         .context("the standard input could not be read as text")
+        .hint(CONVERT)
 }
 
 fn value(credential: &Credential) -> Value {

@@ -48,6 +48,10 @@ fn alone_it_says_how_things_are_and_what_to_do_next() {
         assert!(text.contains(part), "{part} is missing in\n{text}");
     }
     let next = home.run(&["--json"]).json()["next"].clone();
+    let steps = ["nanoclaw image build", "nanoclaw start", "nanoclaw channels add telegram"];
+    assert_eq!(next, serde_json::json!(steps));
+    home.store().set_setting("image", "x").unwrap();
+    let next = home.run(&["--json"]).json()["next"].clone();
     let steps = ["nanoclaw start", "nanoclaw channels add telegram", "nanoclaw vault add"];
     assert_eq!(next, serde_json::json!(steps));
 }
@@ -88,6 +92,22 @@ fn commands_are_found_by_former_names_and_by_guesses() {
         let words: Vec<&str> = line.split(' ').collect();
         home.run(&words).refused(1, "cannot be tried");
     }
+    for line in ["keep --messages 2y", "timezone berlin", "vault remove", "outbox retry --all-dead"]
+    {
+        let words: Vec<&str> = line.split(' ').chain(["--dry-run"]).collect();
+        home.run(&words).refused(1, "cannot be tried");
+    }
+    for line in
+        ["history", "outbox list", "channels list", "vault list", "version", "keep", "timezone"]
+    {
+        let words: Vec<&str> = line.split(' ').chain(["--dry-run"]).collect();
+        home.run(&words).fine();
+    }
+    for (word, why) in [("status", "no host runs"), ("logs", "there is no log")] {
+        home.run(&[word, "--dry-run"]).refused(1, why);
+    }
+    home.run(&["image", "show", "--dry-run"]).refused(1, "no image was built");
+    assert!(home.run(&["doctor", "--dry-run"]).out.contains(" checks: "));
     let said = home.run(&["task", "add", "in 1 hour", "x", "--dry-run"]);
     said.refused(1, "no chat given");
 }
@@ -178,7 +198,10 @@ fn every_result_can_be_had_as_json_and_a_conversation_cannot() {
     assert_eq!(home.run(&["stop", "--json"]).json(), serde_json::json!({ "stopped": false }));
     assert_eq!(home.run(&["--json", "dropped", "list"]).json(), serde_json::json!([]));
     assert_eq!(home.run(&["chats", "disconnect", "1", "--json"]).code, 1);
-    home.run(&["logs", "--json"]).refused(1, "no result as JSON");
+    for line in ["logs --json", "chat --json hello"] {
+        let words: Vec<&str> = line.split(' ').collect();
+        home.run(&words).refused(64, "no result as JSON");
+    }
 }
 
 #[test]

@@ -1,8 +1,12 @@
 //! `nanoclaw chat` against a played host.
 
 use std::fs::OpenOptions;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixListener;
 
 use channel::cli::frames::ToClient;
+use serde_json::json;
+use store::layout::Layout;
 
 use crate::server::Server;
 use crate::{Home, Said};
@@ -110,13 +114,27 @@ fn nobody_waits_for_an_agent_that_is_stopped() {
         let (id, ..) = client.message();
         client.part("k2", &id, "a first part", false, false);
         client.part("k3", &id, "the last one", true, false);
+        // The notice comes once; so the later ones hear nothing.
+        for _ in 0..3 {
+            let mut client = host.accept();
+            let (id, ..) = client.message();
+            client.stored(&id);
+            client.ends();
+        }
     });
     let said = home.run(&["chat", "--agent", "andy", "hello"]);
     assert!(said.err.contains("nanoclaw agents resume"), "{}", said.err);
     assert_eq!((said.code, said.out.as_str()), (4, "I'm stopped by Ann.\n"));
     let said = home.run(&["chat", "--agent", "ben", "hello", "there"]);
-    host.join().unwrap();
     assert_eq!(said.fine(), "a first part\nthe last one\n");
+    for seconds in ["60", "1"] {
+        let said = home.run(&["chat", "--agent", "andy", "--timeout", seconds, "again"]);
+        assert!(said.err.contains("nanoclaw agents resume"), "{}", said.err);
+        assert_eq!((said.code, said.out.as_str()), (4, ""));
+    }
+    let said = home.run(&["chat", "--agent", "andy", "--timeout", "1", "/stop"]);
+    host.join().unwrap();
+    said.refused(124, "no answer came within 1 s");
 }
 
 #[test]
@@ -163,6 +181,37 @@ fn waiting_ends_with_what_is_known() {
 }
 
 #[test]
+fn what_the_agent_waits_for_is_told_when_time_is_up() {
+    let home = Home::new();
+    let host = Server::new(&home.path());
+    let admin = UnixListener::bind(Layout::new(home.path()).admin_socket()).unwrap();
+    let host = host.play(move |host| {
+        let mut client = host.accept();
+        let (id, ..) = client.message();
+        client.stored(&id);
+        let session = |chat: &str, why: &str| {
+            json!({
+                "id": "s1", "agent": "andy", "chat": chat, "container": "absent", "linked": false,
+                "waiting": 1, "undelivered": 0, "why": why,
+            })
+        };
+        let status = json!({
+            "type": "status", "version": "0", "pid": 1, "up_seconds": 1, "home": "/x",
+            "engine": { "reachable": true, "why": null }, "actors": [], "channels": [],
+            "sessions": [session("cli:work", "flaps"), session("cli:terminal", "there is no image")],
+            "sessions_known": 2, "containers_running": 0, "containers_max": 1,
+            "refused_requests": 0,
+        });
+        let (mut asked, _) = admin.accept().unwrap();
+        let _ = asked.read(&mut [0; 4_096]).unwrap();
+        writeln!(asked, "{status}").unwrap();
+    });
+    let said = home.run(&["chat", "--timeout", "1", "hello"]);
+    host.join().unwrap();
+    said.refused(124, "no answer came within 1 s: there is no image\n");
+}
+
+#[test]
 fn a_program_can_talk_too() {
     let home = Home::new();
     let host = Server::new(&home.path()).play(|host| {
@@ -176,5 +225,6 @@ fn a_program_can_talk_too() {
     assert_eq!(home.feed(&["chat"], b"one\n\ntwo").fine(), "heard 0\nheard 1\n");
     assert_eq!(home.feed(&["chat", "-"], b"all\nof it\n").fine(), "heard 2\n");
     home.feed(&["chat", "-"], b"\xff\xfe").refused(1, "is not UTF-8");
+    home.feed(&["chat"], b"\xff\xfe").refused(1, "`iconv`");
     host.join().unwrap();
 }

@@ -46,7 +46,7 @@ fn what_cannot_be_a_credential_is_refused() {
     let home = Home::new();
     home.feed(&["vault", "add", "anthropic"], b"\n").refused(1, "is empty");
     home.feed(&["vault", "add", "anthropic"], b"two words\n").refused(1, "a space");
-    home.feed(&["vault", "add", "anthropic"], b"\xff\xfe").refused(1, "could not be read as text");
+    home.feed(&["vault", "add", "anthropic"], b"\xff\xfe").refused(1, "`iconv`");
     home.feed(&["vault", "add", "github"], VALUE.as_bytes()).refused(1, "it takes `anthropic`");
     // The value is never an argument.
     home.run(&["vault", "add", "anthropic", VALUE]).refused(64, "unexpected argument");
