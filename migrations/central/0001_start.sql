@@ -514,6 +514,7 @@ CREATE INDEX task_session ON task (session) WHERE session IS NOT NULL;
 CREATE INDEX task_owner ON task (owner);
 CREATE INDEX task_chat ON task (messaging_group);
 CREATE INDEX task_over ON task (changed_at) WHERE state IN ('done', 'cancelled');
+CREATE INDEX task_over_of ON task (agent_group, changed_at) WHERE state IN ('done', 'cancelled');
 CREATE UNIQUE INDEX task_request ON task (request) WHERE request IS NOT NULL;
 
 CREATE TABLE fire (
