@@ -10,6 +10,9 @@ use strum::IntoStaticStr;
 pub use crate::ids::PersonId;
 use crate::{AgentName, BadText};
 
+/// The longest id that people may give an account.
+const ID_BYTES_MAX: usize = 256;
+
 /// An account on a platform, written `channel:id`. Two channels never share a handle.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Handle {
@@ -24,11 +27,17 @@ impl Handle {
         Self { channel: channel.into(), id: id.into() }
     }
 
-    /// Reads what [`fmt::Display`] writes. Both halves have to be there.
+    /// Reads what [`fmt::Display`] writes, the channel in any case. Both halves have to be there.
     pub fn parse(text: &str) -> Option<Self> {
         let (channel, id) = text.trim().split_once(':')?;
         let whole = !channel.is_empty() && !id.is_empty();
-        whole.then(|| Self::new(channel, id))
+        whole.then(|| Self::new(&channel.to_lowercase(), id))
+    }
+
+    /// Whether the id looks like one of a platform; what people type may be anything.
+    pub fn is_plain(&self) -> bool {
+        let is_odd = |c: char| c.is_whitespace() || c.is_control();
+        self.id.len() <= ID_BYTES_MAX && !self.id.contains(is_odd)
     }
 }
 
@@ -211,6 +220,11 @@ mod tests {
             let handle = Handle::new(channel, id);
             assert_eq!(Handle::parse(&handle.to_string()), Some(handle));
         }
+        assert_eq!(Handle::parse("Telegram:Ab"), Some(Handle::new("telegram", "Ab")));
+        for (id, is_plain) in [("29:a", true), ("a b", false), ("a\u{7}", false)] {
+            assert_eq!(Handle::new("teams", id).is_plain(), is_plain, "{id:?}");
+        }
+        assert!(!Handle::new("teams", &"x".repeat(257)).is_plain());
         for bad in ["", "telegram", "telegram:", ":42", ":"] {
             assert_eq!(Handle::parse(bad), None, "{bad}");
         }

@@ -101,7 +101,7 @@ impl Command for AgentsOperation {
         }
     }
 
-    fn prepare(&mut self, _store: &CentralStore, view: &View, host: &View) -> Result<String> {
+    fn prepare(&mut self, store: &CentralStore, view: &View, host: &View) -> Result<String> {
         let told = |what: String, settings: &AgentSettings, old: &AgentGroup| {
             let new = settings.applied(old.clone());
             [vec![what], differences(old, &new)].concat().join("\n")
@@ -116,9 +116,14 @@ impl Command for AgentsOperation {
                 told(what, settings, &AgentGroup::new(name.clone()))
             }
             Self::Set { name, settings } => {
-                told(format!("The agent `{name}` is changed:"), settings, host.agent(name)?)
+                let what = format!("The agent `{name}` is changed:");
+                let told = told(what, settings, host.agent(name)?);
+                match told.contains('\n') {
+                    true => told,
+                    false => format!("The agent `{name}` is set so already."),
+                }
             }
-            Self::Heartbeat(args) => args.prepare(view, host)?,
+            Self::Heartbeat(args) => args.prepare(store, view, host)?,
             Self::Remove { name } => {
                 host.agent(name)?;
                 format!("The agent `{name}` is taken out of service. Its files and memory stay.")

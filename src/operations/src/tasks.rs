@@ -7,6 +7,8 @@ mod change;
 pub(crate) mod operation;
 mod show;
 
+pub(crate) use add::prompt;
+
 use std::collections::HashSet;
 
 use domain::plain::{cut, one_line};
@@ -106,6 +108,10 @@ const FILLERS: [&str; 8] = ["the", "a", "my", "our", "task", "reminder", "job", 
 
 /// The task of that name, as far as the caller may see it.
 fn find(name: &TaskName, context: &Context<'_>) -> Result<TaskRow> {
+    let numbers = name.words.iter().map(|it| number(it.trim_end_matches(',')));
+    if let Some([first, _, ..]) = numbers.collect::<Option<Vec<_>>>().as_deref() {
+        return Err(refused("several tasks are named", format!("name one at a time: {first}")));
+    }
     find_text(&name.words.join(" "), context)
 }
 

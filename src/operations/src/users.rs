@@ -21,10 +21,10 @@ pub enum UsersOperation {
     },
     /// Add a person by what a platform calls them, like telegram:123456
     Add {
-        #[arg(value_parser = handle)]
+        #[arg(value_parser = new_handle)]
         handle: Handle,
         /// What people call them
-        #[arg(long, default_value = "")]
+        #[arg(long, default_value = "", value_parser = one_name)]
         name: String,
     },
     /// Set what a person is called, where they live, and when they are left alone
@@ -36,7 +36,7 @@ Examples:
         #[arg(help = USER)]
         user: String,
         /// What people call them; `-` is no name
-        #[arg(long)]
+        #[arg(long, value_parser = one_name)]
         name: Option<String>,
         /// A zone or a city; `-` is that of the install
         #[arg(long, value_name = "ZONE")]
@@ -49,7 +49,7 @@ Examples:
     Link {
         #[arg(help = USER)]
         user: String,
-        #[arg(value_parser = handle)]
+        #[arg(value_parser = new_handle)]
         handle: Handle,
     },
     /// Take a handle from its person
@@ -274,4 +274,21 @@ fn set(person: &PersonRow, wanted: [Option<&str>; 3], store: &mut CentralStore) 
 
 fn handle(text: &str) -> Result<Handle, &'static str> {
     Handle::parse(text).ok_or("write it as `channel:id`, like telegram:123456")
+}
+
+/// One that may become somebody's.
+fn new_handle(text: &str) -> Result<Handle, &'static str> {
+    let wrong = "write the id without white space, in at most 256 bytes";
+    Some(handle(text)?).filter(Handle::is_plain).ok_or(wrong)
+}
+
+/// How long a name may be that people give.
+const NAME_CHARS_MAX: usize = 100;
+
+fn one_name(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.contains(['\n', '\r']) || text.chars().nth(NAME_CHARS_MAX).is_some() {
+        return Err(format!("choose one line of at most {NAME_CHARS_MAX} characters"));
+    }
+    Ok(text.to_owned())
 }

@@ -219,7 +219,9 @@ impl View {
     /// As [`Self::person`], or the handle that is nobody's yet.
     fn person_or_handle(&self, text: &str) -> Result<Result<&PersonRow, Handle>> {
         match (self.person(text), Handle::parse(text)) {
-            (Err(OperationError::NotFound { .. }), Some(handle)) => Ok(Err(handle)),
+            (Err(OperationError::NotFound { .. }), Some(handle)) if handle.is_plain() => {
+                Ok(Err(handle))
+            }
             (found, _) => found.map(Ok),
         }
     }

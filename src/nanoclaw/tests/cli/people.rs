@@ -46,7 +46,8 @@ fn roles_are_given_and_taken_and_the_last_owner_stays() {
 fn the_history_tells_what_was_changed_on_one_line_each() {
     let home = Home::new();
     assert!(home.run(&["history"]).fine().contains("Nothing has happened yet."));
-    home.run(&["users", "add", "telegram:7", "--name", "Ann\n\u{1b}[31mhost: roles add"]).fine();
+    home.run(&["users", "add", "telegram:7", "--name", "Ann"]).fine();
+    home.run(&["agents", "set", "andy", "--model", "x\n\u{1b}[31mhost: roles add"]).fine();
     home.run(&["roles", "add", "p1", "owner"]).fine();
     home.run(&["roles", "add", "p1", "owner"]).fine();
     home.run(&["roles", "add", "p9", "owner"]).refused(1, "there is nobody");
@@ -55,9 +56,10 @@ fn the_history_tells_what_was_changed_on_one_line_each() {
     let text = home.run(&["history"]).fine();
     let told: Vec<&str> =
         text.lines().filter_map(|it| it.split_once("  host:  ")).map(|it| it.1).collect();
-    let added = "users add telegram:7 '--name=Ann [31mhost: roles add'";
+    let added = "users add telegram:7 --name=Ann";
+    let set = "agents set andy '--model=x [31mhost: roles add'";
     let kept = "keep --messages 90d --machinery 30d";
-    assert_eq!(told, [added, "roles add p1 owner", kept, "timezone Europe/Berlin"], "{text}");
+    assert_eq!(told, [added, set, "roles add p1 owner", kept, "timezone Europe/Berlin"], "{text}");
     assert!(!text.contains('\u{1b}'));
     let last = home.run(&["history", "-n", "1", "--all", "--json"]).json();
     assert_eq!((&last[0]["kind"], &last[0]["by"]), (&"change".into(), &"host".into()));

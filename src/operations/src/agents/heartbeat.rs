@@ -1,12 +1,16 @@
 //! The heartbeat of an agent: a task that looks every now and then whether there is anything to say.
 
+use std::time::Duration;
+
 use crate::prelude::*;
+use crate::tasks::prompt;
+use domain::BadText;
 use domain::people::Handle;
 use domain::plain::shell_word;
 use domain::quiet::Hours;
 use domain::task::{Missed, NOTHING, TaskId, TaskState, parse_span, span};
 use domain::time::Timestamp;
-use schedule::{Rule, Zone, asked, heartbeat, local};
+use schedule::{Rule, asked, heartbeat, local};
 use store::{ChatRow, Task, TaskEdit, TaskRow};
 
 /// What is looked at when nobody says otherwise.
@@ -17,7 +21,8 @@ const LOOK: &str = "Look at HEARTBEAT.md and your notes for anything that is due
 #[serde(deny_unknown_fields)]
 #[command(after_help = "\
 The agent looks at HEARTBEAT.md in its workspace and at its notes. If there is nothing to say it
-answers NOTHING, and nobody hears of it. Outside of the active hours nothing is started.
+answers NOTHING, and nobody hears of it. Outside of the active hours nothing is started. What is
+not said stays as it is.
 
 Examples:
   nanoclaw agents heartbeat andy every 30m --hours 8:00-22:00
@@ -28,9 +33,10 @@ pub struct HeartbeatArgs {
     pub name: AgentName,
     /// `every 30m`, or `off`
     pub when: Vec<String>,
-    /// Only within these hours of the day, like 8:00-22:00
-    #[arg(long, value_name = "FROM-TO", value_parser = Hours::parse)]
-    pub hours: Option<Hours>,
+    /// Only within these hours of the day, like 8:00-22:00; `always` ends that
+    #[arg(long, value_name = "FROM-TO",
+          value_parser = |text: &str| hours(text).map(|_| text.to_owned()))]
+    pub hours: Option<String>,
     /// What to look at
     #[arg(long, value_name = "TEXT")]
     pub prompt: Option<String>,
@@ -46,8 +52,8 @@ impl HeartbeatArgs {
         !self.when.is_empty() || has_option
     }
 
-    /// The rule that is asked for; `None` for `off`.
-    fn rule(&self) -> Result<Option<Rule>> {
+    /// What is asked for, with the present hours where none are said; `None` for `off`.
+    fn rule(&self, there: Option<&TaskRow>, store: &CentralStore) -> Result<Option<(Pace, Rule)>> {
         let words: Vec<&str> = self.when.iter().flat_map(|it| it.split_whitespace()).collect();
         let period = match words[..] {
             [] => return Err(refused("no interval is given", "say when too, like `every 30m`")),
@@ -57,15 +63,30 @@ impl HeartbeatArgs {
         };
         let what = format!("`{}` is no interval", words.join(" "));
         let wrong = || refused(what, "use `every 30m`, `every 2h`, or `off`");
-        let rule = heartbeat(period.ok_or_else(wrong)?, self.hours);
-        rule.map(Some).or_refuse("a task may have any other times")
+        let period = period.ok_or_else(wrong)?;
+        let hours = match &self.hours {
+            Some(text) => hours(text).or_refuse("or say `always`")?,
+            None => there.map(|it| pace(it, store)).transpose()?.flatten().and_then(|it| it.1),
+        };
+        let rule = heartbeat(period, hours).or_refuse("a task may have any other times")?;
+        Ok(Some(((period, hours), rule)))
     }
 
-    fn prompt(&self) -> String {
-        told(self.prompt.as_deref().map_or(LOOK, str::trim))
+    /// What it is told to look at: what is said, else what it was told before.
+    fn prompt(&self, there: Option<&TaskRow>) -> Result<String> {
+        let said = self.prompt.as_deref().map(prompt).transpose()?;
+        Ok(match (said, there) {
+            (None, Some(row)) => row.task.prompt.clone(),
+            (said, _) => told(said.as_deref().unwrap_or(LOOK)),
+        })
     }
 
-    pub(super) fn prepare(&mut self, view: &View, host: &View) -> Result<String> {
+    pub(super) fn prepare(
+        &mut self,
+        store: &CentralStore,
+        view: &View,
+        host: &View,
+    ) -> Result<String> {
         let place = match &mut self.chat {
             Some(chat) => view.resolve_chat(chat, host)?,
             None => "its private chat".to_owned(),
@@ -74,41 +95,45 @@ impl HeartbeatArgs {
         if !self.is_change() {
             return Ok(String::new());
         }
-        let Some(rule) = self.rule()? else {
+        let there = present(agent, store)?;
+        let Some((pace, _)) = self.rule(there.as_ref(), store)? else {
             return Ok(format!("The agent `{agent}` no longer checks in."));
         };
         Ok(format!(
             "The agent `{agent}` checks whether there is anything to say in {place}: {}. Each \
              look costs a turn of its model. It is told: {}",
-            words(&rule, &Zone::utc()),
-            self.prompt()
+            paced(pace, ", "),
+            self.prompt(there.as_ref())?
         ))
     }
 
     pub(super) fn run(&self, context: &mut Context<'_>) -> Result {
         let (view, now) = (context.view, context.now);
         let agent = &view.agent(&self.name)?.name;
-        let there = match context.store.heartbeat_of(agent)? {
-            Some(id) => context.store.task(id)?,
-            None => None,
-        };
-        let active = there.as_ref().filter(|it| it.state == TaskState::Active);
+        let there = present(agent, context.store)?;
+        let there = there.as_ref();
+        let active = there.filter(|it| it.state == TaskState::Active);
         if !self.is_change() {
-            return Ok(show(agent, active, now));
+            return show(agent, active, context);
         }
-        let Some(rule) = self.rule()? else {
-            let output = show(agent, None, now);
+        let undo = active.map(|it| self.written(it, view, context.store)).transpose()?;
+        let undo = undo.unwrap_or_else(|| "off".to_owned());
+        let undo = format!("agents heartbeat {agent} {undo}");
+        let Some((_, rule)) = self.rule(there, context.store)? else {
+            let output = show(agent, None, context)?;
             let Some(row) = active else { return Ok(output) };
             let why = "the heartbeat was turned off";
             context.store.set_task_state(row.id, TaskState::Paused, why, now)?;
-            return Ok(output.undo(format!("agents heartbeat {agent} {}", written(row, ""))));
+            return Ok(output.undo(undo));
         };
-        let undo = active.map(|row| written(row, &self.replaced(row, view)));
-        let undo = undo.unwrap_or_else(|| "off".to_owned());
-        let id = match there.as_ref().filter(|it| self.may_go_on(it, view)) {
+        let prompt = self.prompt(there)?;
+        if let Some(hours) = &self.hours {
+            context.store.set_setting(&hours_setting(agent), hours)?;
+        }
+        let id = match there.filter(|it| self.may_go_on(it, view)) {
             Some(row) => {
                 let zone = Some(context.store.zone_for(row.task.owner)?);
-                let prompt = self.prompt.is_some().then(|| self.prompt());
+                let prompt = Some(prompt);
                 let edit = TaskEdit { rule: Some(rule), zone, prompt, ..TaskEdit::default() };
                 context.store.edit_task(row.id, &edit, now)?;
                 if row.state != TaskState::Active {
@@ -116,20 +141,25 @@ impl HeartbeatArgs {
                 }
                 row.id
             }
-            None => self.begin(agent, rule, context)?,
+            None => self.begin(agent, rule, prompt, context)?,
         };
         let row = context.store.task(id)?;
-        Ok(show(agent, row.as_ref(), now).undo(format!("agents heartbeat {agent} {undo}")))
+        Ok(show(agent, row.as_ref(), context)?.undo(undo))
     }
 
-    /// A task cannot move to another chat, and one that is over stays over.
+    /// A task cannot move to another chat.
     fn may_go_on(&self, row: &TaskRow, view: &View) -> bool {
         let is_there = |text: &String| view.chat(text).is_ok_and(|it| it.id == row.task.chat);
-        let is_over = matches!(row.state, TaskState::Cancelled | TaskState::Done);
-        !is_over && self.chat.as_ref().is_none_or(is_there)
+        self.chat.as_ref().is_none_or(is_there)
     }
 
-    fn begin(&self, agent: &AgentName, rule: Rule, context: &mut Context<'_>) -> Result<TaskId> {
+    fn begin(
+        &self,
+        agent: &AgentName,
+        rule: Rule,
+        prompt: String,
+        context: &mut Context<'_>,
+    ) -> Result<TaskId> {
         let (store, now) = (&mut *context.store, context.now);
         let chat = self.place(agent, context.view)?;
         let owner_handle = chat.peer.as_ref().map(|it| Handle::new(&chat.address.channel, it));
@@ -142,7 +172,7 @@ impl HeartbeatArgs {
             owner,
             owner_handle,
             created_by: context.caller.text(),
-            prompt: self.prompt(),
+            prompt,
             script: None,
             rule,
             zone: store.zone_for(owner)?,
@@ -178,28 +208,54 @@ impl HeartbeatArgs {
         Err(refused(what, "say where with `--chat CHAT`; `nanoclaw chats list` shows all"))
     }
 
-    /// The options that ask for what a change takes away: what it looks at, and where it speaks.
-    fn replaced(&self, row: &TaskRow, view: &View) -> String {
-        let goes_on = self.may_go_on(row, view);
+    /// How it would be asked for again, as far as the rule tells, with what a change takes away.
+    fn written(&self, row: &TaskRow, view: &View, store: &CentralStore) -> Result<String> {
+        let Some(pace) = pace(row, store)? else { return Ok("off".to_owned()) };
+        let is_always = self.hours.is_some() && pace.1.is_none();
         let look = row.task.prompt.strip_suffix(&told("")).unwrap_or(&row.task.prompt);
-        let prompt = (self.prompt.is_some() || !goes_on).then(|| format!("--prompt={look}"));
-        let chat = (!goes_on).then(|| format!("--chat={}", row.task.chat));
-        prompt.into_iter().chain(chat).map(|it| format!(" {}", shell_word(&it))).collect()
+        let options = [
+            is_always.then(|| "--hours=always".to_owned()),
+            self.prompt.is_some().then(|| format!("--prompt={look}")),
+            (!self.may_go_on(row, view)).then(|| format!("--chat={}", row.task.chat)),
+        ];
+        let options = options.iter().flatten().map(|it| format!(" {}", shell_word(it)));
+        Ok(paced(pace, " --hours ") + &options.collect::<String>())
     }
+}
+
+/// How often, and within which hours of the day.
+type Pace = (Duration, Option<Hours>);
+
+/// The hours that are said; `always` is none.
+fn hours(text: &str) -> Result<Option<Hours>, BadText> {
+    if text == "always" { Ok(None) } else { Hours::parse(text).map(Some) }
+}
+
+/// The setting that keeps the hours as they were said.
+fn hours_setting(agent: &AgentName) -> String {
+    format!("heartbeat.hours.{agent}")
+}
+
+/// The heartbeat of an agent, also one that is off; what is over stays over.
+fn present(agent: &AgentName, store: &CentralStore) -> Result<Option<TaskRow>> {
+    let row = store.heartbeat_of(agent)?.map(|it| store.task(it)).transpose()?.flatten();
+    Ok(row.filter(|it| !matches!(it.state, TaskState::Cancelled | TaskState::Done)))
 }
 
 fn told(look: &str) -> String {
     format!("{look}\n\nIf there is nothing to tell anybody, answer exactly {NOTHING}.")
 }
 
-fn show(agent: &AgentName, row: Option<&TaskRow>, now: Timestamp) -> Output {
+fn show(agent: &AgentName, row: Option<&TaskRow>, context: &Context<'_>) -> Result {
     let Some(row) = row else {
         let json = json!({ "agent": agent, "heartbeat": null });
-        return Output::new(format!("{agent} has no heartbeat"), json);
+        return Ok(Output::new(format!("{agent} has no heartbeat"), json));
     };
     let zone = &row.task.zone;
-    let next = row.next_at.map_or_else(|| "-".to_owned(), |it| local(it.max(now), zone));
-    let rule = words(&row.task.rule, zone);
+    let at = |it: Timestamp| local(it.max(context.now), zone);
+    let next = row.next_at.map_or_else(|| "-".to_owned(), at);
+    let pace = pace(row, context.store)?.map(|it| paced(it, ", "));
+    let rule = pace.unwrap_or_else(|| row.task.rule.words(zone));
     let text = format!("{agent} looks {rule} ({zone}), next {next}; it is task {}", row.id);
     let json = json!({
         "agent": agent,
@@ -209,21 +265,19 @@ fn show(agent: &AgentName, row: Option<&TaskRow>, now: Timestamp) -> Output {
         "next": row.next_at.map(instant),
         "prompt": row.task.prompt,
     });
-    Output::new(text, json)
+    Ok(Output::new(text, json))
 }
 
-/// When it comes, as it was asked for.
-fn words(rule: &Rule, zone: &Zone) -> String {
-    period(rule, ", ").unwrap_or_else(|| rule.words(zone))
+/// What its rule was made of. Every 2h until 21:00 or 22:00 is one rule: hours that were said tell more.
+fn pace(row: &TaskRow, store: &CentralStore) -> Result<Option<Pace>> {
+    let Some((period, read)) = asked(&row.task.rule) else { return Ok(None) };
+    let said = store.setting(&hours_setting(&row.task.agent))?;
+    let said = said.and_then(|it| hours(&it).ok()).flatten();
+    let is_made_so = said.is_some() && heartbeat(period, said).as_ref() == Ok(&row.task.rule);
+    Ok(Some((period, if is_made_so { said } else { read })))
 }
 
-/// How it would be asked for again, as far as the rule tells.
-fn written(row: &TaskRow, options: &str) -> String {
-    period(&row.task.rule, " --hours ").map_or_else(|| "off".to_owned(), |it| it + options)
-}
-
-fn period(rule: &Rule, before_hours: &str) -> Option<String> {
-    let (period, hours) = asked(rule)?;
+fn paced((period, hours): Pace, before_hours: &str) -> String {
     let hours = hours.map(|it| format!("{before_hours}{it}")).unwrap_or_default();
-    Some(format!("every {}{hours}", span(period)))
+    format!("every {}{hours}", span(period))
 }

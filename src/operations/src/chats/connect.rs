@@ -173,10 +173,10 @@ fn plan<'a>(args: &ConnectArgs, store: &CentralStore, view: &'a View) -> Result<
 
 /// The agent that is meant, and whether it has to be made.
 fn target(args: &ConnectArgs, store: &CentralStore, view: &View) -> Result<(AgentName, bool)> {
+    let chat = view.chat(&args.chat)?;
     let Some(own) = &args.own else {
         return Ok((view.agent_or_only(args.agent.as_ref())?.name.clone(), false));
     };
-    let chat = view.chat(&args.chat)?;
     let taken = store.agent_names_taken()?;
     if own.is_empty() {
         return Ok((agent_name_for(&chat.title, &taken), true));

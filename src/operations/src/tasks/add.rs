@@ -9,8 +9,9 @@ use domain::people::{Handle, PersonId};
 use domain::session_key::ChatId;
 use domain::task::rights::Who;
 use domain::task::{Missed, TaskId, TaskState, parse_span, span};
+use domain::time::Timestamp;
 use schedule::{Invalid, Rule, Zone, check, local, understand};
-use store::{StoreError, Task, TaskRow};
+use store::{DestinationRow, StoreError, Task, TaskRow};
 
 use super::operation::AddArgs;
 use super::{is_over, show};
@@ -28,7 +29,7 @@ const MINIMUM: &str = "tasks.minimum";
 const WITH_MODEL: Duration = Duration::from_secs(5 * 60);
 const WITHOUT_MODEL: Duration = Duration::from_secs(60);
 /// A rule that comes each second would leave no time for anything else.
-const LEAST: Duration = Duration::from_secs(10);
+pub(super) const LEAST: Duration = Duration::from_secs(10);
 
 pub(super) fn add(args: &AddArgs, context: &mut Context<'_>) -> Result {
     let mut key = None;
@@ -57,7 +58,7 @@ pub(super) fn add(args: &AddArgs, context: &mut Context<'_>) -> Result {
         None => context.store.zone_for(owner)?,
     };
     let rule = rule(&args.when, &zone, context)?;
-    checked(&rule, &zone, &agent, context)?;
+    checked(&rule, &zone, least(context.store, &agent)?, context.now)?;
     room(&agent, context)?;
     let task = Task {
         session: session(args, &agent, context)?,
@@ -108,13 +109,21 @@ fn agent(args: &AddArgs, context: &Context<'_>) -> Result<AgentName> {
         (Some(name), Some(own)) if name != own => Err(no_agent(context.view, name)),
         (_, Some(own)) => Ok(own.clone()),
         (name, None) => {
-            let chat = args.chat.as_deref().filter(|_| name.is_none());
-            let chat = chat.and_then(|text| context.view.chat(text).ok());
-            let wired: Vec<_> = chat.iter().flat_map(|it| context.view.wired_in(it.id)).collect();
-            match wired[..] {
-                [one] => Ok(one.wiring.agent.clone()),
-                _ => Ok(context.view.agent_or_only(name)?.name.clone()),
+            let (view, text) = (context.view, args.chat.as_deref().filter(|_| name.is_none()));
+            let chat = text.map(|it| view.chat(it)).transpose();
+            let found = chat.as_ref().ok().copied().flatten();
+            let wired: Vec<_> = found.iter().flat_map(|it| view.wired_in(it.id)).collect();
+            if let [one] = wired[..] {
+                return Ok(one.wiring.agent.clone());
             }
+            let agent = view.agent_or_only(name);
+            let is_name = |it: &DestinationRow| {
+                text.is_some_and(|text| it.name.eq_ignore_ascii_case(text.trim()))
+            };
+            if agent.is_err() && !context.store.destinations()?.iter().any(is_name) {
+                chat?;
+            }
+            Ok(agent?.name.clone())
         }
     }
 }
@@ -192,15 +201,9 @@ pub(super) fn rule(when: &str, zone: &Zone, context: &Context<'_>) -> Result<Rul
     understand(when, zone, context.asked_at()).or_refuse(&hint)
 }
 
-/// Whether a rule may become one of a task of this agent.
-pub(super) fn checked(
-    rule: &Rule,
-    zone: &Zone,
-    agent: &AgentName,
-    context: &Context<'_>,
-) -> Result<()> {
-    let least = least(context.store, agent)?;
-    let Err(err) = check(rule, zone, context.now, least) else { return Ok(()) };
+/// Whether a rule may become one of a task whose times are at least so far apart.
+pub(super) fn checked(rule: &Rule, zone: &Zone, least: Duration, now: Timestamp) -> Result<()> {
+    let Err(err) = check(rule, zone, now, least) else { return Ok(()) };
     let hint = match &err {
         Invalid::TooFrequent { apart, least, .. } => {
             let allowed = span((*apart).max(LEAST));
@@ -211,7 +214,7 @@ pub(super) fn checked(
             }
         }
         Invalid::Past(_) | Invalid::TooFar | Invalid::Never => {
-            format!("say another time; it is {} now", local(context.now, zone))
+            format!("say another time; times count from {}", local(now, zone))
         }
     };
     Err(refused(err.to_string(), hint))
@@ -228,7 +231,7 @@ pub(super) fn room(agent: &AgentName, context: &Context<'_>) -> Result<()> {
     ))
 }
 
-pub(super) fn prompt(text: &str) -> Result<String> {
+pub(crate) fn prompt(text: &str) -> Result<String> {
     let text = text.trim();
     if text.is_empty() {
         return Err(refused("no prompt given", "say in a sentence what is to be done"));

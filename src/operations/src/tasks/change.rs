@@ -82,7 +82,8 @@ pub(super) fn edit(args: &SetArgs, context: &mut Context<'_>) -> Result {
     if change.rule.is_some() || change.zone.is_some() {
         let rule = change.rule.as_ref().unwrap_or(&row.task.rule);
         let zone = change.zone.as_ref().unwrap_or(&row.task.zone);
-        add::checked(rule, zone, &row.task.agent, context)?;
+        let least = add::least(context.store, &row.task.agent)?;
+        add::checked(rule, zone, least, context.now)?;
         if row.state == TaskState::Done {
             add::room(&row.task.agent, context)?;
         }

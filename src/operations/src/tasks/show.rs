@@ -226,11 +226,13 @@ pub(super) fn preview(args: &PreviewArgs, context: &Context<'_>) -> Result {
         from = at;
     }
     let rule = understand(&args.when, &zone, from).or_refuse("say it like `every weekday at 9`")?;
+    let agent = context.view.agent_or_only(context.asker().map(|it| &it.agent));
+    let least = agent.map_or(Ok(add::LEAST), |it| add::least(context.store, &it.name))?;
+    add::checked(&rule, &zone, least, Timestamp(from.0.saturating_sub(1)))?;
     let count = usize::try_from(args.count).unwrap_or(usize::MAX);
     let next: Vec<Timestamp> = slots(&rule, &zone, from, Timestamp(i64::MAX)).take(count).collect();
     let times: Vec<String> = next.iter().map(|it| local(*it, &zone)).collect();
-    let shown = if times.is_empty() { "never".to_owned() } else { times.join("\n  ") };
-    let text = format!("{}, {zone} (`{rule}`)\n  {shown}", rule.words(&zone));
+    let text = format!("{}, {zone} (`{rule}`)\n  {}", rule.words(&zone), times.join("\n  "));
     let json = json!({
         "rule": rule.to_string(),
         "when": rule.words(&zone),

@@ -40,6 +40,15 @@ fn a_person_is_found_by_number_handle_or_name() {
         assert_eq!(world.fine(&format!("users show {name}")).json["name"], "Bob", "{name}");
     }
     assert!(world.refused("users show dora", &Caller::Host).contains("nobody called `dora`"));
+    assert_eq!(world.fine("users show Telegram:8").json["name"], "Bob");
+    let why = world.refused("users add Telegram:8", &Caller::Host);
+    assert!(why.starts_with("telegram:8 is Bob (p2) already"), "{why}");
+    let name = "x".repeat(101);
+    for line in ["add 'telegram:4 2'", "set bob --name 'a\nb'", &format!("set bob --name {name}")] {
+        let why = parse_line(&format!("users {line}")).unwrap_err();
+        assert!(why.contains("without white space") || why.contains("choose one line"), "{why}");
+    }
+    assert!(world.refused("members add 'telegram:4 2' andy", &Caller::Host).contains("nobody"));
     // A handle that is nobody's yet becomes somebody when they are let in.
     world.fine("members add telegram:10 andy");
     assert_eq!(world.fine("users show telegram:10").json["member_of"][0], "andy");

@@ -29,7 +29,8 @@ fn a_heartbeat_is_one_task_that_is_changed_paused_and_resumed() {
     assert!(hint.starts_with(undo) && !hint.contains("NOTHING"), "{hint}");
     assert!(changed.json["prompt"].as_str().unwrap().starts_with("See to the tea."));
     let off = world.fine("agents heartbeat andy off");
-    assert_eq!(off.hint.as_deref(), Some("undo with `nanoclaw agents heartbeat andy every 2h`"));
+    let undo = "undo with `nanoclaw agents heartbeat andy every 2h --hours 08:00-22:00`";
+    assert_eq!(off.hint.as_deref(), Some(undo));
     assert_eq!(world.store.task(id).unwrap().unwrap().state, TaskState::Paused);
     let again = world.fine("agents heartbeat andy every 2h");
     assert_eq!(again.json["heartbeat"], id.to_string());
@@ -37,9 +38,36 @@ fn a_heartbeat_is_one_task_that_is_changed_paused_and_resumed() {
 
     // Another place is another task.
     let moved = world.fine("agents heartbeat andy every 2h --chat 1");
+    assert_eq!(
+        (&moved.json["rule"], &moved.json["prompt"]),
+        (&again.json["rule"], &again.json["prompt"])
+    );
     assert_ne!(moved.json["heartbeat"], id.to_string());
     assert_eq!(world.store.task(id).unwrap().unwrap().state, TaskState::Cancelled);
     assert_eq!(world.store.heartbeats().unwrap().len(), 1);
+}
+
+#[test]
+fn what_is_not_said_stays_as_it_is() {
+    let mut world = World::new();
+    let has = |output: &Output, part: &str| {
+        assert!(output.text.starts_with(&format!("andy looks {part} (")), "{}", output.text);
+        assert!(output.json["prompt"].as_str().unwrap().starts_with("look at X"), "{output:?}");
+    };
+    // Until 21:00 would be the same rule.
+    let set = world.fine("agents heartbeat andy every 2h --hours 8-22 --prompt 'look at X'");
+    has(&set, "every 2h, 08:00-22:00");
+    let operation = parse_line("agents heartbeat andy every 1h").unwrap();
+    let told = prepare(&operation, &world.store, &Caller::Host).unwrap().text;
+    assert!(told.contains("every 1h, 08:00-22:00") && told.contains("look at X"), "{told}");
+    has(&world.fine("agents heartbeat andy every 1h"), "every 1h, 08:00-22:00");
+    let always = world.fine("agents heartbeat andy every 1h --hours always");
+    has(&always, "every 1h");
+    let hint = always.hint.unwrap();
+    world.fine(hint.split('`').nth(1).unwrap());
+    has(&world.fine("agents heartbeat andy"), "every 1h, 08:00-22:00");
+    world.fine("agents heartbeat andy every 1h --hours always");
+    has(&world.fine("agents heartbeat andy every 30m"), "every 30m");
 }
 
 #[test]
@@ -78,6 +106,7 @@ fn what_is_no_heartbeat_is_refused_with_what_would_be() {
         ("agents heartbeat andy every 30m --hours 8:30-22:00", "whole hours"),
         ("agents heartbeat andy every 30m --chat 4", "is not in"),
         ("agents heartbeat ben every 30m", "no private chat"),
+        ("agents heartbeat andy every 30m --prompt ' '", "no prompt given"),
     ] {
         let text = world.refused(line, &Caller::Host);
         assert!(text.contains(why), "{line}: {text}");

@@ -95,7 +95,12 @@ fn what_cannot_be_is_refused_with_what_to_do() {
         ("tasks add 'every day at 9' x --chat 1", "no agent given"),
         ("tasks add 'every day at 9' x --agent andy --chat 3", "may not write to \"The Club\""),
         ("tasks add 'every day at 9' x --agent andy --chat 1 --session s9", "no session `s9`"),
+        ("tasks add 'every day at 9' x --chat 99", "no chat `99`"),
         ("tasks pause 9", "there is no task `9`"),
+        ("tasks pause 3 t4", "name one at a time: t3"),
+        ("tasks preview 9999-12-31T23:59", "too far away"),
+        ("tasks preview 'at 1969-12-24T09:00:00Z'", "has passed"),
+        ("tasks preview '0 0 30 2 *'", "no such day"),
         ("tasks preview 'every day at 9' --from 'every day at 9'", "is no one time"),
         ("tasks minimum 1s", "at least 10s"),
     ] {
@@ -184,6 +189,8 @@ fn what_a_hint_about_a_task_says_undoes_it() {
 fn a_chat_may_be_named_as_its_agent_names_it() {
     let mut world = World::new();
     world.fine("destinations add andy 3 --name team");
+    let why = world.refused("tasks add 'in 1 hour' x --chat team", &Caller::Host);
+    assert!(why.starts_with("no agent given"), "{why}");
     world.fine("tasks add 'in 1 hour' x --agent andy --chat team");
     assert_eq!(world.store.task(TaskId(1)).unwrap().unwrap().task.chat, ChatId(3));
 }

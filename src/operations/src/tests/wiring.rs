@@ -154,6 +154,11 @@ fn a_dry_run_changes_nothing_and_refuses_what_cannot_be_done() {
     let text = rehearsed(&mut world, "tasks add 'in 1 hour' x --chat 3");
     assert!(text.starts_with("t1 is scheduled"), "{text}");
     assert!(world.store.tasks(None).unwrap().is_empty());
+    let text = rehearsed(&mut world, "agents set andy --trigger '  '");
+    assert_eq!(text, "The agent `andy` is set so already.");
+    let nowhere = parse_line("chats connect telegram:42").unwrap();
+    let refusal = rehearse(&nowhere, &mut world.store, &Caller::Host, NOW).unwrap_err();
+    assert_eq!(refusal.to_string(), "there is no chat `telegram:42`");
     let twice = parse_line("agents add andy").unwrap();
     let refusal = rehearse(&twice, &mut world.store, &Caller::Host, NOW).unwrap_err();
     assert_eq!(refusal.to_string(), "there is an agent `andy` already");
