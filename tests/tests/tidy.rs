@@ -11,7 +11,7 @@ const FILE_LINES_MAX: usize = 400;
 /// Production lines, comments counted, outside of `skills`, `tests` and the simulation, and in `skills`. They
 /// only go down, but for what a new feature is allowed beforehand: a change that removes lines takes them off
 /// here too. The aim is 40,000 and 5,000.
-const CORE_LINES_MAX: usize = 46_145;
+const CORE_LINES_MAX: usize = 46_342;
 const SKILL_LINES_MAX: usize = 4_532;
 
 /// Which crates of ours each crate may depend on. Dependencies point one way.

@@ -24,7 +24,7 @@ const BUSY: usize = 10;
 const ROUNDS: usize = 5;
 
 pub(crate) async fn run() {
-    let (install, root) = (INSTALL.into(), std::env::temp_dir());
+    let (install, root) = (INSTALL.into(), env!("CARGO_TARGET_TMPDIR").into());
     let options = DockerOptions { install, user: USER, root, socket: None };
     let engine = Arc::new(DockerSandbox::new(options));
     let agent = Scope::Agent(AgentName::parse(DEFAULT_AGENT).unwrap());
