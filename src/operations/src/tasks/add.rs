@@ -117,8 +117,8 @@ fn agent(args: &AddArgs, context: &Context<'_>) -> Result<AgentName> {
                 return Ok(one.wiring.agent.clone());
             }
             let agent = view.agent_or_only(name);
-            let is_name = |it: &DestinationRow| {
-                text.is_some_and(|text| it.name.eq_ignore_ascii_case(text.trim()))
+            let is_name = |destination: &DestinationRow| {
+                text.is_some_and(|text| destination.name.eq_ignore_ascii_case(text.trim()))
             };
             if agent.is_err() && !context.store.destinations()?.iter().any(is_name) {
                 chat?;
