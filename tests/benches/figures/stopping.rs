@@ -20,7 +20,8 @@ use crate::{median, spread};
 
 const USER: (u32, u32) = (1000, 1000);
 const INSTALL: &str = "bench-stop";
-const BUSY: usize = 10;
+/// As many as one agent may have of ten (`engine::container_slots`).
+const BUSY: usize = 8;
 const ROUNDS: usize = 5;
 
 pub(crate) async fn run() {
@@ -68,7 +69,10 @@ async fn one(dir: &Path, engine: &Arc<DockerSandbox>) {
         let ordered = Instant::now();
         say(&rig, n, "/stop");
         rig.settled.recv().await.unwrap();
-        assert_eq!(engine.list().await.unwrap().len(), BUSY - n - 1);
+        // The message is settled when its rows say so; the container is killed after that.
+        while engine.list().await.unwrap().len() != BUSY - n - 1 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
         times.push(ordered.elapsed());
     }
     println!("/stop: one of {BUSY} busy containers: {}", spread(&mut times));
