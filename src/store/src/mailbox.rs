@@ -213,3 +213,19 @@ pub(crate) fn facts(conn: &Connection) -> rusqlite::Result<RunnerFacts> {
 pub(crate) fn items(conn: &Connection) -> rusqlite::Result<Vec<Item>> {
     list(conn, "SELECT json FROM item WHERE kind = ?1 ORDER BY seq", [MESSAGE])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mailbox_of_another_form_is_made_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("inbound.db");
+        let old = "CREATE TABLE message (seq INTEGER PRIMARY KEY, item TEXT) STRICT;
+                   PRAGMA user_version = 1";
+        Connection::open(&path).unwrap().execute_batch(old).unwrap();
+        InboundBox::new(path.clone()).post(MailboxContent::new()).unwrap();
+        assert_eq!(items(&Connection::open(&path).unwrap()).unwrap().len(), 0);
+    }
+}

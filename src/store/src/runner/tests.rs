@@ -310,6 +310,10 @@ fn files_wait_until_the_host_took_them_over() {
         let message = NewMessage { form, text, ..NewMessage::text(in_reply_to, "") };
         runner.add(&message, NOW).unwrap();
     }
+    // A row that is no JSON hides none of them.
+    let bad = "INSERT INTO messages_out (seq, in_reply_to, kind, text, created_at, form)
+               VALUES (99, 2, 'interim', '', 0, 'dance')";
+    runner.conn.execute(bad, []).unwrap();
     assert_eq!(runner.files_waiting().unwrap(), ["3-1/a.txt", "3-2/b.txt"]);
     files.execute("UPDATE session SET imported_seq = 1", []);
     assert_eq!(runner.files_waiting().unwrap(), ["3-2/b.txt"]);
