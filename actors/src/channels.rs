@@ -117,7 +117,7 @@ impl Behavior for ChannelSupervisor {
         let local: Vec<AccountKey> = host
             .registrations
             .iter()
-            .filter(|it| it.caps.credential.is_none())
+            .filter(|it| !it.needs_account())
             .map(|it| AccountKey { channel: it.name, name: LOCAL.into(), urls: BTreeMap::new() })
             .collect();
         myself.cast(ChannelsMessage::Accounts(local))?;
@@ -207,7 +207,7 @@ impl ChannelSupervisor {
             let of =
                 |it: &&AccountKey| it.channel == child.key.channel && it.name == child.key.name;
             let now = accounts.iter().find(of);
-            let stays = child.registration.caps.credential.is_none() || now.is_some();
+            let stays = !child.registration.needs_account() || now.is_some();
             let is_changed = now.is_some_and(|it| *it != child.key);
             if let Some(actor) = child.actor.as_ref().filter(|_| is_changed || !stays) {
                 actor.stop(None);

@@ -268,6 +268,7 @@ CREATE TABLE attachment (
     mime     TEXT    NOT NULL,
     bytes    INTEGER,
     source   TEXT    NOT NULL,            -- for the adapter alone
+    quoted   INTEGER NOT NULL DEFAULT 0 CHECK (quoted IN (0, 1)),   -- of the message that is quoted
     state    TEXT    NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'here', 'failed')),
     path     TEXT,                        -- within the folder of the session's mailboxes
     reason   TEXT,

@@ -22,7 +22,7 @@ pub(super) fn world(double: &dyn Double) -> World {
     let mut world = World::new();
     world.engine.slow_down(Duration::ZERO);
     world.others = vec![double.registration()];
-    world.credential = account.credential.unwrap();
+    world.credential = account.fields.get("token").unwrap().clone();
     let mut central = CentralStore::open(&world.layout().central()).unwrap();
     let (channel, now) = (double.registration().name.to_owned(), world.now());
     let row = AccountRow {

@@ -179,14 +179,7 @@ impl Double for Terminal {
     }
 
     fn account(&self) -> Account {
-        Account {
-            name: "local".into(),
-            run_dir: self.dir.path().to_owned(),
-            credential: None,
-            urls: std::collections::BTreeMap::new(),
-            pulse: channel::Pulse::default(),
-            heard_until: None,
-        }
+        Account { run_dir: self.dir.path().to_owned(), ..Account::new("local") }
     }
 
     /// A terminal has no credential.

@@ -149,11 +149,12 @@ impl Flawed {
     fn new(flaw: Flaw) -> Self {
         // As a terminal does.
         let owner_only = flaw == Flaw::ShowsRefusals;
-        let inner = MemoryDouble::new(Caps { credential: Some("a word"), owner_only, ..PUBLIC });
+        let inner = MemoryDouble::locked(Caps { owner_only, ..PUBLIC });
         let good = inner.registration();
         let read = Arc::new(AtomicUsize::new(0));
         let adapter = Box::leak(Box::new(FlawedAdapter { flaw, good, read }));
-        let registration = Registration { name: good.name, caps: good.caps, adapter };
+        let registration =
+            Registration { name: good.name, needs: good.needs, caps: good.caps, adapter };
         Self { inner, registration: Box::leak(Box::new(registration)) }
     }
 }
@@ -216,9 +217,10 @@ impl Adapter for FlawedAdapter {
         if self.flaw == Flaw::GivesNoSignsOfLife {
             account.pulse = Pulse::default();
         }
-        let Connection { source, sink } = match self.good.adapter.connect(&account).await {
+        let Connection { source, sink, me, caps } = match self.good.adapter.connect(&account).await
+        {
             Err(ChannelError::Unauthorized(_)) if self.flaw == Flaw::ShowsTheCredential => {
-                let word = account.require_credential("fake")?.expose_secret();
+                let word = account.require("fake", "token")?.expose_secret();
                 return Err(ChannelError::Unauthorized(format!("it is not {word}").into()));
             }
             connected => connected?,
@@ -231,7 +233,7 @@ impl Adapter for FlawedAdapter {
             skips: self.flaw == Flaw::ClaimsWhatItLost && account.heard_until.is_some(),
         };
         let sink = FlawedSink { flaw: self.flaw, good: sink };
-        Ok(Connection { source: Box::new(source), sink: Arc::new(sink) })
+        Ok(Connection { me, caps, source: Box::new(source), sink: Arc::new(sink) })
     }
 }
 

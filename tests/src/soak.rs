@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use channel::{
-    Account, Adapter, Batch, Caps, ChannelError, Connection, Cursor, DeliverError, Event, Gap,
+    Account, Adapter, Batch, Caps, ChannelError, Connection, Cursor, DeliverError, Event, Gap, Me,
     Part, Registration, Sink, Source, Verdict,
 };
 use domain::message::{Address, Author, Body, Incoming};
@@ -138,9 +138,8 @@ impl World {
             happened: Notify::new(),
         });
         let adapter: &'static dyn Adapter = Box::leak(Box::new(Ends(Arc::clone(&platform))));
-        let caps = Caps { owner_only: true, ..Caps::plain(TextLimit::chars(4_000)) };
         let registration: &'static Registration =
-            Box::leak(Box::new(Registration { name: CHANNEL, caps, adapter }));
+            Box::leak(Box::new(Registration { name: CHANNEL, needs: &[], caps: CAPS, adapter }));
         let layout = Layout::new(home);
         let minimal =
             MinimalHost { layout, clock, engine, registration, containers_max: soak.chats };
@@ -313,11 +312,13 @@ impl Platform {
                 thread: None,
             },
             platform_id: n.to_string(),
-            body: Body::new(Author { id: "ann".into(), name: "Ann".into() }, text),
+            body: Body::new(Author::new("ann", "Ann"), text),
             ..Incoming::default()
         }
     }
 }
+
+const CAPS: Caps = Caps { owner_only: true, ..Caps::plain(TextLimit::chars(4_000)) };
 
 #[derive(Debug)]
 struct Ends(Arc<Platform>);
@@ -328,7 +329,8 @@ impl Adapter for Ends {
         let platform = Arc::clone(&self.0);
         let broken = platform.ledger.lock().unwrap().broken;
         let source = SoakSource { platform: Arc::clone(&platform), broken };
-        Ok(Connection { source: Box::new(source), sink: Arc::new(SoakSink(platform)) })
+        let sink = Arc::new(SoakSink(platform));
+        Ok(Connection { me: Me::default(), caps: CAPS, source: Box::new(source), sink })
     }
 }
 

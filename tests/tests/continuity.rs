@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use actors::channels::ChannelsMessage;
-use channel::Caps;
 use domain::message::{Address, ChatInfo};
 use domain::people::{Handle, Role};
 use engine::protocol::ChannelStatus;
@@ -90,8 +89,7 @@ async fn after_eight_hours_asleep_it_connects_at_once_and_tells_the_span() {
 
 #[tokio::test(start_paused = true)]
 async fn a_revoked_credential_is_told_elsewhere_once_and_a_new_one_is_taken_at_once() {
-    let caps = Caps { credential: Some("a word"), ..OWNER_ONLY };
-    let world = World::on(FakePlatform::with_caps(caps));
+    let world = World::on(FakePlatform::locked(OWNER_ONLY));
     let (mut central, now) = (CentralStore::open(&world.layout().central()).unwrap(), world.now());
     for name in ["local", "other"] {
         let (channel, name) = (NAME.to_owned(), name.to_owned());

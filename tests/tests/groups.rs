@@ -299,13 +299,13 @@ async fn a_question_is_answered_by_the_one_who_led_to_it_or_expires() {
     let card = shown.iter().find(|it| !it.buttons.is_empty()).unwrap();
     assert_eq!(card.to.chat, "g");
     let coffee = card.buttons[1].data.clone();
-    world.platform.click(&card.id, &coffee, Author { id: "bob".into(), name: "Bob".into() });
+    world.platform.click(&card.id, &coffee, Author::new("bob", "Bob"));
     world.pass(5 * SECOND).await;
     assert!(
         !world.platform.texts("g").join("\n").contains("The answer is `Coffee`"),
         "not his to answer"
     );
-    world.platform.click(&card.id, &coffee, Author { id: "ann".into(), name: "Ann".into() });
+    world.platform.click(&card.id, &coffee, Author::new("ann", "Ann"));
     let text = heard(&world, "g").await;
     assert!(text.lines().last().unwrap().contains("Coffee"), "{text}");
     world.platform.write(say("g", "m2", "ask Left or right? Left | Right").mention());
@@ -334,7 +334,7 @@ async fn an_agent_may_look_at_once_and_change_after_somebody_allowed_it() {
     let card = shown.iter().find(|it| !it.buttons.is_empty()).unwrap();
     assert_eq!(card.to.chat, "dm-zoe");
     let allow = card.buttons[0].data.clone();
-    world.platform.click(&card.id, &allow, Author { id: "zoe".into(), name: "Zoe".into() });
+    world.platform.click(&card.id, &allow, Author::new("zoe", "Zoe"));
     world.pass(10 * SECOND).await;
     assert_eq!(trigger().as_deref(), Some("@boss"));
     world.platform.write(say("g", "m3", "@boss who"));

@@ -84,7 +84,7 @@ async fn a_message_that_waited_is_not_lost_when_the_disk_is_full_just_then() {
         TestMessage::new("g", "m1", "please m1").by("bob", "Bob").in_group("Family");
     world.platform.write(access_request.mention());
     world.pass(Duration::from_secs(5)).await;
-    let ann = Author { id: "ann".into(), name: "Ann".into() };
+    let ann = Author::new("ann", "Ann");
     for label in ["Allow…", "Yes, allow"] {
         let shown = world.platform.shown();
         let card = shown.iter().find(|it| !it.buttons.is_empty()).unwrap();

@@ -26,7 +26,7 @@ pub(crate) fn andy() -> AgentName {
 }
 
 pub(crate) fn by(id: &str, name: &str) -> Author {
-    Author { id: id.into(), name: name.into() }
+    Author::new(id, name)
 }
 
 /// Makes somebody a person with a role.

@@ -56,7 +56,7 @@ fn press(world: &World, chat: &str, label: &str) {
     let shown = world.platform.shown();
     let card = shown.iter().rev().find(|it| it.to.chat == chat && !it.buttons.is_empty()).unwrap();
     let button = card.buttons.iter().find(|it| it.label == label).unwrap();
-    world.platform.click(&card.id, &button.data, Author { id: "ann".into(), name: "Ann".into() });
+    world.platform.click(&card.id, &button.data, Author::new("ann", "Ann"));
 }
 
 fn texts(world: &World, chat: &str) -> String {

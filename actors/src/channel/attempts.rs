@@ -144,11 +144,14 @@ async fn deliver(sink: &dyn Sink, claimed: &ClaimedPart, within: Duration) -> De
             PartKind::Interim => claimed.host_key.session.is_none(),
         },
         repeat: claimed.is_repeat,
+        in_group: false,
+        silent: false,
+        notify: None,
     };
     match timeout(within, sink.deliver(&part)).await {
         Ok(Ok(platform_id)) => DeliveryOutcome::Delivered(platform_id),
         Ok(Err(DeliverError::Unreachable(_))) => DeliveryOutcome::Unreachable,
-        Ok(Err(DeliverError::Throttled { after })) => DeliveryOutcome::Throttled(after),
+        Ok(Err(DeliverError::Throttled { after, .. })) => DeliveryOutcome::Throttled(after),
         Ok(Err(err @ DeliverError::Refused(_))) => DeliveryOutcome::Refused(chain(&err)),
         Ok(Err(DeliverError::Unknown(_))) | Err(_) => DeliveryOutcome::Unknown,
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use channel::{Account, ChannelError, Connection, Pulse};
+use channel::{Account, ChannelError, Connection, Fields, NoKeeper, Pulse};
 use domain::continuity::{self, LineEffect, LineView};
 use domain::plain::chain;
 use domain::texts::notices;
@@ -103,6 +103,8 @@ impl ChannelActor {
         let line = &mut self.line;
         line.pulse.beat();
         (line.failures, self.trouble) = (0, None);
+        let key = &self.args.account;
+        self.args.host.caps.connected(key.channel, &key.name, connection.caps);
         self.sink = Some(connection.sink);
         let _ = self.myself.cast(ChannelMessage::Parts);
         let pump = Pump {
@@ -193,13 +195,14 @@ impl ChannelActor {
 }
 
 async fn account(host: &LiveHost, key: AccountKey, pulse: Pulse) -> Result<Account, ChannelError> {
-    let credential = host.credentials.of_account(key.channel, &key.name).await;
-    let credential = credential.map_err(ChannelError::Unauthorized)?;
+    let fields = host.credentials.of_account(key.channel, &key.name).await;
+    let fields = fields.map_err(ChannelError::Unauthorized)?;
     let (channel, name) = (key.channel, key.name.clone());
     let heard = host.central.read(move |it| it.heard(channel, &name)).await;
     let heard_until = heard.map_err(|err| ChannelError::Unreachable(err.into()))?;
     let run_dir = host.layout.run();
-    Ok(Account { name: key.name, run_dir, credential, urls: key.urls, pulse, heard_until })
+    let fields = Fields::new(fields, Arc::new(NoKeeper));
+    Ok(Account { run_dir, fields, urls: key.urls, pulse, heard_until, ..Account::new(&key.name) })
 }
 
 /// In another channel, since this one is closed. The row makes it once.

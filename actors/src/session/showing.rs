@@ -99,7 +99,7 @@ impl SessionActor {
             return Ok(()); // It is on its way.
         };
         (self.shown.line, self.shown.drafts) = (Some(Instant::now()), true);
-        let limit = self.host().caps_of(&to.channel).text;
+        let limit = self.host().caps_of(&to).text;
         self.show_draft(to, target, notices::draft(&text, limit));
         Ok(())
     }
@@ -111,8 +111,8 @@ impl SessionActor {
 
     /// The first piece of a long answer becomes the line.
     async fn begin_draft(&mut self, message: MessageSeq, text: String) -> Result {
-        let channel = self.store.read(move |it| it.channel_of(message)).await?;
-        let caps = channel.map(|it| self.host().caps_of(&it));
+        let chat = self.store.read(move |it| it.chat_of(message)).await?;
+        let caps = chat.map(|it| self.host().caps_of(&it));
         let Some(caps) = caps.filter(|it| it.edits) else { return Ok(()) };
         let (now, text) = (self.now(), notices::draft(&text, caps.text));
         (self.shown.line, self.shown.drafts) = (Some(Instant::now()), true);

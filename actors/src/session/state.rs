@@ -207,7 +207,7 @@ impl SessionActor {
         let Snapshot { news, mailbox, mut waiting, undelivered, launches, .. } = snapshot;
         for message in &mut waiting {
             // Where nothing can be changed in place there is nothing to show.
-            message.status |= !self.host().caps_of(&message.channel).edits;
+            message.status |= !self.host().caps_of(&message.chat).edits;
         }
         self.news = news;
         let file = snapshot.file.filter(|_| !self.fetching);

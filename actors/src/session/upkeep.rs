@@ -25,7 +25,7 @@ const REQUEST_EVERY: Duration = Duration::from_millis(250);
 impl SessionActor {
     pub(super) async fn import(&mut self) -> Result<ImportReport> {
         let agent = self.args.row.agent.clone();
-        let (caps, now) = (self.host().caps(), self.now());
+        let (caps, now) = (Arc::clone(&self.host().caps) as _, self.now());
         let context = move |central: &CentralStore| {
             let destinations = central.destinations_of(&agent)?;
             Ok(SessionContext {

@@ -36,7 +36,11 @@ impl Reader<'_> {
         let replied = message.referenced_message.as_deref();
         let attachments = message.attachments.iter();
         let forwarded = message.message_snapshots.iter().flat_map(|it| &it.message.attachments);
-        let quote = |it: &Message| Quote { sender: it.author.name().into(), text: self.text(it) };
+        let quote = |it: &Message| Quote {
+            sender: it.author.name().into(),
+            text: self.text(it),
+            ..Quote::default()
+        };
         Some(Event::Message(Incoming {
             from,
             platform_id: message.id.to_string(),
@@ -63,6 +67,7 @@ impl Reader<'_> {
             from,
             chat: ChatInfo { title, is_group },
             platform_id: press.id.to_string(),
+            press: String::new(),
             sender: sender(who),
             data: data.to_owned(),
         }))
@@ -142,7 +147,7 @@ static MARKS: LazyLock<Result<Regex, regex::Error>> =
     LazyLock::new(|| Regex::new(r"<(@[!&]?|#|a?:([^:>]*):)([0-9]+)>"));
 
 fn sender(user: &User) -> Author {
-    Author { id: user.id.clone(), name: user.name().into() }
+    Author::new(user.id.clone(), user.name())
 }
 
 fn file(file: &wire::Attachment) -> Attachment {
@@ -154,7 +159,14 @@ fn file(file: &wire::Attachment) -> Attachment {
         Some("video") => FileKind::Video,
         Some(_) | None => FileKind::Document,
     };
-    Attachment { kind, name: file_name(file), mime, bytes: file.size, source: file.url.clone() }
+    Attachment {
+        kind,
+        name: file_name(file),
+        mime,
+        bytes: file.size,
+        source: file.url.clone(),
+        is_quoted: false,
+    }
 }
 
 fn file_name(file: &wire::Attachment) -> String {

@@ -26,7 +26,9 @@ mod wire;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use channel::{Account, Adapter, Caps, ChannelError, Connection, ExposeSecret, Registration};
+use channel::{
+    Account, Adapter, Caps, ChannelError, Connection, ExposeSecret, Me, Need, Registration,
+};
 use domain::outgoing::TextLimit;
 use twilight_gateway::ConfigBuilder;
 
@@ -56,26 +58,28 @@ struct Discord;
 inventory::submit! {
     Registration {
         name: NAME,
-        caps: Caps {
-            buttons: true,
-            edits: true,
-            reactions: true,
-            mentions: true,
-            threads: true,
-            file_bytes_max: FILE_BYTES_MAX,
-            alive_every: Some(gateway::BEAT_MAX),
-            credential: Some("the bot's token from the Discord developer portal"),
-            ..Caps::plain(TextLimit::chars(outgoing::TEXT_CHARS_MAX))
-        },
+        needs: &[Need::secret("token", "the bot's token from the Discord developer portal")],
+        caps: CAPS,
         adapter: &Discord,
     }
 }
+
+const CAPS: Caps = Caps {
+    buttons: true,
+    edits: true,
+    reactions: true,
+    mentions: true,
+    threads: true,
+    file_bytes_max: FILE_BYTES_MAX,
+    alive_every: Some(gateway::BEAT_MAX),
+    ..Caps::plain(TextLimit::chars(outgoing::TEXT_CHARS_MAX))
+};
 
 #[async_trait]
 impl Adapter for Discord {
     /// The gateway is opened by the first `receive`, which says where to resume.
     async fn connect(&self, account: &Account) -> Result<Connection, ChannelError> {
-        let token = account.require_credential(NAME)?;
+        let token = account.require(NAME, "token")?;
         let base = account.urls.get("api").map_or(BASE, String::as_str);
         let api = Api::new(base, token)?;
         let bot: User = api.get("users/@me").await?;
@@ -94,7 +98,12 @@ impl Adapter for Discord {
         let cdn = Cdn::new(account.urls.get("cdn").map(String::as_str))?;
         let sink = DiscordSink::new(api.clone(), cdn, Arc::clone(&private));
         let source = DiscordSource::new(api, gateway, private, account, bot.id);
-        Ok(Connection { source: Box::new(source), sink: Arc::new(sink) })
+        Ok(Connection {
+            me: Me::default(),
+            caps: CAPS,
+            source: Box::new(source),
+            sink: Arc::new(sink),
+        })
     }
 }
 

@@ -103,6 +103,9 @@ impl Sink for DiscordSink {
             Content::Card(card) => return Ok(self.create(part, &card.buttons, None).await?),
             Content::Edit { target, card } => (target, self.edit(part, target, card).await),
             Content::Reaction { target, emoji } => (target, self.react(part, target, emoji).await),
+            Content::Album(_) | Content::Delete { .. } => {
+                return Err(DeliverError::Refused("this is not shown here".into()));
+            }
         };
         done?;
         Ok(target.clone())

@@ -39,6 +39,7 @@ fn attachment(file: &File, kind: FileKind, mime: &str) -> Attachment {
         mime: file.mime_type.clone().unwrap_or_else(|| mime.to_owned()),
         bytes: file.file_size,
         source: file.file_id.clone(),
+        is_quoted: false,
     }
 }
 

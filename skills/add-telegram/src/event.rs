@@ -73,10 +73,10 @@ fn author(message: &Message) -> Option<Author> {
         return None;
     }
     if let Some(chat) = &message.sender_chat {
-        return Some(Author { id: chat.id.to_string(), name: title(chat) });
+        return Some(Author::new(chat.id.to_string(), title(chat)));
     }
     let user = message.from.as_ref().filter(|it| !it.is_bot)?;
-    Some(Author { id: user.id.to_string(), name: user.name() })
+    Some(Author::new(user.id.to_string(), user.name()))
 }
 
 fn chat_info(chat: &Chat) -> ChatInfo {
@@ -109,7 +109,7 @@ fn quote(message: &Message) -> Option<Quote> {
         (None, Some(user)) => user.name(),
         (None, None) => String::new(),
     };
-    Some(Quote { sender: replied.map(name).unwrap_or_default(), text })
+    Some(Quote { sender: replied.map(name).unwrap_or_default(), text, ..Quote::default() })
 }
 
 fn excerpt(message: &Message) -> String {
@@ -129,8 +129,9 @@ fn click(press: CallbackQuery, account: &str) -> Option<Event> {
     Some(Event::Click(Click {
         from: ids::address(account, &message.chat, ids::topic(&message)),
         chat: chat_info(&message.chat),
-        platform_id: press.id,
-        sender: Author { id: press.from.id.to_string(), name: press.from.name() },
+        platform_id: press.id.clone(),
+        press: press.id,
+        sender: Author::new(press.from.id.to_string(), press.from.name()),
         data,
     }))
 }
@@ -141,7 +142,7 @@ fn reachable(change: &ChatMemberUpdated, account: &str) -> Option<Event> {
     let status = change.new_chat_member["status"].as_str();
     let here = status.is_some_and(|it| present.contains(&it));
     (here && change.chat.kind != "channel")
-        .then(|| Event::Reachable(ids::address(account, &change.chat, None)))
+        .then(|| Event::Reachable { chat: ids::address(account, &change.chat, None), by: None })
 }
 
 #[cfg(test)]

@@ -25,7 +25,9 @@ mod types;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use channel::{Account, Adapter, Caps, ChannelError, Connection, REPEAT_NOTE, Registration};
+use channel::{
+    Account, Adapter, Caps, ChannelError, Connection, Me, Need, REPEAT_NOTE, Registration,
+};
 use domain::outgoing::{TextLimit, Unit};
 use tracing::debug;
 
@@ -45,25 +47,27 @@ struct Telegram;
 inventory::submit! {
     Registration {
         name: NAME,
-        caps: Caps {
-            buttons: true,
-            edits: true,
-            reactions: true,
-            mentions: true,
-            threads: true,
-            file_bytes_max: files::BYTES_MAX,
-            alive_every: Some(methods::POLL_MAX),
-            credential: Some("the bot's token from @BotFather"),
-            ..Caps::plain(TextLimit { max: methods::TEXT_MAX - REPEAT_NOTE.len(), unit: Unit::Utf16 })
-        },
+        needs: &[Need::secret("token", "the bot's token from @BotFather")],
+        caps: CAPS,
         adapter: &Telegram,
     }
 }
 
+const CAPS: Caps = Caps {
+    buttons: true,
+    edits: true,
+    reactions: true,
+    mentions: true,
+    threads: true,
+    file_bytes_max: files::BYTES_MAX,
+    alive_every: Some(methods::POLL_MAX),
+    ..Caps::plain(TextLimit { max: methods::TEXT_MAX - REPEAT_NOTE.len(), unit: Unit::Utf16 })
+};
+
 #[async_trait]
 impl Adapter for Telegram {
     async fn connect(&self, account: &Account) -> Result<Connection, ChannelError> {
-        let token = account.require_credential(NAME)?;
+        let token = account.require(NAME, "token")?;
         let base = account.urls.get("api").map_or(API, String::as_str);
         let api = Arc::new(Api::new(base, token, account.pulse.clone())?);
         let me = api.get_me().await?;
@@ -72,6 +76,11 @@ impl Adapter for Telegram {
         api.delete_webhook().await?;
         let before = source::gap(account.heard_until, account.pulse.now());
         let source = TelegramSource::new(Arc::clone(&api), me, account.name.clone(), before);
-        Ok(Connection { source: Box::new(source), sink: Arc::new(TelegramSink::new(api)) })
+        Ok(Connection {
+            me: Me::default(),
+            caps: CAPS,
+            source: Box::new(source),
+            sink: Arc::new(TelegramSink::new(api)),
+        })
     }
 }

@@ -115,7 +115,7 @@ mod tests {
         assert!(matches!(sort(401), DeliverError::Unreachable(_)));
         assert!(matches!(sort(500), DeliverError::Unknown(_)));
         let seven = Duration::from_secs(7);
-        assert!(matches!(sort(429), DeliverError::Throttled { after } if after == seven));
+        assert!(matches!(sort(429), DeliverError::Throttled { after, .. } if after == seven));
     }
 
     #[test]

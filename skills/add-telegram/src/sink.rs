@@ -50,6 +50,9 @@ impl TelegramSink {
                 self.api.set_reaction(message, &bare(emoji)).await?;
                 return Ok(target.clone());
             }
+            Content::Album(_) | Content::Delete { .. } => {
+                return Err(Failure::refused("this is not shown here"));
+            }
         };
         Ok(of_message(to.chat, number))
     }

@@ -26,8 +26,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use channel::{
-    Account, Adapter, Caps, ChannelError, Connection, DeliverError, ExposeSecret, Gap, Intake,
-    Part, Registration, Sink,
+    Account, Adapter, Caps, ChannelError, Connection, DeliverError, ExposeSecret, Gap, Intake, Me,
+    Need, Part, Registration, Sink,
 };
 use domain::outgoing::TextLimit;
 use domain::time::{Clock, SystemClock};
@@ -49,20 +49,18 @@ struct Webhook;
 inventory::submit! {
     Registration {
         name: NAME,
-        caps: Caps {
-            mentions: true,
-            mute: true,
-            credential: Some("the secret that the sender signs its requests with"),
-            ..Caps::plain(TextLimit::chars(64 * 1024))
-        },
+        needs: &[Need::secret("secret", "the secret that the sender signs its requests with")],
+        caps: CAPS,
         adapter: &Webhook,
     }
 }
 
+const CAPS: Caps = Caps { mentions: true, mute: true, ..Caps::plain(TextLimit::chars(64 * 1024)) };
+
 #[async_trait]
 impl Adapter for Webhook {
     async fn connect(&self, account: &Account) -> Result<Connection, ChannelError> {
-        let secret = account.require_credential(NAME)?.clone();
+        let secret = account.require(NAME, "secret")?.clone();
         if secret.expose_secret().is_empty() {
             // Anybody could sign with that.
             let why = "the stored secret is empty; replace it with `nanoclaw channels add webhook`";
@@ -75,7 +73,12 @@ impl Adapter for Webhook {
         let hooks = Hooks { account: account.name.clone(), secret, events, replays };
         let gap = if account.heard_until.is_some() { Gap::Unknown } else { Gap::None };
         let source = Intake::new(serve::accept(listener, Arc::new(hooks)), inbox, gap);
-        Ok(Connection { source: Box::new(source), sink: Arc::new(WebhookSink) })
+        Ok(Connection {
+            me: Me::default(),
+            caps: CAPS,
+            source: Box::new(source),
+            sink: Arc::new(WebhookSink),
+        })
     }
 }
 

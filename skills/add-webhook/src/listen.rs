@@ -67,12 +67,9 @@ mod tests {
 
     fn account(listen: &str, run_dir: &Path) -> Account {
         Account {
-            name: "main".into(),
             run_dir: run_dir.into(),
-            credential: None,
             urls: BTreeMap::from([("listen".to_owned(), listen.to_owned())]),
-            pulse: channel::Pulse::default(),
-            heard_until: None,
+            ..Account::new("main")
         }
     }
 

@@ -79,7 +79,7 @@ pub(crate) fn message(
         body: Body {
             // Everyone with the secret can write, so it is more than one for all we know.
             chat: ChatInfo { title: hook.into(), is_group: true },
-            ..Body::new(Author { id: hook.into(), name: hook.into() }, text)
+            ..Body::new(Author::new(hook, hook), text)
         },
         mentioned: true,
         ..Incoming::default()

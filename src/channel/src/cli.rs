@@ -20,10 +20,13 @@ use tokio::sync::mpsc;
 
 use self::client::Clients;
 use self::source::{EVENTS_AHEAD_MAX, accept};
-use crate::{Account, Adapter, Caps, ChannelError, Connection, Gap, Intake, Registration};
+use crate::{Account, Adapter, Caps, ChannelError, Connection, Gap, Intake, Me, Registration};
 
 pub const NAME: &str = "cli";
 pub const SOCKET: &str = "cli.sock";
+
+const CAPS: Caps =
+    Caps { owner_only: true, file_bytes_max: u64::MAX, ..Caps::plain(TextLimit::chars(64 * 1024)) };
 
 #[derive(Debug)]
 struct Cli;
@@ -31,7 +34,8 @@ struct Cli;
 inventory::submit! {
     Registration {
         name: NAME,
-        caps: Caps { owner_only: true, file_bytes_max: u64::MAX, ..Caps::plain(TextLimit::chars(64 * 1024)) },
+        needs: &[],
+        caps: CAPS,
         adapter: &Cli,
     }
 }
@@ -55,7 +59,7 @@ impl Adapter for Cli {
         let server = accept(listener, Arc::clone(&clients), events);
         // A terminal sends again what it was not told to be stored.
         let source = Intake::new(server, inbox, Gap::None);
-        Ok(Connection { source: Box::new(source), sink: clients })
+        Ok(Connection { me: Me::default(), caps: CAPS, source: Box::new(source), sink: clients })
     }
 }
 

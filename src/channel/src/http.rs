@@ -73,7 +73,7 @@ impl From<reqwest::Error> for Failure {
 impl From<Failure> for DeliverError {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Throttled { after } => Self::Throttled { after },
+            Failure::Throttled { after } => Self::Throttled { after, everywhere: false },
             // It waits until there is a credential that works.
             Failure::Unreachable(cause) | Failure::Unauthorized(cause) => Self::Unreachable(cause),
             Failure::Unknown(cause) => Self::Unknown(cause),

@@ -10,6 +10,7 @@
 //! An adapter shows that its platform is alive by its [`Pulse`], and states once per connection what
 //! became of the time before it ([`Source::gap`]).
 
+mod account;
 pub mod cli;
 pub mod http;
 mod intake;
@@ -21,16 +22,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 pub use domain::continuity::Gap;
-use domain::message::{Address, Click, Incoming};
+use domain::message::{Address, Author, Click, Incoming};
 pub use domain::outgoing::Caps;
 use domain::outgoing::{Content, TextLimit};
 use tokio::io::AsyncWrite;
 
-pub use crate::intake::{Intake, Waiter};
-pub use crate::registry::{
-    Account, Adapter, Connection, ExposeSecret, Pulse, Registration, SecretString, Sign,
-    registration, registrations,
+pub use crate::account::{
+    Account, ExposeSecret, Fields, Keeper, Me, Need, NoKeeper, Pulse, SecretString, Shelf, Sign,
 };
+pub use crate::intake::{Intake, Waiter};
+pub use crate::registry::{Adapter, Connection, Registration, registration, registrations};
 
 /// Where to go on reading; made by an adapter, stored by the host, given back unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,8 +46,25 @@ pub enum Event {
         from: Address,
         to: Address,
     },
-    /// A chat that could not be reached can be reached now.
-    Reachable(Address),
+    /// A chat that could not be reached can be reached now; `by` is who let the bot in, where the
+    /// platform says so.
+    Reachable {
+        chat: Address,
+        by: Option<Author>,
+    },
+    /// The bot was removed from a chat, or blocked there: nothing can be sent until it is reachable.
+    Left(Address),
+    Renamed {
+        chat: Address,
+        title: String,
+    },
+    /// The platform says later that a message of ours did not arrive, after it took it.
+    Undelivered {
+        chat: Address,
+        /// Its id, as [`Sink::deliver`] gave it.
+        id: String,
+        why: String,
+    },
 }
 
 /// Events in their order, and the cursor behind them.
@@ -83,6 +101,12 @@ pub struct Part {
     pub no_answer: bool,
     /// The recipient may have seen it already; the sink says so where the platform cannot tell.
     pub repeat: bool,
+    /// More than one person and the bot can be in the chat.
+    pub in_group: bool,
+    /// Nobody's phone is to ring; where [`Caps::silent`] says that this is possible.
+    pub silent: bool,
+    /// The platform's id of whom to notify: who asked. Nobody else is to be pinged, whatever the text says.
+    pub notify: Option<String>,
 }
 
 /// Before a text that was perhaps shown already; a limit leaves room for it.
@@ -126,7 +150,7 @@ pub trait Source: fmt::Debug + Send + Sync {
 
 #[async_trait]
 pub trait Sink: fmt::Debug + Send + Sync {
-    /// Sends one part; returns the platform's id for it.
+    /// Sends one part, in one call of the platform that has an effect; returns the platform's id for it.
     async fn deliver(&self, part: &Part) -> Result<String, DeliverError>;
 
     /// Shows that an answer is being worked on. A hint that may fail unseen.
@@ -135,6 +159,14 @@ pub trait Sink: fmt::Debug + Send + Sync {
     /// Shows more of an answer that is being written, in place of the message `target` of ours. A
     /// hint that may fail unseen; the host spaces them out.
     async fn draft(&self, _chat: &Address, _target: &str, _text: &str) {}
+
+    /// Ends the waiting of who pressed a button, with words for them alone where there are some. A hint
+    /// that may fail unseen.
+    async fn answer(&self, _press: &str, _words: Option<&str>) {}
+
+    /// Shows people what they can say to the host, where the platform has a place for it. A hint that may
+    /// fail unseen.
+    async fn publish_commands(&self, _commands: &[CommandInfo]) {}
 
     /// Streams a file that came with a message, at most `bytes_max` of it.
     async fn fetch(
@@ -150,6 +182,14 @@ pub trait Sink: fmt::Debug + Send + Sync {
     async fn open_direct(&self, _handle: &str) -> Result<String, DeliverError> {
         Err(DeliverError::Refused("this channel has no private chats".into()))
     }
+}
+
+/// A word that the host takes, for a platform's menu.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommandInfo {
+    /// Without the slash.
+    pub name: &'static str,
+    pub about: &'static str,
 }
 
 /// Why a file was not fetched, sorted by what the host must do.
@@ -188,9 +228,10 @@ pub enum DeliverError {
     /// Certainly not delivered; try again when there is somebody.
     #[error("the recipient cannot be reached")]
     Unreachable(#[source] Cause),
-    /// Certainly not delivered; wait at least this long.
+    /// Certainly not delivered; wait at least this long, in this chat or, if `everywhere`, in all chats
+    /// of the account.
     #[error("the platform asks to wait {} s", after.as_secs())]
-    Throttled { after: Duration },
+    Throttled { after: Duration, everywhere: bool },
     /// Certainly not delivered, and never will be.
     #[error("the platform refuses the message")]
     Refused(#[source] Cause),

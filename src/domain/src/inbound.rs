@@ -42,6 +42,9 @@ pub struct FileIn {
     /// What its sender called it; may be empty.
     pub name: String,
     pub mime: String,
+    /// It is one of the message that is quoted.
+    #[serde(default)]
+    pub is_quoted: bool,
     pub location: FileLocation,
 }
 

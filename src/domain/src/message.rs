@@ -38,11 +38,53 @@ impl Address {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Author {
-    /// The platform's id of the account; with the channel before it, a [`crate::people::Handle`].
+    /// The platform's id of the account, the same in all accounts of ours on it; with the channel before
+    /// it, a [`crate::people::Handle`].
     pub id: String,
     /// What people call them; may change, may be shared, never identifies anybody.
     pub name: String,
+    #[serde(skip_serializing_if = "is_default")]
+    pub kind: AuthorKind,
+}
+
+impl Author {
+    pub fn new(id: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { id: id.into(), name: name.into(), kind: AuthorKind::Person }
+    }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Thread {
+    /// Empty where the platform has no title for it.
+    pub title: String,
+    /// The text of the message that it began with; empty where that is not known.
+    pub root: String,
+}
+
+/// What became of a message that was there before. A message that says so has the text that is left: the
+/// new one, or none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Change {
+    /// `of` is the platform's id of the message, as in [`Incoming::platform_id`].
+    Edited {
+        of: String,
+    },
+    Deleted {
+        of: String,
+    },
+    Reacted {
+        to: String,
+        emoji: String,
+        added: bool,
+    },
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,10 +95,18 @@ pub struct ChatInfo {
     pub is_group: bool,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Quote {
     pub sender: String,
     pub text: String,
+    /// The platform's id of the message; empty where it is not known. Its files come with the message
+    /// that quotes it, see [`Attachment::is_quoted`].
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub id: String,
+    /// It is one of ours.
+    #[serde(skip_serializing_if = "is_default")]
+    pub is_ours: bool,
 }
 
 /// The facts of a message that reach the agent, and `why`, as its channel stated them. Each is declared
@@ -73,6 +123,17 @@ pub struct Body {
     /// When the platform says that it was sent; `None` where it does not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sent_at: Option<Timestamp>,
+    /// Of the thread that it is in; its id is in the address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thread: Option<Thread>,
+    /// Who wrote it, if its sender only passed it on; "somebody" where the platform hides it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub forwarded_from: Option<String>,
+    /// What of it could not be taken over, in words: "a checklist".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unread: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub change: Option<Change>,
 }
 
 impl Body {
@@ -104,9 +165,21 @@ pub struct Attachment {
     pub bytes: Option<u64>,
     /// What the adapter needs to fetch it; opaque outside of it.
     pub source: String,
+    /// It is one of the message that is quoted.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub is_quoted: bool,
 }
 
 crate::words! {
+    #[derive(Default)]
+    pub enum AuthorKind {
+        #[default]
+        Person,
+        Bot,
+        /// Several people write as one: an anonymous administrator, a channel. It can hold no role.
+        Shared,
+    }
+
     pub enum FileKind {
         Image,
         Audio,
@@ -149,6 +222,8 @@ pub struct Click {
     pub sender: Author,
     /// The [`crate::outgoing::Button::data`] of the button.
     pub data: String,
+    /// By which the adapter answers the press; empty where nothing waits for an answer.
+    pub press: String,
 }
 
 pub fn refusal(text: &str) -> Option<String> {

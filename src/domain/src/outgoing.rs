@@ -1,9 +1,13 @@
 //! What leaves through a platform, in the words of no platform.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use crate::message::Address;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
@@ -11,12 +15,16 @@ pub enum Content {
     Text(String),
     /// With its caption.
     File(FileOut),
+    /// Two to [`Caps::album_max`] files that are shown together; the caption is that of the first.
+    Album(Vec<FileOut>),
     /// A text with buttons.
     Card(Card),
     /// Replaces a message of ours, and the buttons below it.
     Edit { target: String, card: Card },
     /// Puts an emoji under a message; an empty one takes it away.
     Reaction { target: String, emoji: String },
+    /// Takes a message of ours away.
+    Delete { target: String },
 }
 
 impl Content {
@@ -24,8 +32,9 @@ impl Content {
         match self {
             Self::Text(text) => text,
             Self::File(file) => &file.caption,
+            Self::Album(files) => files.first().map_or("", |it| &it.caption),
             Self::Card(card) | Self::Edit { card, .. } => &card.text,
-            Self::Reaction { .. } => "",
+            Self::Reaction { .. } | Self::Delete { .. } => "",
         }
     }
 }
@@ -99,15 +108,46 @@ impl Unit {
     }
 }
 
-/// What a platform can do; fixed per adapter. The host renders everything else in plain text.
+/// At most so many within a time; no limit where it is `None`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    pub count: u32,
+    pub per: Duration,
+}
+
+/// What a platform takes before it asks to wait. Edits and hints count as what they are there: parts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pace {
+    /// In one private chat.
+    pub direct: Option<Rate>,
+    /// In one group.
+    pub group: Option<Rate>,
+    /// In all chats of the account together.
+    pub account: Option<Rate>,
+}
+
+/// What a platform can do, in general, for one account, or in one chat. The host renders everything
+/// else in plain text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Caps {
     pub text: TextLimit,
+    /// Of the text of a file, as the platform counts; longer ones follow as a message. 0: files have none.
+    pub caption_max: usize,
+    /// How many files one message can show; below two, each is a message of its own.
+    pub album_max: usize,
     /// Only the person who owns this host can write here.
     pub owner_only: bool,
     pub buttons: bool,
     pub edits: bool,
+    pub deletes: bool,
     pub reactions: bool,
+    /// A message can be sent so that nobody's phone rings.
+    pub silent: bool,
+    /// A part that is sent again with its key is not shown again, for as long as the platform remembers.
+    pub idempotent: bool,
+    pub pace: Pace,
+    /// The bot receives what is not meant for it too; else it can only be engaged by a mention.
+    pub hears_all: bool,
     /// The platform says when the bot is meant; else only the trigger word does.
     pub mentions: bool,
     pub threads: bool,
@@ -117,24 +157,28 @@ pub struct Caps {
     pub mute: bool,
     /// The longest normal silence; `None` where no platform on the other side could fall silent.
     pub alive_every: Option<Duration>,
-    /// Set where an account needs a credential; says what it is, for the prompt that asks for it.
-    pub credential: Option<&'static str>,
 }
 
 impl Caps {
     pub const fn plain(text: TextLimit) -> Self {
         Self {
             text,
+            caption_max: text.max,
+            album_max: 0,
             owner_only: false,
             buttons: false,
             edits: false,
+            deletes: false,
             reactions: false,
+            silent: false,
+            idempotent: false,
+            pace: Pace { direct: None, group: None, account: None },
+            hears_all: true,
             mentions: false,
             threads: false,
             file_bytes_max: 0,
             mute: false,
             alive_every: None,
-            credential: None,
         }
     }
 }
@@ -143,6 +187,18 @@ impl Default for Caps {
     /// Of a platform that is not known any more: short plain text.
     fn default() -> Self {
         Self::plain(TextLimit::chars(1_000))
+    }
+}
+
+/// Knows what can be done in each chat: by what its account was found to have, or by its channel.
+pub trait CapsBook: fmt::Debug + Send + Sync {
+    fn of(&self, chat: &Address) -> Caps;
+}
+
+/// By channel.
+impl CapsBook for BTreeMap<String, Caps> {
+    fn of(&self, chat: &Address) -> Caps {
+        self.get(&chat.channel).copied().unwrap_or_default()
     }
 }
 

@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use channel::{Cause, DeliverError, Registration, SecretString};
 use domain::message::Address;
-use domain::outgoing::Caps;
+use domain::outgoing::{Caps, CapsBook};
 use domain::restart::RESTARTS_MAX;
 use domain::session::Limits;
 use domain::time::{Clock, Timestamp};
@@ -49,6 +49,7 @@ pub struct Host {
     pub sandbox: Arc<dyn Sandbox>,
     pub egress: Arc<dyn Egress>,
     pub registrations: Vec<&'static Registration>,
+    pub caps: Arc<ConnectedCaps>,
     pub credentials: Arc<dyn Credentials>,
     pub container_slots: ContainerSlots,
     pub stops: StopGate,
@@ -78,13 +79,38 @@ impl Host {
         self.registrations.iter().copied().find(|it| it.name == channel)
     }
 
-    /// What a platform can do; plain text only where it is not linked in.
-    pub fn caps_of(&self, channel: &str) -> Caps {
-        self.registration(channel).map(|it| it.caps).unwrap_or_default()
+    /// What can be done in a chat; plain text only where its platform is not linked in.
+    pub fn caps_of(&self, chat: &Address) -> Caps {
+        self.caps.of(chat)
+    }
+}
+
+/// What can be done in each chat: what the connection of its account said last, else what its channel says.
+#[derive(Debug)]
+pub struct ConnectedCaps {
+    registrations: Vec<&'static Registration>,
+    /// By channel and account.
+    connected: Mutex<BTreeMap<(&'static str, String), Caps>>,
+}
+
+impl ConnectedCaps {
+    pub fn new(registrations: &[&'static Registration]) -> Arc<Self> {
+        Arc::new(Self { registrations: registrations.to_vec(), connected: Mutex::default() })
     }
 
-    pub fn caps(&self) -> BTreeMap<String, Caps> {
-        self.registrations.iter().map(|it| (it.name.to_owned(), it.caps)).collect()
+    pub fn connected(&self, channel: &'static str, account: &str, caps: Caps) {
+        let mut all = self.connected.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert((channel, account.to_owned()), caps);
+    }
+}
+
+impl CapsBook for ConnectedCaps {
+    fn of(&self, chat: &Address) -> Caps {
+        let found = self.registrations.iter().find(|it| it.name == chat.channel);
+        let Some(registration) = found else { return Caps::default() };
+        let all = self.connected.lock().unwrap_or_else(PoisonError::into_inner);
+        let caps = all.get(&(registration.name, chat.account.clone())).copied();
+        registration.adapter.caps_in(caps.unwrap_or(registration.caps), chat)
     }
 }
 
@@ -129,11 +155,15 @@ pub enum Wake {
 /// Opens the credentials of accounts; the vault.
 #[async_trait]
 pub trait Credentials: fmt::Debug + Send + Sync {
-    /// `None` when none is stored.
+    /// What is stored of its fields, by their names.
     ///
     /// # Errors
-    /// When one is stored and cannot be opened.
-    async fn of_account(&self, channel: &str, name: &str) -> Result<Option<SecretString>, Cause>;
+    /// When something is stored and cannot be opened.
+    async fn of_account(
+        &self,
+        channel: &str,
+        name: &str,
+    ) -> Result<BTreeMap<String, SecretString>, Cause>;
 }
 
 /// Limits and periods.

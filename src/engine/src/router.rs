@@ -224,11 +224,14 @@ fn take(host: &Host, central: &mut CentralStore, event: &Event, owner_only: bool
         }
         // What waits for the chat is tried at once. Who writes next is answered. A hint: it is tried at its
         // time anyway.
-        Event::Reachable(chat) => {
+        Event::Reachable { chat, .. } => {
             if let Err(err) = central.parts_reachable(chat) {
                 warn!(why = chain(&err), "a chat was not noted as reachable");
             }
             Ok(Step::new(Verdict::Stored))
+        }
+        Event::Left(_) | Event::Renamed { .. } | Event::Undelivered { .. } => {
+            Ok(Step::new(Verdict::Ignored))
         }
     }
 }

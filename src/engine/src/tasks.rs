@@ -220,7 +220,7 @@ fn message(handover: &Handover, chat: ChatRow, now: Timestamp) -> TaskMessage {
     let from = Address { thread: task.thread.clone(), ..chat.address };
     let owner = task.owner_handle.as_ref().filter(|it| it.channel == from.channel);
     let id = owner.map_or(NOBODY, |it| &it.id).to_owned();
-    let sender = Author { id, name: format!("task {}", key.task) };
+    let sender = Author::new(id, format!("task {}", key.task));
     let body = Body {
         chat: ChatInfo { title: chat.title, is_group: chat.is_group },
         ..Body::new(sender, task.prompt.as_str())

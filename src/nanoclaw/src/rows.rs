@@ -1,5 +1,6 @@
 //! The vault's rows, kept in the central database.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -74,12 +75,18 @@ pub(crate) struct Tokens {
 
 #[async_trait]
 impl Credentials for Tokens {
-    async fn of_account(&self, channel: &str, name: &str) -> Result<Option<SecretString>, Cause> {
+    async fn of_account(
+        &self,
+        channel: &str,
+        name: &str,
+    ) -> Result<BTreeMap<String, SecretString>, Cause> {
         let accounts = self.central.read(|db| db.accounts()).await?;
         let known = accounts.into_iter().find(|it| it.channel == channel && it.name == name);
         // A token is good for the addresses that it was given for, and for no others.
         let urls = known.map(|it| it.urls).unwrap_or_default();
-        Ok(self.vault.token(Holder { channel, account: name, urls: &urls }).await?)
+        let token = self.vault.token(Holder { channel, account: name, urls: &urls }).await?;
+        let secret = channel::registration(channel).and_then(|it| it.needs.first());
+        Ok(secret.map(|it| it.name.to_owned()).zip(token).into_iter().collect())
     }
 }
 

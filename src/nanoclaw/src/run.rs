@@ -11,7 +11,7 @@ use anyhow::Context;
 use domain::plain::chain;
 use domain::time::{Clock, SystemClock};
 use engine::container_slots::ContainerSlots;
-use engine::host::{Hints, Host, Policy};
+use engine::host::{ConnectedCaps, Hints, Host, Policy};
 use engine::stops::StopGate;
 use ractor::Actor;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -122,6 +122,7 @@ fn wire(layout: &Layout) -> anyhow::Result<(Arc<LiveHost>, Arc<Vault>)> {
         gate: Arc::new(NoGate),
         sandbox: Arc::new(sandbox),
         egress: Arc::clone(&vault) as _,
+        caps: ConnectedCaps::new(&channel::registrations()),
         registrations: channel::registrations(),
         credentials: Arc::new(tokens),
         container_slots: ContainerSlots::new(containers_max(&meminfo)),

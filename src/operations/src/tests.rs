@@ -54,7 +54,7 @@ impl World {
         ] {
             world.fine(line);
         }
-        let eve = Author { id: "66".into(), name: "Eve".into() };
+        let eve = Author::new("66", "Eve");
         for chat in ["-1", "-2"] {
             world.store.record_drop(&at(chat), &eve, "unknown-strict", NOW).unwrap();
         }

@@ -1,6 +1,7 @@
 //! A whole host in one process: real actors, real SQLite files, the real runner; a fake platform
 //! and a fake engine, which outlive it.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use domain::message::Outcome;
 use domain::time::{Clock, Timestamp};
 use domain::{AgentName, SessionId};
 use engine::container_slots::ContainerSlots;
-use engine::host::{Credentials, Hints, Host, Policy, settings};
+use engine::host::{ConnectedCaps, Credentials, Hints, Host, Policy, settings};
 use engine::stops::StopGate;
 use ractor::{Actor, ActorCell, ActorRef, call};
 use store::CentralStore;
@@ -124,6 +125,7 @@ impl World {
             gate: Arc::clone(crash) as _,
             sandbox: Arc::clone(&self.engine) as _,
             egress: Arc::new(NoEgress),
+            caps: ConnectedCaps::new(&registrations),
             registrations,
             credentials: Arc::new(OneCredential(self.credential.clone())),
             container_slots: ContainerSlots::new(self.containers_max),
@@ -234,8 +236,12 @@ struct OneCredential(SecretString);
 
 #[async_trait]
 impl Credentials for OneCredential {
-    async fn of_account(&self, _channel: &str, _name: &str) -> Result<Option<SecretString>, Cause> {
-        Ok(Some(self.0.clone()))
+    async fn of_account(
+        &self,
+        _channel: &str,
+        _name: &str,
+    ) -> Result<BTreeMap<String, SecretString>, Cause> {
+        Ok(["token", "secret"].map(|it| (it.to_owned(), self.0.clone())).into())
     }
 }
 

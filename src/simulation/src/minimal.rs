@@ -1,6 +1,7 @@
 //! A host over a given directory, with a fake engine and without points to stop at: for long runs and
 //! for looking at copies. Time is the paused clock, as in [`crate::host`].
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use actors::peers::{LiveHost, Peers};
@@ -11,7 +12,7 @@ use domain::AgentName;
 use domain::agent::{AgentGroup, DEFAULT_AGENT, Provider};
 use domain::time::Clock;
 use engine::container_slots::ContainerSlots;
-use engine::host::{Credentials, Hints, Host, Policy, settings};
+use engine::host::{ConnectedCaps, Credentials, Hints, Host, Policy, settings};
 use engine::stops::StopGate;
 use ractor::{Actor, ActorRef, call};
 use store::layout::Layout;
@@ -63,6 +64,7 @@ impl MinimalHost {
             gate,
             sandbox: Arc::clone(&self.engine) as _,
             egress: Arc::new(Nothing),
+            caps: ConnectedCaps::new(&[self.registration]),
             registrations: vec![self.registration],
             credentials: Arc::new(Nothing),
             container_slots: ContainerSlots::new(self.containers_max),
@@ -120,7 +122,11 @@ impl Egress for Nothing {
 
 #[async_trait]
 impl Credentials for Nothing {
-    async fn of_account(&self, _channel: &str, _name: &str) -> Result<Option<SecretString>, Cause> {
-        Ok(None)
+    async fn of_account(
+        &self,
+        _channel: &str,
+        _name: &str,
+    ) -> Result<BTreeMap<String, SecretString>, Cause> {
+        Ok(BTreeMap::new())
     }
 }

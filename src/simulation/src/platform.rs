@@ -10,7 +10,7 @@ mod state;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use channel::{Account, Adapter, Caps, Event, Part, Pulse, Registration, Verdict};
+use channel::{Account, Adapter, Caps, Event, Fields, Need, Part, Registration, Verdict};
 use domain::message::{Address, Author, Click};
 use domain::outgoing::{Content, TextLimit};
 use tokio::sync::Notify;
@@ -76,6 +76,7 @@ pub enum FetchFault {
 #[derive(Debug)]
 pub struct FakePlatform {
     caps: Caps,
+    is_locked: bool,
     state: Mutex<State>,
     happened: Notify,
 }
@@ -97,7 +98,20 @@ impl FakePlatform {
     }
 
     pub fn with_caps(caps: Caps) -> Arc<Self> {
-        Arc::new(Self { caps, state: Mutex::default(), happened: Notify::new() })
+        let (state, happened) = (Mutex::default(), Notify::new());
+        Arc::new(Self { caps, is_locked: false, state, happened })
+    }
+
+    /// One that asks its accounts for a word.
+    pub fn locked(caps: Caps) -> Arc<Self> {
+        let (state, happened) = (Mutex::default(), Notify::new());
+        Arc::new(Self { caps, is_locked: true, state, happened })
+    }
+
+    fn needs(&self) -> &'static [Need] {
+        const { &[Need::secret("token", "a word")] }
+            .get(..usize::from(self.is_locked))
+            .unwrap_or_default()
     }
 
     /// Ann writes `text` in `chat`; `id` is the platform's.
@@ -123,7 +137,8 @@ impl FakePlatform {
         let id = format!("click-{}", state.events.len());
         let chat = state.chat(&from.chat);
         let platform_id = id.clone();
-        let click = Click { from, chat, platform_id, sender: by, data: data.into() };
+        let click =
+            Click { from, chat, platform_id, sender: by, data: data.into(), press: String::new() };
         state.events.push(Some(Event::Click(click)));
         drop(state);
         self.happened.notify_waiters();
@@ -231,8 +246,12 @@ impl FakePlatform {
     /// The texts of everything that was sent to one chat, edits among them, in order.
     pub fn texts(&self, chat: &str) -> Vec<String> {
         let has_text = |part: &&Part| match part.content {
-            Content::Text(_) | Content::File(_) | Content::Card(_) | Content::Edit { .. } => true,
-            Content::Reaction { .. } => false,
+            Content::Text(_)
+            | Content::File(_)
+            | Content::Album(_)
+            | Content::Card(_)
+            | Content::Edit { .. } => true,
+            Content::Reaction { .. } | Content::Delete { .. } => false,
         };
         let state = self.state();
         let here = state.sent.iter().filter(|it| it.to.chat == chat).filter(has_text);
@@ -262,21 +281,23 @@ impl FakePlatform {
 
     /// An account that is taken.
     pub fn account(&self) -> Account {
-        Account {
-            name: LOCAL.into(),
-            run_dir: std::path::PathBuf::new(),
-            credential: self.caps.credential.map(|_| "open-sesame-4711".into()),
-            urls: std::collections::BTreeMap::new(),
-            pulse: Pulse::default(),
-            heard_until: None,
-        }
+        let fields = match self.is_locked {
+            true => Fields::fixed([("token", "open-sesame-4711")]),
+            false => Fields::fixed([]),
+        };
+        Account { fields, ..Account::new(LOCAL) }
     }
 
     /// A registration for one life of the host. Leaked: registrations live as long as a program.
     pub fn registration(self: &Arc<Self>, crash: Arc<Crash>) -> &'static Registration {
         self.state().crash = Some(crash);
         let adapter: &'static dyn Adapter = Box::leak(Box::new(FakeAdapter(Arc::clone(self))));
-        Box::leak(Box::new(Registration { name: NAME, caps: self.caps, adapter }))
+        Box::leak(Box::new(Registration {
+            name: NAME,
+            needs: self.needs(),
+            caps: self.caps,
+            adapter,
+        }))
     }
 
     /// Each account is told of its own events alone.

@@ -1,5 +1,6 @@
 //! A host in this process, over a real disk, with a channel whose ends are here.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use actors::tree::{RootArgs, RootMessage, RootSupervisor};
 use async_trait::async_trait;
 use channel::{
     Account, Adapter, Batch, Caps, Cause, ChannelError, Connection, Cursor, DeliverError, Event,
-    Part, Registration, SecretString, Sink, Source, Verdict,
+    Me, Part, Registration, SecretString, Sink, Source, Verdict,
 };
 use domain::AgentName;
 use domain::agent::{AgentGroup, DEFAULT_AGENT};
@@ -17,7 +18,7 @@ use domain::message::{Address, Author, Body, Incoming};
 use domain::outgoing::TextLimit;
 use domain::time::{Clock, SystemClock};
 use engine::container_slots::ContainerSlots;
-use engine::host::{Credentials, Hints, Host, Policy, settings};
+use engine::host::{ConnectedCaps, Credentials, Hints, Host, Policy, settings};
 use engine::stops::StopGate;
 use ractor::{Actor, ActorRef};
 use sandbox::Sandbox;
@@ -67,10 +68,10 @@ impl Rig {
         let (post, posts) = mpsc::unbounded_channel();
         let (settle, settled) = mpsc::unbounded_channel();
         let (deliver, delivered) = mpsc::unbounded_channel();
-        let ends = Ends { posts: Mutex::new(Some(posts)), settle, deliver };
+        let ends = Ends { caps, posts: Mutex::new(Some(posts)), settle, deliver };
         let adapter: &'static dyn Adapter = Box::leak(Box::new(ends));
         let registration: &'static Registration =
-            Box::leak(Box::new(Registration { name: CHANNEL, caps, adapter }));
+            Box::leak(Box::new(Registration { name: CHANNEL, needs: &[], caps, adapter }));
         let peers = Peers::default();
         let host = Host {
             layout,
@@ -80,6 +81,7 @@ impl Rig {
             gate: Arc::new(NoGate),
             sandbox,
             egress: Arc::new(NoEgress),
+            caps: ConnectedCaps::new(&[registration]),
             registrations: vec![registration],
             credentials: Arc::new(NoCredentials),
             container_slots: ContainerSlots::new(10),
@@ -113,7 +115,7 @@ pub(crate) fn incoming(chat: &str, n: usize) -> Incoming {
         },
         platform_id: format!("{chat}-{n}"),
         body: Body::new(
-            Author { id: "ann".into(), name: "Ann".into() },
+            Author::new("ann", "Ann"),
             format!("message {n}, about as long as people write in a chat, more or less"),
         ),
         ..Incoming::default()
@@ -122,6 +124,7 @@ pub(crate) fn incoming(chat: &str, n: usize) -> Incoming {
 
 #[derive(Debug)]
 struct Ends {
+    caps: Caps,
     posts: Mutex<Option<mpsc::UnboundedReceiver<Incoming>>>,
     settle: mpsc::UnboundedSender<usize>,
     deliver: mpsc::UnboundedSender<Part>,
@@ -132,7 +135,8 @@ impl Adapter for Ends {
     async fn connect(&self, _account: &Account) -> Result<Connection, ChannelError> {
         let posts = self.posts.lock().await.take().unwrap();
         let source = BenchSource { posts, settle: self.settle.clone() };
-        Ok(Connection { source: Box::new(source), sink: Arc::new(BenchSink(self.deliver.clone())) })
+        let sink = Arc::new(BenchSink(self.deliver.clone()));
+        Ok(Connection { me: Me::default(), caps: self.caps, source: Box::new(source), sink })
     }
 }
 
@@ -192,7 +196,11 @@ struct NoCredentials;
 
 #[async_trait]
 impl Credentials for NoCredentials {
-    async fn of_account(&self, _channel: &str, _name: &str) -> Result<Option<SecretString>, Cause> {
-        Ok(None)
+    async fn of_account(
+        &self,
+        _channel: &str,
+        _name: &str,
+    ) -> Result<BTreeMap<String, SecretString>, Cause> {
+        Ok(BTreeMap::new())
     }
 }

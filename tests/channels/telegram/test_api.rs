@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use channel::{Account, Cursor, Event, Part, SecretString, Verdict};
+use channel::{Account, Cursor, Event, Fields, Part, Verdict};
 use domain::message::Address;
 use domain::outgoing::{Button, Card, Content};
 use serde_json::{Value, json};
@@ -47,6 +47,9 @@ fn part(content: Content) -> Part {
         last: true,
         no_answer: false,
         repeat: false,
+        in_group: false,
+        silent: false,
+        notify: None,
     }
 }
 
@@ -54,12 +57,9 @@ fn part(content: Content) -> Part {
 async fn a_conversation_with_a_server_of_others() {
     let (mut server, url) = Server::start().await;
     let account = Account {
-        name: "main".into(),
-        run_dir: "/nowhere".into(),
-        credential: Some(SecretString::from(TOKEN)),
+        fields: Fields::fixed([("token", TOKEN)]),
         urls: BTreeMap::from([("api".into(), url)]),
-        pulse: channel::Pulse::default(),
-        heard_until: None,
+        ..Account::new("main")
     };
     let adapter = channel::registration(telegram::NAME).unwrap().adapter;
     let mut connection = adapter.connect(&account).await.unwrap();

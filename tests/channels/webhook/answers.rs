@@ -90,6 +90,9 @@ async fn nothing_can_be_sent_to_a_webhook() {
         last: true,
         no_answer: false,
         repeat: false,
+        in_group: false,
+        silent: false,
+        notify: None,
     };
     let out = rig.sink();
     let refused = out.deliver(&part).await;

@@ -5,9 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use channel::{
-    Account, Batch, ChannelError, Connection, Cursor, Event, SecretString, Sink, Source,
-};
+use channel::{Account, Batch, ChannelError, Connection, Cursor, Event, Fields, Sink, Source};
 use domain::message::Incoming;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
@@ -27,12 +25,10 @@ pub(super) fn sign(secret: &str, body: &[u8]) -> String {
 
 pub(super) fn account(run_dir: &Path, listen: &str, secret: Option<&str>) -> Account {
     Account {
-        name: "main".into(),
         run_dir: run_dir.into(),
-        credential: secret.map(SecretString::from),
+        fields: secret.map_or_else(|| Fields::fixed([]), |it| Fields::fixed([("secret", it)])),
         urls: [("listen".to_owned(), listen.to_owned())].into(),
-        pulse: channel::Pulse::default(),
-        heard_until: None,
+        ..Account::new("main")
     }
 }
 

@@ -69,7 +69,7 @@ impl<'a> Driven<'a> {
     ) -> Self {
         let pulse = Pulse::default();
         let account = Account { pulse: pulse.clone(), heard_until, ..double.account() };
-        let Connection { source, sink } = match connect(double, &account).await {
+        let Connection { source, sink, .. } = match connect(double, &account).await {
             Ok(connection) => connection,
             Err(err) => panic!("it does not connect: {}", chain(&err)),
         };
@@ -224,6 +224,9 @@ impl<'a> Driven<'a> {
             last: true,
             no_answer: false,
             repeat: false,
+            in_group: place.is_group,
+            silent: false,
+            notify: None,
         }
     }
 
@@ -335,8 +338,12 @@ pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
 /// Of an event that may come at any time and is not what a check waits for.
 pub fn is_news(event: &Event) -> bool {
     match event {
-        Event::Message(_) | Event::Click(_) | Event::Moved { .. } => true,
-        Event::Reachable(_) => false,
+        Event::Message(_)
+        | Event::Click(_)
+        | Event::Moved { .. }
+        | Event::Renamed { .. }
+        | Event::Undelivered { .. } => true,
+        Event::Reachable { .. } | Event::Left(_) => false,
     }
 }
 
@@ -344,7 +351,7 @@ pub fn is_news(event: &Event) -> bool {
 pub fn message(event: Event) -> Incoming {
     match event {
         Event::Message(message) => message,
-        other @ (Event::Click(_) | Event::Moved { .. } | Event::Reachable(_)) => {
+        other => {
             panic!("not a message: {other:?}")
         }
     }
@@ -354,7 +361,7 @@ pub fn message(event: Event) -> Incoming {
 pub fn click(event: Event) -> Click {
     match event {
         Event::Click(click) => click,
-        other @ (Event::Message(_) | Event::Moved { .. } | Event::Reachable(_)) => {
+        other => {
             panic!("not a click: {other:?}")
         }
     }
@@ -373,8 +380,10 @@ pub fn chain(err: &dyn std::error::Error) -> String {
 /// When it does.
 pub fn assert_shows_no_secret(double: &dyn Double, what: &str, text: &str) {
     for account in [double.account(), double.account_with_wrong_credential()] {
-        let Some(secret) = account.credential else { continue };
-        assert!(!text.contains(secret.expose_secret()), "{what} shows the credential");
+        for need in double.registration().needs {
+            let Some(secret) = account.fields.get(need.name) else { continue };
+            assert!(!text.contains(secret.expose_secret()), "{what} shows the credential");
+        }
     }
 }
 

@@ -1,9 +1,7 @@
 //! The double as the checks of every platform see it.
 
-use std::path::PathBuf;
-
 use async_trait::async_trait;
-use channel::{Account, Pulse, Registration, SecretString};
+use channel::{Account, Fields, Registration};
 use serde_json::{Value, json};
 
 use super::sessions::Order;
@@ -19,12 +17,9 @@ impl FakeDiscord {
         let urls =
             [("api", self.api_url()), ("gateway", self.gateway_url()), ("cdn", self.cdn_url())];
         Account {
-            name: "main".into(),
-            run_dir: PathBuf::new(),
-            credential: Some(SecretString::from(token)),
+            fields: Fields::fixed([("token", token)]),
             urls: urls.map(|(name, url)| (name.to_owned(), url)).into(),
-            pulse: Pulse::default(),
-            heard_until: None,
+            ..Account::new("main")
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use channel::{Account, Caps, Registration};
+use channel::{Account, Caps, Fields, Registration};
 use domain::message::{Address, Author};
 
 use super::{FakePlatform, SendFault, TestMessage, WRONG_CREDENTIAL};
@@ -24,7 +24,16 @@ pub struct MemoryDouble {
 impl MemoryDouble {
     #[must_use]
     pub fn new(caps: Caps) -> Self {
-        let platform = FakePlatform::with_caps(caps);
+        Self::over(FakePlatform::with_caps(caps))
+    }
+
+    /// One that asks its accounts for a word.
+    #[must_use]
+    pub fn locked(caps: Caps) -> Self {
+        Self::over(FakePlatform::locked(caps))
+    }
+
+    fn over(platform: Arc<FakePlatform>) -> Self {
         let registration = platform.registration(Crash::never());
         Self { platform, registration, posted: AtomicUsize::new(0) }
     }
@@ -46,8 +55,7 @@ impl Double for MemoryDouble {
     }
 
     fn account_with_wrong_credential(&self) -> Account {
-        let credential = self.registration.caps.credential.map(|_| WRONG_CREDENTIAL.into());
-        Account { credential, ..self.platform.account() }
+        Account { fields: Fields::fixed([("token", WRONG_CREDENTIAL)]), ..self.platform.account() }
     }
 
     fn places(&self) -> TestChats {
@@ -91,7 +99,7 @@ impl Double for MemoryDouble {
     async fn click(&self, place: &TestChat, message: &str, data: &str, by: &str) {
         let people = self.people();
         let name = people.iter().find(|it| it.0 == by).map(|it| it.1.clone());
-        let by = Author { id: by.into(), name: name.unwrap_or_default() };
+        let by = Author::new(by, name.unwrap_or_default());
         if place.is_group {
             self.platform.know_group(&place.chat, "The group");
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use channel::{Account, Pulse, Registration, SecretString};
+use channel::{Account, Fields, Registration};
 use serde_json::{Value, json};
 
 use super::files::stored;
@@ -19,17 +19,14 @@ impl Double for FakeTelegram {
 
     fn account(&self) -> Account {
         Account {
-            name: "main".into(),
-            run_dir: "/nowhere".into(),
-            credential: Some(SecretString::from(TOKEN)),
+            fields: Fields::fixed([("token", TOKEN)]),
             urls: BTreeMap::from([("api".into(), self.url())]),
-            pulse: Pulse::default(),
-            heard_until: None,
+            ..Account::new("main")
         }
     }
 
     fn account_with_wrong_credential(&self) -> Account {
-        Account { credential: Some(SecretString::from(WRONG_TOKEN)), ..self.account() }
+        Account { fields: Fields::fixed([("token", WRONG_TOKEN)]), ..self.account() }
     }
 
     fn places(&self) -> TestChats {

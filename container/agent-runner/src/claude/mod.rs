@@ -146,7 +146,7 @@ mod tests {
             seq: MessageSeq(seq),
             kind: InboundKind::Chat,
             from: Address { channel, account, chat, thread: None },
-            body: Body::new(Author { id: String::new(), name: from.to_owned() }, text),
+            body: Body::new(Author::new(String::new(), from.to_owned()), text),
             sender_id: String::new(),
             sender_role: String::new(),
             received_at: at,

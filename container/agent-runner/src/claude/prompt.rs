@@ -166,14 +166,14 @@ impl Prompts {
 
     fn body(&self, message: &Inbound) -> String {
         let mut out = String::new();
-        if let Some(Quote { sender, text }) = &message.body.quote {
+        if let Some(Quote { sender, text, .. }) = &message.body.quote {
             let begin = tag("quoted", &[("from", sender)]);
             out += &format!("{begin}>\n{}\n</quoted>\n", escape(text));
         }
         if !message.body.text.is_empty() {
             out += &format!("{}\n", escape(&message.body.text));
         }
-        for FileIn { kind, name, mime, location } in &message.files {
+        for FileIn { kind, name, mime, location, .. } in &message.files {
             let (path, end) = match location {
                 FileLocation::Here(path) => (self.inbound_dir.join(path), "/>".to_owned()),
                 FileLocation::Failed(why) => {

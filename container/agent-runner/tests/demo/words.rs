@@ -120,7 +120,8 @@ async fn the_writers_of_context_messages_and_the_files_are_known() {
     session.insert(InboundKind::Chat, in_group("Ann", "@Andy: who"));
     session.say("who");
     let mut with_files = in_group("Ann", "files");
-    with_files.body.quote = Some(Quote { sender: "Bob".into(), text: "tea?".into() });
+    with_files.body.quote =
+        Some(Quote { sender: "Bob".into(), text: "tea?".into(), ..Quote::default() });
     with_files.files = vec![picture("a.png"), picture("b.png")];
     session.insert(InboundKind::Chat, with_files);
     assert_eq!(

@@ -1,5 +1,6 @@
 //! A session as the host sees it, with a runner of this crate working on its files.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -268,7 +269,7 @@ fn session_context() -> SessionContext {
     };
     let team = Address { chat: "t".into(), ..address() };
     SessionContext {
-        caps: [("cli".to_owned(), caps)].into(),
+        caps: Arc::new(BTreeMap::from([("cli".to_owned(), caps)])),
         destinations: [("team".to_owned(), team)].into(),
         ..SessionContext::default()
     }
@@ -282,7 +283,7 @@ pub(crate) fn incoming(text: &str) -> Incoming {
     Incoming {
         from: address(),
         platform_id: text.into(),
-        body: Body::new(Author { id: "u".into(), name: "Ann".into() }, text),
+        body: Body::new(Author::new("u", "Ann"), text),
         ..Incoming::default()
     }
 }
@@ -301,6 +302,7 @@ pub(crate) fn picture(name: &str) -> Attachment {
         mime: "image/png".into(),
         bytes: None,
         source: "s".into(),
+        is_quoted: false,
     }
 }
 
@@ -320,6 +322,8 @@ fn shown(kind: PartKind, to: &Address, content: &Content) -> String {
         Content::Card(card) => format!("[card] {}", card.text),
         Content::Edit { target, card } => format!("[edit of {target}] {}", card.text),
         Content::Reaction { target, emoji } => format!("[reaction to {target}] {emoji}"),
+        Content::Album(files) => format!("[{} files] {}", files.len(), content.text()),
+        Content::Delete { target } => format!("[{target} is taken away]"),
     };
     format!("{}{there}: {what}", kind.as_str())
 }

@@ -114,6 +114,12 @@ fn shown_as(content: &Content) -> String {
         Content::Text(text) => text.clone(),
         Content::Card(card) | Content::Edit { card, .. } => card.text.clone(),
         Content::File(file) => format!("{}\n(a file: {})", file.caption, file.path.display()),
+        Content::Album(files) => {
+            let paths: String =
+                files.iter().map(|it| format!("\n(a file: {})", it.path.display())).collect();
+            format!("{}{paths}", content.text())
+        }
         Content::Reaction { emoji, .. } => emoji.clone(),
+        Content::Delete { .. } => String::new(),
     }
 }

@@ -150,7 +150,7 @@ impl Client<'_> {
                     self.clients.leave(id);
                 }
                 let id = self.clients.join(&chat, self.lines.clone());
-                let reachable = Event::Reachable(self.clients.address(&chat));
+                let reachable = Event::Reachable { chat: self.clients.address(&chat), by: None };
                 self.chat = Some((chat, id));
                 // Fails only while the adapter is dropped.
                 let _ = self.events.send((reachable, None)).await;
@@ -162,7 +162,7 @@ impl Client<'_> {
                 if let Some(why) = refusal(&text) {
                     return self.refuse(Some(id), why).await;
                 }
-                let sender = Author { id: OWNER.into(), name: OWNER.into() };
+                let sender = Author::new(OWNER, OWNER);
                 let message = Incoming {
                     from: self.clients.address(chat),
                     platform_id: id.clone(),

@@ -32,14 +32,7 @@ impl Terminal {
 }
 
 async fn connect(dir: &Path) -> Connection {
-    let account = Account {
-        name: "local".into(),
-        run_dir: dir.to_owned(),
-        credential: None,
-        urls: std::collections::BTreeMap::new(),
-        pulse: crate::Pulse::default(),
-        heard_until: None,
-    };
+    let account = Account { run_dir: dir.to_owned(), ..Account::new("local") };
     Cli.connect(&account).await.unwrap()
 }
 
@@ -53,6 +46,9 @@ fn part(clients_chat: &str) -> Part {
         last: true,
         no_answer: false,
         repeat: false,
+        in_group: false,
+        silent: false,
+        notify: None,
     }
 }
 
@@ -63,7 +59,7 @@ async fn a_message_is_acknowledged_after_the_verdict_and_a_part_after_it_was_sho
     let mut terminal = Terminal::open(dir.path()).await;
     terminal.say(br#"{"type":"hello","chat":"c"}"#).await;
     let batch = connection.source.receive(&Cursor::default()).await.unwrap();
-    assert!(matches!(&batch.events[..], [Event::Reachable(chat)] if chat.chat == "c"));
+    assert!(matches!(&batch.events[..], [Event::Reachable { chat, .. }] if chat.chat == "c"));
     connection.source.settle(&[Verdict::Stored]).await.unwrap();
     terminal.say(br#"{"type":"message","id":"m1","text":"hello"}"#).await;
     let batch = connection.source.receive(&Cursor::default()).await.unwrap();
@@ -140,7 +136,7 @@ async fn bad_lines_are_refused_with_a_reason_and_the_terminal_stays() {
         assert!(terminal.hear().await.contains("KiB"));
     };
     let (batch, ()) = tokio::join!(drive, talk);
-    assert!(matches!(&batch.events[..], [Event::Reachable(_)]));
+    assert!(matches!(&batch.events[..], [Event::Reachable { .. }]));
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! [`decide`] case by case, and its laws over every small view.
 
 use super::*;
+use crate::message::Address;
 
 mod beside;
 mod mailbox;
@@ -53,7 +54,7 @@ fn message(claim: Option<Incarnation>) -> Waiting {
         claim,
         told: false,
         status: false,
-        channel: "cli".into(),
+        chat: Address { channel: "cli".into(), ..Address::default() },
         fetching: false,
         wait: None,
         last_chance: None,

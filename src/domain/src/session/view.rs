@@ -5,6 +5,7 @@ use std::time::Duration;
 use strum::IntoStaticStr;
 
 use super::{deadline_of, held_by, is_busy, silence_max};
+use crate::message::Address;
 use crate::time::{Timestamp, backoff};
 use crate::waits::ProviderWait;
 use crate::{Incarnation, MessageSeq, OutSeq};
@@ -48,7 +49,7 @@ pub struct Waiting {
     pub told: bool,
     /// Its chat was shown that the work takes a while.
     pub status: bool,
-    pub channel: String,
+    pub chat: Address,
     /// Files that belong to it, or to the context messages before it, are not here yet.
     pub fetching: bool,
     pub wait: Option<ProviderWait>,

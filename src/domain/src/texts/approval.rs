@@ -158,7 +158,7 @@ mod tests {
 
     fn message(name: &str, id: &str, title: &str, text: &str) -> Incoming {
         let chat = ChatInfo { title: title.into(), is_group: true };
-        let sender = Author { id: id.into(), name: name.into() };
+        let sender = Author::new(id, name);
         Incoming {
             from: Address { channel: "telegram".into(), ..Address::default() },
             body: Body { chat, ..Body::new(sender, text) },

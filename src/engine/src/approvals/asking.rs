@@ -152,7 +152,7 @@ impl Approvals {
         person: Option<PersonId>,
         (to, reply_to): (Address, String),
     ) -> Result<()> {
-        let has_buttons = self.host.caps_of(&to.channel).buttons;
+        let has_buttons = self.host.caps_of(&to).buttons;
         let (row, now) = (row.clone(), self.now());
         let put = move |central: &mut CentralStore| {
             let (text, options) = (&row.question.text, row.shown_options().iter().enumerate());
@@ -189,7 +189,7 @@ impl Approvals {
         }
         let named = accounts.into_iter().filter(|it| it.channel == to.channel).map(|it| it.name);
         let mut names: Vec<String> = named.collect();
-        let needs_none = |it: &&Registration| it.caps.credential.is_none();
+        let needs_none = |it: &&Registration| !it.needs_account();
         names.extend(self.host.registration(&to.channel).filter(needs_none).map(|_| LOCAL.into()));
         let accounts = names.into_iter().flat_map(|name| {
             let channel = to.channel.clone();

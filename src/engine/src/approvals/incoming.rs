@@ -145,7 +145,7 @@ pub(crate) fn answer(
     }
     let is_access = matches!(row.question.kind, QuestionKind::Sender | QuestionKind::Chat);
     if let Some(wanted) = second_option(options, answer.index).filter(|_| is_access) {
-        let caps = host.caps_of(&answer.chat.channel);
+        let caps = host.caps_of(answer.chat);
         let part = second_card(central, &row, card, (wanted, answer), caps)?;
         central.put_second(row.id, wanted, &part, now)?;
         return Ok(true);

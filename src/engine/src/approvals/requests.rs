@@ -219,7 +219,7 @@ fn asker(
     row: &SessionRow,
     request: &Request,
 ) -> Result<Option<Asker>> {
-    let caps = host.caps_of(&request.from.channel);
+    let caps = host.caps_of(&request.from);
     // Only the owner of this host writes there.
     let is_owners = caps.owner_only;
     // Programs write there, which hear nothing back.

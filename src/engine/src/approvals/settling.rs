@@ -235,7 +235,7 @@ fn closing_parts(
     };
     let question = &row.question.text;
     let part = |(n, card): (usize, &CardRow)| {
-        let content = if host.caps_of(&card.to.channel).edits {
+        let content = if host.caps_of(&card.to).edits {
             let card_text = Card { text: card::closed_card(question, &end), buttons: vec![] };
             Draft::Edit(Target::Part(card.part.clone()), card_text)
         } else {

@@ -53,7 +53,7 @@ impl AdmissionSnapshot {
     ) -> Result<Self> {
         let now = host.clock.now();
         // Where there are buttons they are the only answer.
-        let is_typed = !host.caps_of(&message.from.channel).buttons;
+        let is_typed = !host.caps_of(&message.from).buttons;
         let handle = Handle::new(&message.from.channel, &message.body.sender.id);
         let chat = central.chat(&message.from)?;
         let wired = chat.as_ref().map(|it| central.wirings_of(it.id)).transpose()?;

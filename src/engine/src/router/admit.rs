@@ -199,8 +199,8 @@ pub(super) fn tell(
     message: &Incoming,
     why: &str,
 ) -> Result<()> {
-    let caps = host.registration(&message.from.channel).map(|it| it.caps);
-    if caps.is_some_and(|it| !it.owner_only && !it.mute) {
+    let caps = host.caps_of(&message.from);
+    if !caps.owner_only && !caps.mute {
         central.add_refusal(message, why, host.clock.now())?;
     }
     Ok(())

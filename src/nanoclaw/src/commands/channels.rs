@@ -102,7 +102,7 @@ async fn add(mut row: AccountRow, layout: &Layout) -> anyhow::Result<Output> {
         row.urls = known.map(|it| it.urls).unwrap_or_default();
     }
     let (channel, name) = (&row.channel, &row.name);
-    let Some(what) = registration.caps.credential else {
+    let Some(what) = registration.needs.first().map(|it| it.what) else {
         let hint = "it is connected whenever the host runs";
         return Err(fail(format!("`{channel}` needs no account"), hint));
     };
@@ -180,7 +180,7 @@ async fn list(layout: &Layout) -> anyhow::Result<Output> {
     }
     let accounts = Output::list(accounts, "channel name token urls created_at", "no account yet");
     let accounts = accounts.in_zone(&home::central(layout)?.zone_for(None)?);
-    let value = |it: &&Registration| json!({ "name": it.name, "needs_token": it.caps.credential.is_some() });
+    let value = |it: &&Registration| json!({ "name": it.name, "needs_token": it.needs_account() });
     let channels = registrations.iter().map(value).collect();
     let channels = Output::list(channels, "name needs_token", "no channel is in this program");
     let text = format!("accounts\n{}\n\nchannels\n{}", accounts.text, channels.text);

@@ -33,7 +33,7 @@ fn home() -> (Home, PathBuf) {
     let message = Incoming {
         from: chat,
         platform_id: "m1".into(),
-        body: Body::new(Author { id: "ann".into(), name: "Ann".into() }, "hello"),
+        body: Body::new(Author::new("ann", "Ann"), "hello"),
         ..Incoming::default()
     };
     let mut store = SessionStore::open(&layout, session).unwrap();

@@ -29,7 +29,7 @@ fn answered(home: &Home) -> SessionStore {
     std::fs::create_dir_all(paths.inbound_dir()).unwrap();
     std::fs::create_dir_all(paths.outbound_dir()).unwrap();
     let mut host = SessionStore::open(&Layout::new(home.path()), id).unwrap();
-    let sender = Author { id: "u".into(), name: "Ann\u{1b}[2J".into() };
+    let sender = Author::new("u", "Ann\u{1b}[2J");
     let body = Body { chat: info, ..Body::new(sender, "hello") };
     let message = Incoming { from, platform_id: "m1".into(), body, ..Incoming::default() };
     let rule = Some(Rule { word: "mention".into(), detail: "member".into() });

@@ -20,7 +20,7 @@ fn send(store: &mut CentralStore, id: &str) {
     let row = open(store).remove(0);
     let (channel, account) = ("telegram".to_owned(), "main".to_owned());
     let from = Address { channel, account, chat: id.into(), thread: None };
-    let body = Body::new(Author { id: id.into(), name: "Ann".into() }, "");
+    let body = Body::new(Author::new(id, "Ann"), "");
     let by = Incoming { from, body, ..Incoming::default() };
     assert!(store.use_pairing(row.id, &by, SystemClock.now()).unwrap());
 }
@@ -100,7 +100,7 @@ fn an_answer_that_shares_an_agent_says_so_and_asks() {
     home.run(&["agents", "list"]).fine();
     let mut store = home.store();
     let from = Address { channel: "telegram".into(), chat: "9".into(), ..Address::default() };
-    let body = Body::new(Author { id: "9".into(), name: "Cleo".into() }, "");
+    let body = Body::new(Author::new("9", "Cleo"), "");
     let message = Incoming { from, body, platform_id: "m1".into(), ..Incoming::default() };
     let andy = domain::AgentName::parse("andy").unwrap();
     let question = Question {

@@ -85,7 +85,7 @@ fn a_chat_is_left_alone_and_listened_to_again() {
 fn what_nobody_heard_is_counted_and_forgotten() {
     let home = with_chats();
     let mut store = home.store();
-    let eve = domain::message::Author { id: "66".into(), name: "Eve".into() };
+    let eve = domain::message::Author::new("66", "Eve");
     let at = store.chats().unwrap()[0].address.clone();
     store.record_drop(&at, &eve, "unknown-strict", Timestamp(1)).unwrap();
     let said = home.run(&["dropped", "list"]);

@@ -7,10 +7,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use channel::{
     Account, Adapter, Batch, ChannelError, Connection, Cursor, DeliverError, Event, ExposeSecret,
-    FetchError, Gap, Part, Pulse, Sink, Source, Verdict,
+    FetchError, Gap, Me, Part, Pulse, Sink, Source, Verdict,
 };
 use domain::message::Address;
-use domain::outgoing::Content;
+use domain::outgoing::{Content, FileOut};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::time::{sleep, timeout};
 
@@ -29,9 +29,7 @@ pub(super) struct FakeAdapter(pub(super) Arc<FakePlatform>);
 #[async_trait]
 impl Adapter for FakeAdapter {
     async fn connect(&self, account: &Account) -> Result<Connection, ChannelError> {
-        if self.0.caps.credential.is_some()
-            && account.require_credential(NAME)?.expose_secret() == WRONG_CREDENTIAL
-        {
+        if self.0.is_locked && account.require(NAME, "token")?.expose_secret() == WRONG_CREDENTIAL {
             return Err(ChannelError::Unauthorized("it is another word".into()));
         }
         let mut state = self.0.state();
@@ -49,7 +47,8 @@ impl Adapter for FakeAdapter {
         };
         drop(state);
         let sink = FakeSink(Arc::clone(&self.0), account.name.clone());
-        Ok(Connection { source: Box::new(source), sink: Arc::new(sink) })
+        let (source, sink) = (Box::new(source), Arc::new(sink));
+        Ok(Connection { me: Me::default(), caps: self.0.caps, source, sink })
     }
 }
 
@@ -167,7 +166,11 @@ fn whose(event: &Event) -> Option<(String, Address)> {
     match event {
         Event::Message(message) => Some((message.platform_id.clone(), message.from.clone())),
         Event::Click(click) => Some((click.platform_id.clone(), click.from.clone())),
-        Event::Moved { .. } | Event::Reachable(_) => None,
+        Event::Moved { .. }
+        | Event::Reachable { .. }
+        | Event::Left(_)
+        | Event::Renamed { .. }
+        | Event::Undelivered { .. } => None,
     }
 }
 
@@ -177,16 +180,20 @@ struct FakeSink(Arc<FakePlatform>, String);
 impl FakeSink {
     /// What the platform does with a part, and its answer, if there is one.
     fn take(&self, part: &Part) -> Result<Option<String>, DeliverError> {
-        let file = match &part.content {
-            Content::File(file) => std::fs::read(&file.path).ok(),
+        let read =
+            |files: &[FileOut]| files.iter().map(|it| std::fs::read(&it.path).ok()).collect();
+        let files = match &part.content {
+            Content::File(file) => read(std::slice::from_ref(file)),
+            Content::Album(files) => read(files),
             Content::Text(_)
             | Content::Card(_)
             | Content::Edit { .. }
-            | Content::Reaction { .. } => None,
+            | Content::Delete { .. }
+            | Content::Reaction { .. } => vec![],
         };
         let mut state = self.0.state();
         let fault = (!state.send_faults.is_empty()).then(|| state.send_faults.remove(0));
-        let throttled = |after| Err(DeliverError::Throttled { after });
+        let throttled = |after| Err(DeliverError::Throttled { after, everywhere: false });
         match fault {
             Some(SendFault::Unreachable) => return Err(DeliverError::Unreachable("down".into())),
             Some(SendFault::Throttled) => return throttled(Duration::from_secs(2)),
@@ -196,7 +203,7 @@ impl FakeSink {
             Some(SendFault::AnswerLost | SendFault::Hangs | SendFault::BadFormat) | None => {}
         }
         state.note(format_args!("shown {} in {} for {}", part.key, part.to.chat, part.reply_to));
-        let id = self.show(&mut state, part, file);
+        let id = self.show(&mut state, part, files);
         let id = id.map_err(|why| DeliverError::Refused(why.into()))?;
         match fault {
             Some(SendFault::AnswerLost) => Err(DeliverError::Unknown("lost".into())),
@@ -212,7 +219,7 @@ impl FakeSink {
         &self,
         state: &mut State,
         part: &Part,
-        file: Option<Vec<u8>>,
+        files: Vec<Option<Vec<u8>>>,
     ) -> Result<String, &'static str> {
         let caps = &self.0.caps;
         let mut part = part.clone();
@@ -224,7 +231,7 @@ impl FakeSink {
             return Ok(format!("p-{}", part.key));
         }
         if state.breaks(Mutation::SendTwice) {
-            state.show(caps, &part, file.clone())?;
+            state.show(caps, &part, files.clone())?;
         }
         if state.breaks(Mutation::SendElsewhere) {
             part.to.chat = "elsewhere".into();
@@ -233,7 +240,7 @@ impl FakeSink {
             part.repeat = false;
         }
         if !state.breaks(Mutation::SwapParts) {
-            return state.show(caps, &part, file);
+            return state.show(caps, &part, files);
         }
         match state.kept_back.take() {
             None => {
@@ -242,8 +249,8 @@ impl FakeSink {
                 Ok(id)
             }
             Some(earlier) => {
-                let id = state.show(caps, &part, file)?;
-                state.show(caps, &earlier, None)?;
+                let id = state.show(caps, &part, files)?;
+                state.show(caps, &earlier, vec![])?;
                 Ok(id)
             }
         }

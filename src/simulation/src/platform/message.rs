@@ -20,7 +20,7 @@ impl TestMessage {
         let message = Incoming {
             from: address(chat),
             platform_id: id.into(),
-            body: Body::new(Author { id: "ann".into(), name: "Ann".into() }, text),
+            body: Body::new(Author::new("ann", "Ann"), text),
             ..Incoming::default()
         };
         Self { message, reply_to: None, contents: vec![] }
@@ -37,7 +37,7 @@ impl TestMessage {
     }
 
     pub fn by(mut self, id: &str, name: &str) -> Self {
-        self.message.body.sender = Author { id: id.into(), name: name.into() };
+        self.message.body.sender = Author::new(id, name);
         self
     }
 
@@ -70,6 +70,7 @@ impl TestMessage {
             mime: mime.into(),
             bytes: u64::try_from(content.len()).ok(),
             source: format!("{}/{}", self.message.platform_id, self.contents.len()),
+            is_quoted: false,
         });
         self.contents.push(content);
         self

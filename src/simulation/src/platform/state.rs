@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use channel::{Caps, Event, Part, Verdict};
 use domain::message::{Address, ChatInfo, Quote};
-use domain::outgoing::{Button, Card, Content};
+use domain::outgoing::{Button, Card, Content, FileOut};
 use tokio::time::Instant;
 
 use super::{FetchFault, SendFault, TestMessage, address};
@@ -120,15 +120,29 @@ impl State {
 
     fn quote(&self, id: &str) -> Option<Quote> {
         if let Some(ours) = self.shown.iter().find(|it| it.id == id) {
-            return Some(Quote { sender: "the bot".into(), text: ours.text.clone() });
+            return Some(Quote {
+                sender: "the bot".into(),
+                text: ours.text.clone(),
+                ..Quote::default()
+            });
         }
         let theirs = |event: &Option<Event>| match event {
             Some(Event::Message(message)) if message.platform_id == id => {
                 let body = &message.body;
-                Some(Quote { sender: body.sender.name.clone(), text: body.text.clone() })
+                Some(Quote {
+                    sender: body.sender.name.clone(),
+                    text: body.text.clone(),
+                    ..Quote::default()
+                })
             }
             Some(
-                Event::Message(_) | Event::Click(_) | Event::Moved { .. } | Event::Reachable(_),
+                Event::Message(_)
+                | Event::Click(_)
+                | Event::Moved { .. }
+                | Event::Reachable { .. }
+                | Event::Left(_)
+                | Event::Renamed { .. }
+                | Event::Undelivered { .. },
             )
             | None => None,
         };
@@ -167,13 +181,13 @@ impl State {
         self.verdicts.push((id, verdict.clone()));
     }
 
-    /// Lets a part take effect; returns its id, or why the platform does not take it. `file` is what
-    /// lies at the path of a file.
+    /// Lets a part take effect; returns its id, or why the platform does not take it. `files` are
+    /// what lies at the paths of its files.
     pub(super) fn show(
         &mut self,
         caps: &Caps,
         part: &Part,
-        file: Option<Vec<u8>>,
+        files: Vec<Option<Vec<u8>>>,
     ) -> Result<String, &'static str> {
         if caps.text.max < caps.text.unit.measure(part.content.text()) {
             return Err("the text is too long");
@@ -184,12 +198,16 @@ impl State {
             Content::Card(card) => {
                 self.append(part, &card.text, |it| it.buttons.clone_from(&card.buttons))
             }
-            Content::File(out) => {
-                let content = file.ok_or("the file cannot be read")?;
-                if caps.file_bytes_max < u64::try_from(content.len()).unwrap_or(u64::MAX) {
-                    return Err("the file is too large");
-                }
-                self.append(part, &out.caption, |it| it.files.push((out.name.clone(), content)))
+            Content::File(out) => self.files(caps, part, std::slice::from_ref(out), files)?,
+            Content::Album(all) if caps.album_max < all.len() => return Err("too many files"),
+            Content::Album(all) => self.files(caps, part, all, files)?,
+            Content::Delete { .. } if !caps.deletes => {
+                return Err("nothing can be taken away here");
+            }
+            Content::Delete { target } => {
+                let at = self.shown.iter().position(|it| it.id == *target);
+                self.shown.remove(at.ok_or("it is not there")?);
+                target.clone()
             }
             Content::Edit { .. } if !caps.edits => return Err("nothing can be edited here"),
             Content::Edit { target, card } => self.edit(target, card)?,
@@ -199,6 +217,24 @@ impl State {
         self.sent.push(part.clone());
         self.sent_at.push(Instant::now());
         Ok(id)
+    }
+
+    fn files(
+        &mut self,
+        caps: &Caps,
+        part: &Part,
+        all: &[FileOut],
+        contents: Vec<Option<Vec<u8>>>,
+    ) -> Result<String, &'static str> {
+        let mut files = Vec::new();
+        for (file, content) in all.iter().zip(contents) {
+            let content = content.ok_or("the file cannot be read")?;
+            if caps.file_bytes_max < u64::try_from(content.len()).unwrap_or(u64::MAX) {
+                return Err("the file is too large");
+            }
+            files.push((file.name.clone(), content));
+        }
+        Ok(self.append(part, part.content.text(), |it| it.files = files))
     }
 
     fn append(&mut self, part: &Part, text: &str, with: impl FnOnce(&mut Shown)) -> String {

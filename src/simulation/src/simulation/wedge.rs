@@ -285,7 +285,7 @@ impl Script<'_> {
             let Some(button) = button.filter(|_| card.to.chat == "dm-ann") else { continue };
             let press = (card.id.clone(), button.data.clone());
             if !self.pressed.contains(&press) {
-                let ann = Author { id: "ann".into(), name: "ann".into() };
+                let ann = Author::new("ann", "ann");
                 world.platform.click(&card.id, &button.data, ann);
                 self.pressed.push(press);
             }

@@ -47,7 +47,7 @@ pub struct DroppedRow {
     pub last_at: Timestamp,
 }
 
-row!(Author { id, name });
+row!(Author { id, name; kind });
 
 row!(DroppedRow { from, sender, reason, count, first_at, last_at });
 
@@ -153,7 +153,7 @@ impl CentralStore {
                        ON CONFLICT DO UPDATE SET count = count + 1, last_at = excluded.last_at,
                            sender_name = excluded.sender_name
                        RETURNING count";
-            let (Address { channel, account, chat, .. }, Author { id, name }) = (from, sender);
+            let (Address { channel, account, chat, .. }, Author { id, name, .. }) = (from, sender);
             let values = params![channel, account, chat, id, name, reason, now.0];
             let is_first = only::<i64>(&central.conn, sql, values)? == 1;
             if is_first {

@@ -128,7 +128,7 @@ mod tests {
         Incoming {
             from: Address { channel: "telegram".into(), chat: chat.into(), ..Address::default() },
             platform_id: id.into(),
-            body: Body::new(Author { id: sender.into(), name: String::new() }, ""),
+            body: Body::new(Author::new(sender, String::new()), ""),
             ..Incoming::default()
         }
     }

@@ -156,7 +156,7 @@ fn an_account_keeps_its_addresses_and_forgets_its_cursor() {
 #[test]
 fn dropped_messages_are_counted_by_sender_chat_and_reason() {
     let (_dir, mut store) = store();
-    let eve = domain::message::Author { id: "66".into(), name: "Eve".into() };
+    let eve = domain::message::Author::new("66", "Eve");
     let mut record = |chat: &str, reason: &str, now: i64| {
         store.record_drop(&at("telegram", chat), &eve, reason, Timestamp(now)).unwrap()
     };

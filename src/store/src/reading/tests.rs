@@ -1,5 +1,8 @@
 //! What is read back of a session that did something.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use domain::agent::AgentGroup;
 use domain::delivery::by_hand::{HostKey, Standing};
 use domain::delivery::{PartKey, Verdict};
@@ -47,7 +50,7 @@ fn rig() -> Rig {
     let message = Incoming {
         from: address(),
         platform_id: "m1".into(),
-        body: Body::new(Author { id: "u".into(), name: "Ann".into() }, "hello"),
+        body: Body::new(Author::new("u", "Ann"), "hello"),
         ..Incoming::default()
     };
     let rule = Some(Rule { word: "mention".into(), detail: "member".into() });
@@ -77,8 +80,10 @@ impl Rig {
         };
         runner.end_turn(&end, &[], NOW).unwrap();
         let caps = Caps { text: TextLimit::chars(100), ..Caps::default() };
-        let context =
-            SessionContext { caps: [("cli".to_owned(), caps)].into(), ..SessionContext::default() };
+        let context = SessionContext {
+            caps: Arc::new(BTreeMap::from([("cli".to_owned(), caps)])),
+            ..SessionContext::default()
+        };
         self.host.import(&context, NOW).unwrap();
     }
 

@@ -18,7 +18,7 @@ fn only_what_the_host_has_taken_over_goes_and_numbers_go_on() {
     let mut host = SessionStore::create(&layout, NOW).unwrap();
     let message = |n: i64| Incoming {
         platform_id: format!("m{n}"),
-        body: Body::new(Author { id: "u".into(), name: "U".into() }, ""),
+        body: Body::new(Author::new("u", "U"), ""),
         ..Incoming::default()
     };
     let all: Vec<Admitted> = (1..=4)

@@ -101,9 +101,13 @@ fn a_message_is_read_with_all_that_is_known_of_it() {
     let [message] = due.as_slice() else { panic!("{due:?}") };
     assert_eq!((message.kind, message.from.thread.as_deref()), (InboundKind::Chat, Some("7")));
     assert_eq!(message.body.chat, ChatInfo { title: "Team".into(), is_group: true });
-    assert_eq!(message.body.quote, Some(Quote { sender: "Bob".into(), text: "what?".into() }));
+    assert_eq!(
+        message.body.quote,
+        Some(Quote { sender: "Bob".into(), text: "what?".into(), ..Quote::default() })
+    );
     assert_eq!((message.body.sent_at, message.at()), (Some(Timestamp(5)), Timestamp(5)));
     let file = |location| FileIn {
+        is_quoted: false,
         kind: FileKind::Image,
         name: "a.png".into(),
         mime: "image/png".into(),

@@ -39,7 +39,7 @@ pub struct PendingFile {
 row!(PendingFile { message, ordinal, from, attachment, tries });
 
 enum_column!(FileKind);
-row!(Attachment { kind, name, mime, bytes, source });
+row!(Attachment { kind, name, mime, bytes, source, is_quoted });
 
 /// How a try to fetch a file ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,13 +64,16 @@ pub(super) fn insert(
     message: MessageSeq,
     files: &[Attachment],
 ) -> rusqlite::Result<()> {
-    let sql = "INSERT INTO attachment (session, message, ordinal, kind, name, mime, bytes, source)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    let sql = "INSERT INTO attachment (session, message, ordinal, kind, name, mime, bytes, source,
+                   quoted)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     for (ordinal, file) in (0_i64..).zip(files) {
         let bytes = file.bytes.and_then(|it| i64::try_from(it).ok());
         let (kind, of) = (file.kind.as_str(), (tx.session, message.0));
         let said = (&file.name, &file.mime, &file.source);
-        run(&tx, sql, params![of.0, of.1, ordinal, kind, said.0, said.1, bytes, said.2])?;
+        let (name, mime, source) = said;
+        let values = params![of.0, of.1, ordinal, kind, name, mime, bytes, source, file.is_quoted];
+        run(&tx, sql, values)?;
     }
     Ok(())
 }
@@ -79,7 +82,7 @@ impl SessionRows<'_> {
     /// The next file to fetch, whenever it may be tried: `(when, which)`.
     pub(crate) fn next_file(&self) -> Result<Option<(Timestamp, PendingFile)>> {
         let sql = "SELECT f.retry_at, f.message, f.ordinal, m.channel, m.account, m.chat, m.thread,
-                          f.kind, f.name, f.mime, f.bytes, f.source, f.tries
+                          f.kind, f.name, f.mime, f.bytes, f.source, f.quoted, f.tries
                    FROM attachment f
                    JOIN message m ON m.session = f.session AND m.seq = f.message
                    WHERE f.session = ?1 AND f.state = 'pending'

@@ -97,7 +97,7 @@ fn tell_agent(
     // In the chat that led to it, where the agent looks next.
     let sql = "SELECT body FROM message WHERE session = ?1 AND seq = ?2";
     let cause_body: Body = only(&tx, sql, [tx.session, cause])?;
-    let sender = Author { id: String::new(), name: SENDER.to_owned() };
+    let sender = Author::new(String::new(), SENDER.to_owned());
     let body = Body { chat: cause_body.chat, ..Body::new(sender, text) };
     let rule = Rule { word: "undelivered".to_owned(), detail: key.0.clone() };
     let sql = format!(

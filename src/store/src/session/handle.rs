@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use domain::SessionId;
 use domain::message::Address;
-use domain::outgoing::Caps;
+use domain::outgoing::{Caps, CapsBook};
 use domain::plain::chain;
 use domain::task::TaskId;
 use domain::time::Timestamp;
@@ -51,10 +51,9 @@ impl Mailboxes {
 }
 
 /// What an import reads from outside of the session.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct SessionContext {
-    /// Per channel.
-    pub caps: BTreeMap<String, Caps>,
+    pub caps: Arc<dyn CapsBook>,
     /// Chats that the agent may write to, by name.
     pub destinations: BTreeMap<String, Address>,
     /// Chats of people who want to be left alone right now, without threads.
@@ -63,9 +62,21 @@ pub struct SessionContext {
     pub heartbeats: BTreeSet<TaskId>,
 }
 
+/// Of channels that nobody knows.
+impl Default for SessionContext {
+    fn default() -> Self {
+        Self {
+            caps: Arc::new(BTreeMap::<String, Caps>::new()),
+            destinations: BTreeMap::new(),
+            quiet: Vec::new(),
+            heartbeats: BTreeSet::new(),
+        }
+    }
+}
+
 impl SessionContext {
     pub(super) fn caps_of(&self, to: &Address) -> Caps {
-        self.caps.get(&to.channel).copied().unwrap_or_default()
+        self.caps.of(to)
     }
 
     pub(super) fn is_quiet(&self, to: &Address) -> bool {

@@ -23,7 +23,7 @@ pub(super) const NEXT_SEQ: &str =
     "(SELECT coalesce(max(seq), 0) + 2 FROM message WHERE session = ?1)";
 
 row!(Waiting {
-    message, received_at, not_before, tries, told, status, channel, fetching, wait, last_chance;
+    message, received_at, not_before, tries, told, status, chat, fetching, wait, last_chance;
     claim
 });
 
@@ -54,8 +54,9 @@ impl SessionRows<'_> {
     /// The oldest messages without an outcome, each with the last incarnation whose claim was taken
     /// back. Claims are filled in from the outbound mailbox.
     pub(crate) fn waiting(&self) -> Result<Vec<(Waiting, Incarnation)>> {
-        let sql = "SELECT seq, received_at, not_before, tries, told, status, channel,
-                       EXISTS (SELECT 1 FROM attachment f WHERE f.session = m.session
+        let sql =
+            "SELECT seq, received_at, not_before, tries, told, status, channel, account, chat,
+                       thread, EXISTS (SELECT 1 FROM attachment f WHERE f.session = m.session
                                    AND f.state = 'pending' AND f.message <= m.seq),
                        wait, last_chance, released
                    FROM message m WHERE session = ?1 AND outcome IS NULL ORDER BY seq LIMIT ?2";

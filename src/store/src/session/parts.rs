@@ -237,10 +237,11 @@ impl SessionRows<'_> {
         })
     }
 
-    /// The channel of a message that has no outcome yet.
-    pub fn channel_of(&self, message: MessageSeq) -> Result<Option<String>> {
-        let sql = "SELECT channel FROM message WHERE session = ?1 AND seq = ?2 AND outcome IS NULL";
-        self.one("find a channel", sql, [self.scope.session, message.0])
+    /// Where a message without an outcome came from.
+    pub fn chat_of(&self, message: MessageSeq) -> Result<Option<Address>> {
+        let sql = "SELECT channel, account, chat, thread FROM message
+                   WHERE session = ?1 AND seq = ?2 AND outcome IS NULL";
+        self.one("find a chat", sql, [self.scope.session, message.0])
     }
 
     /// The status line of the message that is being worked on: since when that is, where it is, and

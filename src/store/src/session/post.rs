@@ -83,12 +83,12 @@ row!(Inbound {
 });
 
 fn files(scope: Scope<'_>, of: MessageSeq) -> rusqlite::Result<Vec<FileIn>> {
-    let sql = "SELECT kind, name, mime, path, reason FROM attachment
+    let sql = "SELECT kind, name, mime, quoted, path, reason FROM attachment
                WHERE session = ?1 AND message = ?2 ORDER BY ordinal";
     list(&scope, sql, [scope.session, of.0])
 }
 
-row!(FileIn { kind, name, mime, location });
+row!(FileIn { kind, name, mime, is_quoted, location });
 
 /// A path, else why there is none.
 impl FromRow for FileLocation {

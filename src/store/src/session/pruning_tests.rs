@@ -38,7 +38,7 @@ fn message(chat: &str, id: &str) -> Incoming {
             thread: None,
         },
         platform_id: id.into(),
-        body: Body::new(Author { id: "u".into(), name: "U".into() }, ""),
+        body: Body::new(Author::new("u", "U"), ""),
         ..Incoming::default()
     }
 }
@@ -84,6 +84,7 @@ fn image() -> Attachment {
         mime: "image/png".into(),
         bytes: None,
         source: "s".into(),
+        is_quoted: false,
     }
 }
 

@@ -11,6 +11,9 @@ mod stops;
 mod tasks;
 mod waits;
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use domain::Incarnation;
 use domain::MessageSeq;
 use domain::delivery::Verdict;
@@ -85,14 +88,14 @@ pub(super) fn incoming(id: &str) -> Incoming {
             thread: None,
         },
         platform_id: id.into(),
-        body: Body::new(Author { id: "u".into(), name: "U".into() }, format!("text of {id}")),
+        body: Body::new(Author::new("u", "U"), format!("text of {id}")),
         ..Incoming::default()
     }
 }
 
 pub(super) fn context(chars_max: usize) -> SessionContext {
     let caps = Caps { text: TextLimit::chars(chars_max), ..Caps::default() };
-    SessionContext { caps: [("cli".to_owned(), caps)].into(), ..SessionContext::default() }
+    with_caps(&[("cli", caps)])
 }
 
 fn text_of(part: &crate::ClaimedPart) -> &str {
@@ -327,4 +330,10 @@ fn a_writer_that_died_in_mid_transaction_is_waited_for() {
     let mut runner = pair.runner();
     assert_eq!(runner.state("k1").unwrap(), None, "rolled back");
     assert_eq!(pair.host.snapshot().unwrap().mailbox, Mailbox::Sound);
+}
+
+/// A context in which channels can do this.
+pub(super) fn with_caps(caps: &[(&str, Caps)]) -> SessionContext {
+    let caps: BTreeMap<String, Caps> = caps.iter().map(|it| (it.0.to_owned(), it.1)).collect();
+    SessionContext { caps: Arc::new(caps), ..SessionContext::default() }
 }

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use channel::{Account, ChannelError, Connection, Cursor, DeliverError, Part};
+use channel::{Account, ChannelError, Connection, Cursor, DeliverError, Fields, Part};
 use domain::outgoing::Content;
 use tokio::time::sleep;
 
@@ -34,7 +34,7 @@ pub async fn a_rate_limit_says_how_long_to_wait(double: &dyn Double) {
     let given = Duration::from_secs(2);
     let Some((driven, part)) = meets(double, Fault::Throttle(given)).await else { return };
     let ended = driven.try_send(&part).await;
-    let Err(DeliverError::Throttled { after }) = ended else { panic!("{ended:?}") };
+    let Err(DeliverError::Throttled { after, .. }) = ended else { panic!("{ended:?}") };
     assert!(given <= after && after <= given + Duration::from_secs(1), "{after:?}");
     assert_eq!(shown(double, WORDS).await.len(), 0);
     sleep(after).await;
@@ -157,7 +157,7 @@ async fn why_not(double: &dyn Double, account: &Account) -> (ChannelError, Optio
 }
 
 pub async fn a_wrong_credential_is_told_apart(double: &dyn Double) {
-    if double.registration().caps.credential.is_none() {
+    if !double.registration().needs_account() {
         return;
     }
     let (err, _) = why_not(double, &double.account_with_wrong_credential()).await;
@@ -165,10 +165,10 @@ pub async fn a_wrong_credential_is_told_apart(double: &dyn Double) {
 }
 
 pub async fn without_a_credential_it_says_what_to_do(double: &dyn Double) {
-    if double.registration().caps.credential.is_none() {
+    if !double.registration().needs_account() {
         return;
     }
-    let account = Account { credential: None, ..double.account() };
+    let account = Account { fields: Fields::fixed([]), ..double.account() };
     let (err, _) = why_not(double, &account).await;
     assert!(matches!(err, ChannelError::Unauthorized(_)), "{err:?}");
     let said = chain(&err);

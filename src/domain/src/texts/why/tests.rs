@@ -37,7 +37,7 @@ fn asked() -> Asked {
         agent: "andy".into(),
         kind: InboundKind::Chat,
         body: Body {
-            sender: Author { id: "5".into(), name: "Ann".into() },
+            sender: Author::new("5", "Ann"),
             sent_at: Some(at(-1_000)),
             ..Body::default()
         },

@@ -63,7 +63,7 @@ impl Person {
     }
 
     pub(super) fn author(self) -> Author {
-        Author { id: self.id(), name: self.name().into() }
+        Author::new(self.id(), self.name())
     }
 
     /// As the database names them.

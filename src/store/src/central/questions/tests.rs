@@ -36,7 +36,7 @@ fn message(id: &str) -> Incoming {
     Incoming {
         from: at("g"),
         platform_id: id.into(),
-        body: Body::new(Author { id: "bob".into(), name: "Bob".into() }, id),
+        body: Body::new(Author::new("bob", "Bob"), id),
         ..Incoming::default()
     }
 }

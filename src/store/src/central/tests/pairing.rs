@@ -21,7 +21,7 @@ fn code(text: &str, role: Option<PairingRole>, agent_name: Option<&str>) -> NewP
 }
 
 fn by(id: &str, chat: &str, info: ChatInfo) -> Incoming {
-    let sender = Author { id: id.into(), name: "Ann".into() };
+    let sender = Author::new(id, "Ann");
     let body = Body { chat: info, ..Body::new(sender, "") };
     Incoming { from: at("telegram", chat), body, ..Incoming::default() }
 }

@@ -5,8 +5,8 @@ use domain::message::{Address, Admitted, Form, InboundKind, Incoming};
 use domain::outgoing::{Caps, Content};
 
 use super::SessionContext;
-use super::forms::{edits, send};
-use super::{NOW, Pair, answer, context, incoming, pair};
+use super::forms::{EDITS, send};
+use super::{NOW, Pair, answer, context, incoming, pair, with_caps};
 use crate::{NewMessage, RunnerStore, TurnEnd};
 
 const LABEL: &str = "(About an event from hook:house, which takes no answers.)\n";
@@ -23,9 +23,7 @@ fn insert(pair: &Pair, sql: &str) {
 }
 
 fn mute_hook() -> SessionContext {
-    let mut context = edits();
-    context.caps.insert("hook".into(), Caps { mute: true, ..Caps::default() });
-    context
+    with_caps(&[("cli", EDITS), ("hook", Caps { mute: true, ..Caps::default() })])
 }
 
 /// An event in the hands of a runner.

@@ -23,12 +23,16 @@ fn at_work(pair: &mut Pair) -> RunnerStore {
 }
 
 pub(super) fn edits() -> SessionContext {
-    let mut context = context(100);
-    if let Some(caps) = context.caps.get_mut("cli") {
-        (caps.edits, caps.reactions, caps.file_bytes_max) = (true, true, 1_000);
-    }
-    context
+    with_caps(&[("cli", EDITS)])
 }
+
+/// What the chats of [`edits`] can do.
+pub(super) const EDITS: Caps = Caps {
+    edits: true,
+    reactions: true,
+    file_bytes_max: 1_000,
+    ..Caps::plain(TextLimit::chars(100))
+};
 
 pub(super) fn send(pair: &mut Pair, platform_id: &str) -> ClaimedPart {
     let key = pair.host.rows().open_parts().unwrap()[0].key.clone();
@@ -115,9 +119,8 @@ fn what_answers_a_channel_that_takes_nothing_goes_to_the_last_other_chat() {
     runner.claim(&seqs, NOW).unwrap();
     let end = TurnEnd { messages: vec![seqs[1]], ..answer("it failed") };
     runner.end_turn(&end, &[], NOW).unwrap();
-    let mut context = edits();
     let mute = Caps { mute: true, ..Caps::default() };
-    context.caps.insert("hook".into(), mute);
+    let context = with_caps(&[("cli", EDITS), ("hook", mute)]);
     pair.host.import(&context, NOW).unwrap();
     let part = send(&mut pair, "p1");
     assert_eq!((&part.to, part.reply_to.as_str()), (&incoming("m1").from, ""));
@@ -258,6 +261,7 @@ fn a_message_waits_until_its_files_are_here_or_will_not_be() {
         mime: "image/png".into(),
         bytes: Some(3),
         source: "s".into(),
+        is_quoted: false,
     };
     let message = Incoming { files: vec![file; 2], ..incoming("m1") };
     let admitted = Admitted { message, kind: InboundKind::Chat, rule: None };

@@ -8,6 +8,7 @@ use domain::task::{FireKey, TaskId, TaskRun};
 use domain::time::Timestamp;
 use domain::{MessageSeq, OutSeq};
 
+use super::forms::edits;
 use super::{M1, NOW, Pair, answer, context, incoming, pair};
 use crate::{ClaimedPart, NewMessage, SessionContext, TaskMessage, TurnEnd};
 
@@ -206,8 +207,7 @@ fn a_held_message_that_is_changed_says_both() {
     let mut runner = pair.runner();
     let form = domain::message::Form::Edit(OutSeq(1).0);
     runner.add(&NewMessage { form, ..NewMessage::text(M1, "no, coffee") }, NOW).unwrap();
-    let mut context = night();
-    context.caps.get_mut("cli").unwrap().edits = true;
+    let context = SessionContext { quiet: night().quiet, ..edits() };
     pair.host.import(&context, NOW).unwrap();
     end(&mut pair);
     assert_eq!(drain(&mut pair), ["While you were away:\n\ntea\n\nno, coffee"]);
