@@ -11,3 +11,4 @@ mod hostile;
 mod reminder;
 mod rig;
 mod stopping;
+mod storm;
