@@ -21,6 +21,7 @@ CREATE TABLE agent_group (
     pids        INTEGER NOT NULL CHECK (pids > 0),
     removed_at  INTEGER,             -- set by a removal; adding the same name again clears it
     trigger     TEXT,                -- what the agent answers to in a text; NULL is `@` and its name
+    transcribe  TEXT,                -- the command that turns speech into text in its containers
     -- What its administration tool may see and ask for: nothing, its own group, or everything.
     admin_scope TEXT    NOT NULL DEFAULT 'own' CHECK (admin_scope IN ('none', 'own', 'all'))
 ) STRICT;

@@ -29,6 +29,12 @@ CREATE TABLE claims (
     PRIMARY KEY (message, incarnation)
 ) STRICT, WITHOUT ROWID;
 
+-- What was found in the files of a message, before its turn: a JSON list.
+CREATE TABLE file_texts (
+    message INTEGER PRIMARY KEY,
+    texts   TEXT    NOT NULL
+) STRICT;
+
 -- What the runner keeps for the next incarnation; the host keeps a copy.
 CREATE TABLE session_state (
     key   TEXT PRIMARY KEY,

@@ -13,6 +13,7 @@ use self::multi_user::MultiUser;
 async fn an_evening_passes_and_nothing_crosses_a_boundary() {
     let multi_user = MultiUser::open().await;
     ann_becomes_the_owner(&multi_user).await;
+    ann_is_heard_and_her_bill_is_read(&multi_user).await;
     the_family_gets_an_agent_of_its_own(&multi_user).await;
     the_team_works_in_threads(&multi_user).await;
     two_private_chats_share_an_agent(&multi_user).await;
@@ -29,6 +30,38 @@ async fn ann_becomes_the_owner(multi_user: &MultiUser) {
     multi_user.private("4242", "Ann", "remember word-private").await;
     multi_user.telegram_shows("4242", "wrote it down").await;
 }
+
+/// What stands for a program that understands speech lies in the workspace, where its agent put it.
+async fn ann_is_heard_and_her_bill_is_read(multi_user: &MultiUser) {
+    let voice = ("note.ogg", "audio/ogg", &b"OggS call me at nine"[..]);
+    multi_user.private_file("4242", "Ann", voice).await;
+    multi_user.telegram_shows("4242", "nothing here turns speech into text").await;
+    multi_user.private("4242", "Ann", "file hear.sh tr a-z A-Z <\"$1\"").await;
+    multi_user.telegram_shows("4242", "I sent hear.sh").await;
+    multi_user.run(&["agents", "set", "andy", "--transcribe", "bash hear.sh {file}"]);
+    multi_user.private_file("4242", "Ann", voice).await;
+    multi_user.telegram_shows("4242", "saying \"OGGS CALL ME AT NINE\"").await;
+    let told = multi_user.run(&["why", "last"]);
+    assert!(told.contains("heard") && told.contains("\"OGGS CALL ME AT NINE\" in "), "{told}");
+    multi_user.private_file("4242", "Ann", ("bill.pdf", "application/pdf", BILL)).await;
+    multi_user.telegram_shows("4242", "saying \"The bill is 42 euros\"").await;
+    let broken = ("scan.pdf", "application/pdf", &b"%PDF-1.7 and nothing more"[..]);
+    multi_user.private_file("4242", "Ann", broken).await;
+    multi_user.telegram_shows("4242", "could not be read: its program ended").await;
+}
+
+/// One page by hand, without a table of its objects: readers find them.
+const BILL: &[u8] = b"%PDF-1.4
+1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj
+2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj
+3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 300 200]/Contents 4 0 R
+/Resources<</Font<</F1 5 0 R>>>>>>endobj
+4 0 obj<</Length 55>>stream
+BT /F1 20 Tf 20 100 Td (The bill is 42 euros) Tj ET    
+endstream endobj
+5 0 obj<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>endobj
+trailer<</Root 1 0 R>>
+";
 
 async fn the_family_gets_an_agent_of_its_own(multi_user: &MultiUser) {
     multi_user.family("4242", "Ann", "remember word-family").await;

@@ -172,6 +172,16 @@ impl HostClient {
         }
     }
 
+    /// Keeps what was found in the files of a message. No turn is held up or lost for it: at worst they are
+    /// read again.
+    pub(crate) async fn keep_file_texts(&self, message: &Inbound) {
+        let (seq, texts) = (message.seq, message.body.file_texts.clone());
+        let keep = move |store: &mut RunnerStore| store.keep_file_texts(seq, &texts);
+        if let Err(err) = self.store.write("texts of files", keep).await {
+            tracing::warn!(error = %err, "the texts of a message's files were not kept");
+        }
+    }
+
     /// What an earlier incarnation kept. A database that cannot be read right now is waited for.
     pub(crate) async fn kept(&self, key: &'static str) -> Result<Option<String>, RunnerError> {
         self.until_done(|| self.store.read(move |store| store.state(key))).await

@@ -22,6 +22,7 @@ mod config;
 mod demo;
 #[cfg(target_os = "linux")]
 pub mod escape;
+mod file_texts;
 mod forward;
 mod host_client;
 mod mcp;
@@ -50,6 +51,8 @@ pub enum RunnerError {
     ProviderGone,
     #[error("a task's script could not be run to its end")]
     Script(#[source] tokio::task::JoinError),
+    #[error("the files of a message could not be read to their end")]
+    Files(#[source] tokio::task::JoinError),
     #[error("the demo agent was told to crash")]
     DemoCrash,
 }

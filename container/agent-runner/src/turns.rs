@@ -3,7 +3,8 @@
 //! It looks at the database when it is woken and at every slow poll; both take the same path, and
 //! so do the first message and one that follows during a turn. A message is released by the turn
 //! that covers it, never by having been handed over. What a task sends may have a script, which runs
-//! first; if that lets it rest, the provider never hears of it.
+//! first; if that lets it rest, the provider never hears of it. What recordings say and PDFs contain is
+//! found before a message is handed over; nothing else is claimed meanwhile, so that it is not overtaken.
 
 use std::future::{Future, pending};
 use std::sync::Arc;
@@ -25,7 +26,7 @@ use crate::host_client::HostClient;
 use crate::notifier::{Notifier, WakeupListener};
 use crate::provider::{Event, FailureClass, ProviderFailure, TurnEnded};
 use crate::script::{self, ScriptDecision};
-use crate::{Config, Connect, RunnerError, claude};
+use crate::{Config, Connect, RunnerError, claude, file_texts};
 
 /// Enough to keep a provider from waiting on a commit, little enough to hold it back on a full disk.
 const EVENTS_QUEUED_MAX: usize = 64;
@@ -66,6 +67,7 @@ pub async fn run_until(
         unsure: vec![],
         pruned: None,
         scripts: JoinSet::new(),
+        readings: JoinSet::new(),
         task: None,
     };
     let ring_stop = async {
@@ -116,6 +118,8 @@ struct Turns {
     pruned: Option<Instant>,
     /// The script of the task at hand, if it runs.
     scripts: JoinSet<(Inbound, ScriptDecision)>,
+    /// Messages of which the files are being read, if there are any.
+    readings: JoinSet<Vec<Inbound>>,
     /// The last message that a task sent.
     task: Option<MessageSeq>,
 }
@@ -144,6 +148,12 @@ impl Turns {
                         self.script_ended(ran).await?;
                         break;
                     }
+                    Some(read) = self.readings.join_next() => {
+                        // After an error the claim stays, as with a script.
+                        let messages = read.map_err(RunnerError::Files)?;
+                        let _ = self.provider.messages.send(messages);
+                        break;
+                    }
                     () = self.wakeups.next() => break,
                     () = sleep_until(next_poll) => break,
                 }
@@ -153,6 +163,9 @@ impl Turns {
 
     /// Claims what waits, all in one commit, and only then hands it over.
     async fn look(&mut self) -> Result<(), RunnerError> {
+        if !self.readings.is_empty() {
+            return Ok(());
+        }
         let (now, unsure) = (self.host_client.clock.now(), self.unsure.clone());
         let due = match self.host_client.store.read(move |store| store.due(now, &unsure)).await {
             Ok(due) => due,
@@ -198,6 +211,11 @@ impl Turns {
                 self.scripts.spawn(async move { (message, run.await) });
                 return;
             }
+        }
+        if file_texts::has_any(&due) {
+            let host_client = Arc::clone(&self.host_client);
+            self.readings.spawn(async move { file_texts::find(due, &host_client).await });
+            return;
         }
         // A provider that has ended is noticed by its closed event queue.
         let _ = self.provider.messages.send(due);
@@ -272,6 +290,7 @@ impl Turns {
     /// Begins with another provider, so that nothing that was let go of is worked on. What the old
     /// one still had to say concerns messages that will be offered again.
     async fn renew(&mut self) {
+        self.readings.shutdown().await;
         let working = start_provider(&self.host_client, &self.connect);
         // Waits until the old one is gone, with all that it started.
         std::mem::replace(&mut self.provider, working).task.shutdown().await;
@@ -283,6 +302,7 @@ impl Turns {
         tracing::info!("finishing");
         // It is run again by the next container.
         self.scripts.shutdown().await;
+        self.readings.shutdown().await;
         let deadline = Instant::now() + STOP_GRACE;
         loop {
             // The closed queue is what tells the provider, a new one too.

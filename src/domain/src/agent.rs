@@ -8,6 +8,9 @@ pub const DEFAULT_AGENT: &str = "andy";
 /// The name under which the vault keeps the credential that the model's API takes.
 pub const MODEL_CREDENTIAL: &str = "anthropic";
 
+/// Stands for the file in a command that turns speech into text.
+pub const FILE_PLACEHOLDER: &str = "{file}";
+
 crate::words! {
     pub enum Provider {
         Demo,
@@ -63,6 +66,8 @@ pub struct AgentGroup {
     /// What it answers to in a text; `None` is `@` and its name.
     pub trigger: Option<String>,
     pub admin_scope: AdminScope,
+    /// The command that turns speech into text, run in its containers; see [`FILE_PLACEHOLDER`].
+    pub transcribe: Option<String>,
 }
 
 impl AgentGroup {
@@ -76,6 +81,7 @@ impl AgentGroup {
             resources: Resources::default(),
             trigger: None,
             admin_scope: AdminScope::default(),
+            transcribe: None,
         }
     }
 

@@ -134,6 +134,20 @@ pub struct Body {
     pub unread: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub change: Option<Change>,
+    /// What was found in its files; the container says so once it has answered.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub file_texts: Vec<FileText>,
+}
+
+/// What programs in the container made of a file that a model cannot take as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileText {
+    /// Its place among the files of its message, from 0.
+    pub file: usize,
+    /// It is a recording, which somebody speaks in.
+    pub is_speech: bool,
+    /// Else why there is none.
+    pub text: Result<String, String>,
 }
 
 impl Body {

@@ -35,7 +35,15 @@ Examples:
   nanoclaw agents set andy --provider demo       no model
   nanoclaw agents set andy --memory 4096 --cpus 1.5
   nanoclaw agents set andy --trigger 'hey andy'  what it answers to in a group
-  nanoclaw agents set andy --model ''            back to the default")]
+  nanoclaw agents set andy --model ''            back to the default
+  nanoclaw agents set andy --transcribe 'bash /workspace/hear.sh {file}'
+
+Voice notes: put a program that turns speech into text, such as whisper.cpp, and its model into the
+image (`--image`) or the agent's workspace. For example, /workspace/hear.sh may be
+  ffmpeg -loglevel error -i \"$1\" -ar 16000 -ac 1 -f wav - |
+    /workspace/whisper-cli -m /workspace/ggml-base.bin -l auto -nt -np -f -
+It runs as the agent, for at most 3 minutes a recording. A container reaches nothing but the model
+so far, so a program that calls an API for speech does not work yet.")]
     Set {
         /// Its name
         name: AgentName,

@@ -70,12 +70,14 @@ pub(crate) struct RunnerFacts {
     pub(crate) destinations: Vec<Destination>,
     /// What the last incarnation kept.
     pub(crate) state: BTreeMap<String, String>,
+    /// The command of the agent that turns speech into text.
+    pub(crate) transcribe: Option<String>,
 }
 
 json_column!(Item);
 // As the central database has them.
 row!(RunnerFacts {
-    newest, stopped_incarnation, imported_seq, imported_wait, state, waiting_from;
+    newest, stopped_incarnation, imported_seq, imported_wait, state, waiting_from, transcribe;
     known, destinations
 });
 

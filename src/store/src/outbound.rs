@@ -12,7 +12,7 @@ mod rows;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use domain::message::{Claim, Form, Outbound};
+use domain::message::{Claim, FileText, Form, Outbound};
 use domain::session::Mailbox;
 use domain::time::Timestamp;
 use domain::trace::Tool;
@@ -53,6 +53,8 @@ pub struct Unimported {
     pub(crate) waits: Vec<Waits>,
     /// What the runner keeps for the next incarnation, by name.
     pub(crate) state: BTreeMap<String, String>,
+    /// What was found in the files of the messages that are finished.
+    pub(crate) file_texts: BTreeMap<MessageSeq, Vec<FileText>>,
 }
 
 /// A turn that the runner ended with a wait for the provider.
@@ -157,6 +159,7 @@ impl OutboundReader {
             news.waits = waits(conn, known.wait)?;
             news.state = rows::state(conn)?;
             known.sift(&mut news);
+            news.file_texts = rows::file_texts(conn, &news.finished)?;
             Ok(news)
         })
     }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use domain::cost::Cost;
-use domain::message::Outcome;
+use domain::message::{FileText, Outcome};
 use domain::time::Timestamp;
 use domain::waits::WaitClass;
 use domain::{Incarnation, MessageSeq};
@@ -26,7 +26,7 @@ use crate::layout::{INBOUND, OUTBOUND};
 use crate::mailbox::{self, RunnerFacts, inode};
 use crate::open::{Journal, cache_little, open, open_read_only};
 use crate::outbox::PartKind;
-use crate::row::{is_there, one, run};
+use crate::row::{Json, is_there, one, run, to_json};
 use crate::step::atomically;
 use crate::{Db, Result, StoreError};
 
@@ -171,6 +171,23 @@ impl RunnerStore {
             run(tx, sql, [incarnation])?;
             set_state(tx, state)
         })
+    }
+
+    /// Keeps what was found in the files of a message, for an attempt that follows and for the host.
+    pub fn keep_file_texts(&mut self, of: MessageSeq, texts: &Vec<FileText>) -> Result<()> {
+        self.commit("texts of files", |tx, facts| {
+            // The host has imported those of messages that have their outcome.
+            run(tx, "DELETE FROM file_texts WHERE message < ?1", [facts.waiting_from.0])?;
+            let sql = "REPLACE INTO file_texts VALUES (?1, ?2)";
+            run(tx, sql, params![of.0, to_json(texts)?]).map(drop)
+        })
+    }
+
+    /// What was found in the files of a message at an earlier attempt.
+    pub fn file_texts(&mut self, of: MessageSeq) -> Result<Option<Vec<FileText>>> {
+        let sql = "SELECT texts FROM file_texts WHERE message = ?1";
+        let found = one(&self.conn, sql, [of.0]).map_err(StoreError::query("read file texts"))?;
+        Ok(found.map(|Json(texts)| texts))
     }
 
     /// Keeps or forgets values for the next incarnation.

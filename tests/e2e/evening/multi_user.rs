@@ -94,6 +94,13 @@ impl MultiUser {
         self.telegram.post(post(place, id, name, text, false)).await;
     }
 
+    /// The same with a file, its name, type and content, and no text.
+    pub(super) async fn private_file(&self, id: &str, name: &str, file: (&str, &str, &[u8])) {
+        let place = TestChat { chat: id.into(), thread: None, is_group: false };
+        let files = vec![(file.0.into(), file.1.into(), file.2.into())];
+        self.telegram.post(Post { files, ..post(place, id, name, "", false) }).await;
+    }
+
     /// Makes the private chat of somebody known, in which they can be asked.
     pub(super) async fn private_known(&self, id: &str, name: &str) {
         self.private(id, name, "hello").await;

@@ -63,7 +63,8 @@ impl Demo {
         Some(match (word.as_str(), rest) {
             ("count", "") => format!("message number {}.", self.count),
             ("who", "") => who(message),
-            ("files", "") => self.files(&message.files).await,
+            ("files", "") => self.files(message).await,
+            ("", _) if !message.body.file_texts.is_empty() => self.files(message).await,
             ("context", "") => context(message),
             ("wait", _) if let Ok(secs) = first.parse() => self.wait(secs).await,
             ("draft", _) if !rest.is_empty() => self.draft(rest).await,
@@ -194,13 +195,23 @@ impl Demo {
         Ok(format!("I sent {name}."))
     }
 
-    async fn files(&self, files: &[FileIn]) -> String {
+    async fn files(&self, message: &Inbound) -> String {
+        let Inbound { files, body, .. } = message;
         if files.is_empty() {
             return "no files came with this message.".to_owned();
         }
-        let (dir, files) = (self.host_client.config.received_dir.clone(), files.to_vec());
+        let (dir, files) = (self.host_client.config.received_dir.clone(), files.clone());
         let lines = move || files.iter().map(|it| file_line(&dir, it)).collect::<Vec<_>>();
-        format!("these files came:\n{}", self.host_client.store.beside(lines).await.join("\n"))
+        let mut lines = self.host_client.store.beside(lines).await;
+        for found in &body.file_texts {
+            if let Some(line) = lines.get_mut(found.file) {
+                *line += &match &found.text {
+                    Ok(text) => format!(", saying \"{text}\""),
+                    Err(why) => format!(", could not be read: {why}"),
+                };
+            }
+        }
+        format!("these files came:\n{}", lines.join("\n"))
     }
 
     async fn write(&self, name: &str, text: String, how: OpenOptions) -> ToolResult<()> {

@@ -1,6 +1,8 @@
 //! The whole runner with the demo provider, on real files and a paused clock.
 
 #[cfg(test)]
+mod hearing;
+#[cfg(test)]
 #[path = "../support/mod.rs"]
 mod support;
 #[cfg(test)]

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use crate::delivery::by_hand::Standing;
-use crate::message::{InboundKind, Outcome};
+use crate::message::{FileText, InboundKind, Outcome};
+use crate::plain::{cut, one_line};
 use crate::session::Limits;
 use crate::task::FireKey;
 use crate::time::{Timestamp, about};
@@ -12,6 +13,9 @@ use crate::trace::{Approval, Facts, Rule, Sent, Taker, TraceContext};
 
 /// A message that took longer than this to get here is called late.
 const LATE: Duration = Duration::from_secs(60);
+
+/// How much is shown of what was found in a file.
+const FILE_TEXT_CHARS_MAX: usize = 200;
 
 /// What the message is, one line each: what kind of fact, and the fact.
 pub fn head(facts: &Facts, clock: impl Fn(Timestamp) -> String) -> Vec<(&'static str, String)> {
@@ -33,8 +37,19 @@ pub fn head(facts: &Facts, clock: impl Fn(Timestamp) -> String) -> Vec<(&'static
     lines.extend((!is_host).then(|| ("their id", message.platform_id.clone())));
     lines.push(("stored", format!("{}{sent}", clock(message.received_at))));
     lines.push(("let in", let_in(facts)));
+    lines.extend(message.body.file_texts.iter().map(|it| file_text(it, facts)));
     lines.extend(facts.cost.map(|it| ("cost", format!("{it}, by the word of its container"))));
     lines
+}
+
+/// The beginning of what a container says that is in a file.
+fn file_text(found: &FileText, facts: &Facts) -> (&'static str, String) {
+    let name = facts.files.get(found.file).map_or("a file", |it| &it.name);
+    let text = match &found.text {
+        Ok(text) => format!("\"{}\"", cut(&one_line(text), FILE_TEXT_CHARS_MAX)),
+        Err(why) => format!("nothing: {}", cut(&one_line(why), FILE_TEXT_CHARS_MAX)),
+    };
+    (if found.is_speech { "heard" } else { "read" }, format!("{text} in {}", one_line(name)))
 }
 
 fn standing(facts: &Facts) -> String {

@@ -140,6 +140,7 @@ fn json_of(facts: &Facts) -> Value {
         "files": facts.files.iter().map(|file| json!({
             "name": file.name, "state": file.state, "tries": file.tries, "reason": file.reason,
         })).collect::<Vec<_>>(),
+        "file_texts": message.body.file_texts,
         "parts": facts.parts.iter().map(|sent| json!({
             "key": sent.key.to_string(), "state": sent.standing.as_str(), "chat": sent.chat,
             "kind": sent.kind, "form": sent.form, "platform_id": sent.platform_id,

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::output::{label, shown};
 use crate::prelude::*;
-use domain::agent::{AdminScope, AgentGroup, MODEL_CREDENTIAL, Provider};
+use domain::agent::{AdminScope, AgentGroup, FILE_PLACEHOLDER, MODEL_CREDENTIAL, Provider};
 use domain::engage::{TRIGGER_CHARS_MAX, trigger_of};
 use store::StoreError;
 
@@ -39,6 +39,10 @@ pub struct AgentSettings {
     #[arg(long, value_name = "SCOPE", alias = "reach",
           value_parser = parse_enum(AdminScope::ALL.map(AdminScope::as_str), AdminScope::parse))]
     pub admin_scope: Option<AdminScope>,
+    /// The command that turns speech into text, run in its container for each recording, with {file}
+    /// for the recording's path; what it prints is the text. `none`: the agent hears nothing
+    #[arg(long, value_name = "COMMAND", value_parser = Transcribe::parse)]
+    pub transcribe: Option<Transcribe>,
 }
 
 impl AgentSettings {
@@ -53,6 +57,9 @@ impl AgentSettings {
         set(&mut agent.image, &self.image);
         set(&mut agent.trigger, &self.trigger);
         agent.provider = self.provider.map_or(agent.provider, |it| it.0);
+        if let Some(Transcribe(command)) = &self.transcribe {
+            agent.transcribe.clone_from(command);
+        }
         agent.admin_scope = self.admin_scope.unwrap_or(agent.admin_scope);
         let limits = &mut agent.resources;
         limits.memory_mib = self.memory.unwrap_or(limits.memory_mib);
@@ -109,7 +116,7 @@ impl Machine {
 
 /// What people see of an agent.
 pub(super) const SHOWN: &str = "name provider effective_provider model image memory_mib cpus pids disk_gib \
-     trigger admin_scope stopped_by";
+     trigger admin_scope transcribe stopped_by";
 
 pub(super) fn differences(old: &AgentGroup, new: &AgentGroup) -> Vec<String> {
     let (old, new) = (settings(old), settings(new));
@@ -133,6 +140,7 @@ fn settings(agent: &AgentGroup) -> Value {
         "disk_gib": agent.resources.disk_gib,
         "trigger": trigger_of(&agent.name, agent.trigger.as_deref()),
         "admin_scope": agent.admin_scope.as_str(),
+        "transcribe": Transcribe(agent.transcribe.clone()),
     })
 }
 
@@ -166,6 +174,45 @@ impl fmt::Display for ProviderChoice {
 }
 
 domain::as_text!(ProviderChoice);
+
+/// The longest command for speech; an owner has to read it before they agree to it.
+const TRANSCRIBE_CHARS_MAX: usize = 500;
+
+/// A command that turns speech into text; `None` is `none`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transcribe(Option<String>);
+
+impl Transcribe {
+    fn parse(text: &str) -> Result<Self, String> {
+        let (text, file) = (text.trim(), FILE_PLACEHOLDER);
+        if text == "none" {
+            return Ok(Self(None));
+        }
+        if text.is_empty() {
+            return Err("give a command, or `none` for no command".to_owned());
+        }
+        if !text.contains(file) {
+            return Err(format!(
+                "say where the recording goes with {file}, as in `transcribe {file}`"
+            ));
+        }
+        if text.contains(char::is_control) || text.chars().nth(TRANSCRIBE_CHARS_MAX).is_some() {
+            return Err(format!(
+                "give one line of at most {TRANSCRIBE_CHARS_MAX} characters; put more into a script in \
+                 the agent's workspace, and name that"
+            ));
+        }
+        Ok(Self(Some(text.to_owned())))
+    }
+}
+
+impl fmt::Display for Transcribe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_deref().unwrap_or("none"))
+    }
+}
+
+domain::as_text!(Transcribe);
 
 /// A word that calls an agent; empty for its name.
 fn trigger(text: &str) -> Result<String, String> {

@@ -33,3 +33,36 @@ fn an_agent_that_comes_back_is_not_called_new() {
     assert_eq!(back.text, "brought zoe back with its settings, files and memory");
     assert_eq!(back.json["was_removed"], true);
 }
+
+#[test]
+fn a_command_for_speech_needs_a_place_for_the_recording() {
+    let mut world = World::new();
+    let wrong = |line: &str| parse_line(line).unwrap_err().to_string();
+    let why = wrong("agents set andy --transcribe 'whisper-cli -f voice.ogg'");
+    assert!(why.contains("where the recording goes with {file}"), "{why}");
+    assert!(wrong("agents set andy --transcribe ' '").contains("give a command, or `none`"));
+    let long = format!("agents set andy --transcribe '{} {{file}}'", "x".repeat(500));
+    assert!(wrong(&long).contains("at most 500 characters"));
+    let shown = |world: &mut World| world.fine("agents show andy").json["transcribe"].clone();
+    assert_eq!(shown(&mut world), "none");
+    let set = world.fine("agents set andy --transcribe 'hear \"{file}\" | tr a b'");
+    assert_eq!(set.text, "andy: transcribe none → hear \"{file}\" | tr a b");
+    assert_eq!(shown(&mut world), "hear \"{file}\" | tr a b");
+    assert!(world.fine("agents show andy").text.contains("hear \"{file}\""));
+    world.fine("agents set andy --model m");
+    assert_eq!(shown(&mut world), "hear \"{file}\" | tr a b", "another setting leaves it");
+    assert_eq!(world.fine("agents set andy --transcribe none").json["transcribe"], "none");
+}
+
+/// People read the whole command before they agree to it.
+#[test]
+fn an_agent_asks_for_a_command_of_its_own_and_shows_it() {
+    let world = World::new();
+    let own = andy(AdminScope::Own);
+    let change = parse_line("agents set andy --transcribe 'sh hear.sh {file}'").unwrap();
+    assert!(change.is_change());
+    let asked = crate::prepare(&change, &world.store, &own).unwrap();
+    assert!(asked.text.contains("transcribe none → sh hear.sh {file}"), "{}", asked.text);
+    let other = parse_line("agents set ben --transcribe 'x {file}'").unwrap();
+    assert!(crate::check(&other, &world.store, &own).is_err());
+}

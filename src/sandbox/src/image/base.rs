@@ -35,7 +35,8 @@ const LABEL_RECIPE: &str = "nanoclaw.recipe";
 const RECIPE: &str = "1";
 
 /// What agents are promised to find; the Dockerfile installs the same where it is missing.
-const PACKAGES: [&str; 5] = ["ca-certificates", "git", "curl", "ripgrep", "python3"];
+const PACKAGES: [&str; 6] =
+    ["ca-certificates", "git", "curl", "ripgrep", "python3", "poppler-utils"];
 
 /// A registry that answers sends 30 MB in this time; one that is blocked often just hangs.
 const PULL_MAX: Duration = Duration::from_secs(60);

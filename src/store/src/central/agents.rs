@@ -15,11 +15,21 @@ enum_column!(AdminScope, Provider);
 row!(Resources { memory_mib, cpu_milli, pids, disk_gib });
 
 row!(Stop { id, at, by, why });
-row!(AgentGroup { name, number, provider, model, image, resources, trigger, admin_scope });
+row!(AgentGroup {
+    name,
+    number,
+    provider,
+    model,
+    image,
+    resources,
+    trigger,
+    admin_scope,
+    transcribe
+});
 
 const AGENTS: &str =
     "SELECT name, number, provider, model, image, memory_mib, cpu_milli, pids, disk_gib,
-            trigger, admin_scope
+            trigger, admin_scope, transcribe
      FROM agent_group WHERE removed_at IS NULL";
 
 statements! {
@@ -56,8 +66,8 @@ impl CentralStore {
     pub fn add_agent(&self, agent: &AgentGroup) -> Result<bool> {
         let sql =
             "INSERT INTO agent_group (name, provider, model, image, memory_mib, cpu_milli, pids,
-                                            trigger, admin_scope, disk_gib, number)
-                   SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, coalesce(max(number) + 1, 0)
+                                      trigger, admin_scope, disk_gib, transcribe, number)
+                   SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, coalesce(max(number) + 1, 0)
                    FROM agent_group WHERE true
                    ON CONFLICT (name) DO UPDATE SET removed_at = NULL WHERE removed_at IS NOT NULL";
         self.write_agent("add an agent", sql, agent)
@@ -79,7 +89,8 @@ impl CentralStore {
     /// Replaces the settings of an agent. `false` when there is none of that name.
     pub fn set_agent(&self, agent: &AgentGroup) -> Result<bool> {
         let sql = "UPDATE agent_group SET provider = ?2, model = ?3, image = ?4, memory_mib = ?5,
-                          cpu_milli = ?6, pids = ?7, trigger = ?8, admin_scope = ?9, disk_gib = ?10
+                          cpu_milli = ?6, pids = ?7, trigger = ?8, admin_scope = ?9, disk_gib = ?10,
+                          transcribe = ?11
                    WHERE name = ?1 AND removed_at IS NULL";
         let is_known = self.write_agent("change an agent", sql, agent)?;
         self.forgive_launches(&agent.name).map(|()| is_known)
@@ -87,13 +98,14 @@ impl CentralStore {
 
     /// Runs a statement with all that an agent is; whether it changed a row.
     fn write_agent(&self, op: &'static str, sql: &str, agent: &AgentGroup) -> Result<bool> {
-        let AgentGroup { name, provider, model, image, resources, trigger, admin_scope, .. } =
-            agent;
+        let AgentGroup { name, provider, model, image, resources, trigger, .. } = agent;
+        let (admin_scope, transcribe) = (agent.admin_scope, &agent.transcribe);
         let (provider, scope) = (provider.map(Provider::as_str), admin_scope.as_str());
         let Resources { memory_mib, cpu_milli, pids, disk_gib } = resources;
         let name = name.as_str();
         let values = params![
-            name, provider, model, image, memory_mib, cpu_milli, pids, trigger, scope, disk_gib
+            name, provider, model, image, memory_mib, cpu_milli, pids, trigger, scope, disk_gib,
+            transcribe
         ];
         Ok(self.run(op, sql, values)? == 1)
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use domain::cost::Cost;
-use domain::message::{Attempt, Claim, Form, Outbound, Outcome};
+use domain::message::{Attempt, Claim, FileText, Form, Outbound, Outcome};
 use domain::trace::Tool;
 use domain::waits::WaitClass;
 use domain::{Incarnation, MessageSeq, OutSeq};
@@ -12,7 +12,7 @@ use rusqlite::{Connection, Params, Row};
 
 use super::Waits;
 use crate::outbox::PartKind;
-use crate::row::{Columns, FromRow, enum_column, json_column, list_as};
+use crate::row::{Columns, FromRow, Json, enum_column, json_column, list_as};
 use crate::runner::TOOL_NAME_CHARS_MAX;
 
 /// The longest text of one message; an answer of a model is far below it.
@@ -23,6 +23,10 @@ pub(super) const NAME_BYTES_MAX: usize = 4 * 1024;
 pub(super) const WORD_BYTES_MAX: usize = 64;
 /// Options of a question that are read; more are an error of the agent's.
 const OPTIONS_MAX: usize = 20;
+/// Of one message with files, as JSON: twice what the runner keeps, since each character may be escaped.
+const FILE_TEXTS_BYTES_MAX: usize = 128 * 1024;
+/// Messages with files that are read at once, and files of each.
+const FILE_TEXTS_MAX: usize = 64;
 /// Values of the runner's that are kept.
 const STATE_MAX: usize = 16;
 /// What is said in place of a message that cannot be read.
@@ -70,6 +74,28 @@ pub(super) fn state(conn: &Connection) -> rusqlite::Result<BTreeMap<String, Stri
     );
     // Text that is no UTF-8 is left out too.
     Ok(readable(conn, &sql, [])?.into_iter().collect())
+}
+
+/// What was found in the files of messages that are finished; what is no list of texts or too long is left
+/// out.
+pub(super) fn file_texts(
+    conn: &Connection,
+    finished: &[Claim],
+) -> rusqlite::Result<BTreeMap<MessageSeq, Vec<FileText>>> {
+    let sql = format!(
+        "SELECT message, texts FROM file_texts
+         WHERE message = ?1 AND octet_length(texts) <= {FILE_TEXTS_BYTES_MAX}"
+    );
+    let mut found = BTreeMap::new();
+    for claim in finished.iter().take(FILE_TEXTS_MAX) {
+        for (message, Json(mut texts)) in
+            readable::<(_, Json<Vec<_>>)>(conn, &sql, [claim.message.0])?
+        {
+            texts.truncate(FILE_TEXTS_MAX);
+            found.insert(message, texts);
+        }
+    }
+    Ok(found)
 }
 
 /// How many bytes of texts a row has.

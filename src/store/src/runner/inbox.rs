@@ -79,6 +79,11 @@ impl RunnerStore {
         self.read_inbound(READ, |conn, _| Ok(facts(conn)?.known.contains(&seq)))
     }
 
+    /// The command that turns speech into text, if the agent has one.
+    pub fn transcribe(&mut self) -> Result<Option<String>> {
+        self.read_inbound(READ, |conn, _| Ok(facts(conn)?.transcribe))
+    }
+
     /// Chats that the agent may write to, by name.
     pub fn destinations(&mut self) -> Result<Vec<Destination>> {
         self.read_inbound(READ, |conn, _| Ok(facts(conn)?.destinations))

@@ -19,7 +19,7 @@ use domain::{MessageSeq, OutSeq};
 use rusqlite::params;
 
 use super::attachments::Copied;
-use super::messages::end;
+use super::messages::{end, keep_file_texts};
 use super::parts::{self, Cause};
 use super::{Scope, SessionContext, SessionRows, quiet, requests, tasks, waits};
 use crate::Result;
@@ -78,6 +78,9 @@ impl SessionRows<'_> {
                 if let Some((outcome, is_task)) = end(tx, claim, now)? {
                     report.has_ended_task |= is_task;
                     report.ended.push((claim.message, outcome));
+                    if let Some(texts) = news.file_texts.get(&claim.message) {
+                        keep_file_texts(tx, claim.message, texts)?;
+                    }
                 }
             }
             waits::take_all(tx, &news.waits, now)?;

@@ -1,7 +1,7 @@
 //! The inbox of a session: messages from their acceptance to their outcome.
 
 use domain::history::EventKind;
-use domain::message::{Address, Admitted, Claim, InboundKind, Outcome};
+use domain::message::{Address, Admitted, Claim, FileText, InboundKind, Outcome};
 use domain::session::{FailReason, QUEUE_MAX, Waiting};
 use domain::texts::{self, notices};
 use domain::time::Timestamp;
@@ -218,6 +218,17 @@ pub(super) fn end(
     let sql = "UPDATE launch SET answered = answered + 1 WHERE session = ?1 AND incarnation = ?2";
     run(&tx, sql, [tx.session, claim.incarnation.0])?;
     Ok(Some((end.0, is_task)))
+}
+
+/// Keeps what the container found in the files of a message, with the message.
+pub(super) fn keep_file_texts(
+    tx: Scope<'_>,
+    message: MessageSeq,
+    texts: &[FileText],
+) -> rusqlite::Result<()> {
+    let sql = "UPDATE message SET body = json_set(body, '$.file_texts', json(?3))
+               WHERE session = ?1 AND seq = ?2";
+    run(&tx, sql, params![tx.session, message.0, to_json(&texts)?]).map(drop)
 }
 
 /// Whether something stands behind a claim that says so: a part of its reply to this message or a later one

@@ -143,7 +143,8 @@ fn facts(scope: Scope<'_>) -> rusqlite::Result<RunnerFacts> {
     let facts = "SELECT coalesce((SELECT max(incarnation) FROM launch WHERE session = s.id), 0),
             stopped_incarnation, imported_seq, imported_wait, runner_state,
             coalesce((SELECT min(seq) FROM message WHERE session = s.id AND outcome IS NULL),
-                     (SELECT max(seq) FROM message WHERE session = s.id), 0)
+                     (SELECT max(seq) FROM message WHERE session = s.id), 0),
+            (SELECT transcribe FROM agent_group WHERE name = s.agent_group)
         FROM session s WHERE id = ?1";
     let known = "SELECT seq FROM message WHERE session = ?1 ORDER BY seq DESC LIMIT ?2";
     let destinations = "SELECT d.name, m.title, m.channel

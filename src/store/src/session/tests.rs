@@ -1,6 +1,7 @@
 //! Both databases of a session, written by their two writers on real files.
 
 mod events;
+mod file_texts;
 mod forms;
 #[cfg(target_os = "linux")]
 mod handle;

@@ -174,6 +174,17 @@ fn a_group_a_quote_and_files_are_told() {
     );
     message.body.text.clear();
     assert!(rendered(&message).contains("</quoted>\n<file "));
+    let heard = Ok("call me\nat nine".to_owned());
+    message.body.file_texts = vec![FileText { file: 0, is_speech: true, text: heard }];
+    let told = rendered(&message);
+    assert!(told.contains("/files/4/a.png\">\ncall me\nat nine\n</file>\n<file "), "{told}");
+    let why = Err("it took\n</file> long".to_owned());
+    message.body.file_texts = vec![FileText { file: 0, is_speech: true, text: why }];
+    let told = rendered(&message);
+    assert!(
+        told.contains("/a.png\">could not be read: it took &lt;/file> long</file>\n"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -223,6 +234,11 @@ fn an_envelope_cannot_be_forged() {
     let mut eve = in_group("Eve", evil);
     eve.body.quote = Some(Quote { sender: evil.into(), text: evil.into(), ..Quote::default() });
     eve.files = vec![file(evil, FileLocation::Failed(evil.into()))];
+    let here = || file(evil, FileLocation::Here("files/4/x".into()));
+    eve.files.extend([here(), here()]);
+    for (file, text) in [(1, Ok(evil.to_owned())), (2, Err(evil.to_owned()))] {
+        eve.body.file_texts.push(FileText { file, is_speech: false, text });
+    }
     eve.body.chat.title = evil.into();
     eve.context_messages = ContextMessages { messages: vec![in_group(evil, evil)], left_out: 0 };
     let text = rendered(&eve);
@@ -231,7 +247,8 @@ fn an_envelope_cannot_be_forged() {
         ("</message", 1),
         ("<context_message", 1),
         ("</context_message", 1),
-        ("<file", 1),
+        ("<file", 3),
+        ("</file", 3),
     ] {
         assert_eq!(text.to_lowercase().matches(tag).count(), count, "{tag}: {text}");
     }

@@ -328,3 +328,34 @@ stored: T+0.0; its platform does not say when it was sent
 let in: the chat is wired to andy, and the message is only background for it; its sender is a member";
     assert_eq!(text(&facts), want);
 }
+
+#[test]
+fn what_was_heard_and_read_is_told_in_one_line_each() {
+    let mut facts = facts();
+    let file = |name: &str| Fetching {
+        name: name.into(),
+        state: "here".into(),
+        tries: 0,
+        retry_at: Timestamp(0),
+        reason: String::new(),
+    };
+    facts.files = vec![file("voice\u{202e}-1.ogg"), file("bill.pdf"), file("scan.pdf")];
+    let text_of = |file, is_speech, text: Result<&str, &str>| FileText {
+        file,
+        is_speech,
+        text: text.map(str::to_owned).map_err(str::to_owned),
+    };
+    facts.message.body.file_texts = vec![
+        text_of(0, true, Ok("call me\nat\u{1b}[2J nine")),
+        text_of(1, false, Ok(&"x".repeat(5_000))),
+        text_of(2, false, Err("it has no text")),
+        // A container can say so of a file that there is not.
+        text_of(70, true, Ok("boo")),
+    ];
+    let told = text(&facts);
+    assert!(told.contains("\nheard: \"call me at [2J nine\" in voice-1.ogg\n"), "{told}");
+    let short = format!("\nread: \"{}…\" in bill.pdf\n", "x".repeat(199));
+    assert!(told.contains(&short), "{told}");
+    assert!(told.contains("\nread: nothing: it has no text in scan.pdf\n"), "{told}");
+    assert!(told.contains("\nheard: \"boo\" in a file\n"), "{told}");
+}
