@@ -37,14 +37,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "engine",
             "actors",
             "schedule",
-            "telegram",
-            "discord",
-            "webhook",
         ],
     ),
-    ("telegram", &["domain", "channel"]),
-    ("discord", &["domain", "channel"]),
-    ("webhook", &["domain", "channel"]),
     ("agent-runner", &["domain", "schedule", "store"]),
     (
         "simulation",
@@ -61,6 +55,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
 ];
+
+/// The same for each add-on. The program may depend on them all.
+const ADDON_MAY_USE: &[&str] = &["domain", "channel"];
 
 /// Who may name a dependency at all; the harness drives everything.
 const OWNERS: &[(&str, &[&str])] = &[
@@ -79,16 +76,21 @@ pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
-/// Each workspace crate and what it depends on at run time.
-fn graph() -> BTreeMap<String, Vec<String>> {
+/// Each workspace crate as cargo describes it.
+fn packages() -> Vec<serde_json::Value> {
     let out = Command::new(env!("CARGO"))
         .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
         .current_dir(root())
         .output()
         .unwrap();
     let metadata: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+    metadata["packages"].as_array().unwrap().clone()
+}
+
+/// Each workspace crate and what it depends on at run time.
+fn graph() -> BTreeMap<String, Vec<String>> {
     let name = |it: &serde_json::Value| it["name"].as_str().unwrap().to_owned();
-    let packages = metadata["packages"].as_array().unwrap();
+    let packages = packages();
     let normal = |it: &&serde_json::Value| it["kind"].is_null();
     packages
         .iter()
@@ -101,11 +103,13 @@ fn graph() -> BTreeMap<String, Vec<String>> {
 
 #[test]
 fn dependencies_point_one_way() {
-    let graph = graph();
+    let (graph, addons) = (graph(), addons());
     let mut complaints = Vec::new();
-    for (krate, allowed) in MAY_USE {
-        let uses = graph.get(*krate).unwrap_or_else(|| panic!("there is no crate {krate}"));
-        let ours = uses.iter().filter(|it| graph.contains_key(*it));
+    let of_addons = addons.iter().map(|it| (it.as_str(), ADDON_MAY_USE));
+    for (krate, allowed) in MAY_USE.iter().copied().chain(of_addons) {
+        let uses = graph.get(krate).unwrap_or_else(|| panic!("there is no crate {krate}"));
+        let may_link = |it: &String| krate == "nanoclaw" && addons.contains(it);
+        let ours = uses.iter().filter(|it| graph.contains_key(*it) && !may_link(it));
         complaints.extend(
             ours.filter(|it| !allowed.contains(&it.as_str()))
                 .map(|it| format!("{krate} must not depend on {it}")),
@@ -121,6 +125,27 @@ fn dependencies_point_one_way() {
     let pure = ["regex", "serde", "strum"].map(str::to_owned).to_vec();
     assert_eq!(graph.get("domain"), Some(&pure), "no IO, no clock, no async, linear in time");
     assert!(complaints.is_empty(), "{complaints:#?}");
+}
+
+/// The add-ons of this repository, by the names of their folders.
+fn addons() -> Vec<String> {
+    let folders = fs::read_dir(root().join("skills")).unwrap().map(|it| it.unwrap().path());
+    let crates = folders.filter(|it| it.join("Cargo.toml").is_file());
+    let name = |it: PathBuf| it.file_name()?.to_str()?.strip_prefix("add-").map(str::to_owned);
+    crates.map(|it| name(it).unwrap()).collect()
+}
+
+#[test]
+fn an_add_on_says_what_it_is_by_the_name_of_its_folder() {
+    let (packages, addons) = (packages(), addons());
+    assert!(!addons.is_empty());
+    for addon in &addons {
+        let package = packages.iter().find(|it| it["name"] == addon.as_str());
+        let said =
+            &package.unwrap_or_else(|| panic!("{addon} has another name"))["metadata"]["nanoclaw"];
+        assert_eq!(said["name"], addon.as_str());
+        assert!(said["kind"] == "channel" || said["kind"] == "provider", "{addon}: {said}");
+    }
 }
 
 #[test]
@@ -248,7 +273,9 @@ pub(crate) fn sources(dir: &Path) -> Vec<PathBuf> {
     let (dirs, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
     let ours = |path: &&PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        !name.starts_with('.') && !name.starts_with("target")
+        // What the script made of add-ons, with links to folders of others.
+        let is_choice = path.parent() == Some(root()) && name.starts_with("addons");
+        !name.starts_with('.') && !name.starts_with("target") && !is_choice
     };
     let rust = |path: &PathBuf| path.extension().is_some_and(|it| it == "rs");
     dirs.iter()

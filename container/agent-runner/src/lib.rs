@@ -28,12 +28,16 @@ mod host_client;
 mod mcp;
 mod notifier;
 mod process;
+#[cfg(target_os = "linux")]
+mod program;
 mod provider;
 mod script;
 mod turns;
 
 pub use crate::config::{Config, ConfigError};
 pub use crate::forward::{Connect, LinkSocket, Stream};
+#[cfg(target_os = "linux")]
+pub use crate::program::main;
 pub use crate::turns::run_until;
 
 /// Why the runner ended before it was told to.

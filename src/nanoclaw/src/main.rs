@@ -1,27 +1,9 @@
-//! The `nanoclaw` program: what people type, what they read, the setup, and the wiring of the host ([`run`]).
-
-mod admin;
-mod args;
-mod backup;
-mod chat;
-mod commands;
-mod doctor;
-mod error;
-mod home;
-mod image;
-mod install;
-mod lock;
-mod logfile;
-mod rows;
-mod run;
-mod setup;
-mod term;
+//! The program as tests build it: with the channels that cargo features name. The one that people use is put
+//! together by `./nanoclaw.sh`, from this crate and the add-ons that they chose.
 
 use std::process::ExitCode;
 
-use anyhow::Context;
-
-// Links the chosen channels into the program. Each registers itself; nothing else names it.
+// Links them into the program. Each registers itself; nothing else names it.
 #[cfg(feature = "discord")]
 use discord as _;
 #[cfg(feature = "telegram")]
@@ -29,39 +11,6 @@ use telegram as _;
 #[cfg(feature = "webhook")]
 use webhook as _;
 
-use crate::args::Args;
-use crate::error::{USAGE, code_of};
-
 fn main() -> ExitCode {
-    let args = match Args::read(std::env::args_os().skip(1).collect()) {
-        Ok(args) => args,
-        Err(asked) => {
-            let code = if asked.use_stderr() { USAGE } else { 0 };
-            // Fails only when nobody reads it.
-            let _ = asked.print();
-            return ExitCode::from(code);
-        }
-    };
-    match start(args) {
-        Ok(ExitCode::SUCCESS) if term::has_failed() => ExitCode::FAILURE,
-        Ok(code) => code,
-        Err(err) => {
-            term::error(&err);
-            ExitCode::from(code_of(&err))
-        }
-    }
-}
-
-fn start(mut args: Args) -> anyhow::Result<ExitCode> {
-    let layout = home::find(args.home.take())?;
-    // One worker: the work is waiting, and a hop between threads costs more than it brings.
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .context("the program cannot start its threads")?;
-    let code = runtime.block_on(Box::pin(commands::perform(args, &layout)));
-    // A thread that waits for a key press must not keep the program from ending.
-    runtime.shutdown_background();
-    code
+    nanoclaw::main()
 }

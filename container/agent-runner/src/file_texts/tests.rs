@@ -159,7 +159,7 @@ fn recordings_and_pdfs_are_told_by_what_they_are() {
         (FileKind::Video, "video/mp4", None),
     ] {
         let (name, location) = ("a.pdf".into(), FileLocation::Here("x".into()));
-        let file = FileIn { kind: of, name, mime: mime.into(), location };
+        let file = FileIn { kind: of, name, mime: mime.into(), is_quoted: false, location };
         assert_eq!(kind(&file), want, "{file:?}");
     }
 }

@@ -17,9 +17,6 @@ use super::vault::read_secret;
 use crate::error::{Hint, fail};
 use crate::{admin, home, lock, rows};
 
-/// Channels that are part of this project, linked in or not.
-const OURS: [&str; 3] = ["discord", "telegram", "webhook"];
-
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum ChannelsCommand {
     /// Show accounts, and the channels that this program has
@@ -129,14 +126,14 @@ async fn add(mut row: AccountRow, layout: &Layout) -> anyhow::Result<Output> {
 }
 
 fn unknown(channel: &str) -> anyhow::Error {
-    if OURS.contains(&channel) {
-        let hint = format!("build it in with `./nanoclaw.sh add {channel}`");
-        return fail(format!("this program was built without `{channel}`"), hint);
-    }
     let there: Vec<&str> = channel::registrations().iter().map(|it| it.name).collect();
     let there = there.join(", ");
-    let hint = format!("this program has {there}; others come with `./nanoclaw.sh add CHANNEL`");
-    fail(format!("there is no channel `{channel}`"), hint)
+    let hint = format!(
+        "it has {there}; `./nanoclaw.sh add {}` builds another one in, and `./nanoclaw.sh addons` shows \
+         which there are",
+        shell_word(channel)
+    );
+    fail(format!("this program has no channel `{channel}`"), hint)
 }
 
 async fn remove(channel: &str, name: &str, layout: &Layout) -> anyhow::Result<Output> {
@@ -180,6 +177,7 @@ async fn list(layout: &Layout) -> anyhow::Result<Output> {
     }
     let accounts = Output::list(accounts, "channel name token urls created_at", "no account yet");
     let accounts = accounts.in_zone(&home::central(layout)?.zone_for(None)?);
+    // `nanoclaw.sh` reads these two.
     let value = |it: &&Registration| json!({ "name": it.name, "needs_token": it.needs_account() });
     let channels = registrations.iter().map(value).collect();
     let channels = Output::list(channels, "name needs_token", "no channel is in this program");

@@ -84,8 +84,8 @@ pub(super) async fn perform(
     }
     if accounts.is_empty() {
         term::note(
-            "note: no messenger is connected yet: add one with `./nanoclaw.sh add telegram`, then \
-             `nanoclaw channels add telegram`",
+            "note: no messenger is connected yet: add one, as in `./nanoclaw.sh add telegram` \
+             (`./nanoclaw.sh addons` lists them)",
         );
     }
     if args.no_wait { Ok(output) } else { wait(id, &central).await }

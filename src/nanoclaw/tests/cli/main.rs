@@ -10,7 +10,6 @@ mod chat;
 mod outbox;
 mod pairing;
 mod people;
-mod script;
 mod server;
 mod stopping;
 mod tasks;
