@@ -18,13 +18,14 @@ const SKILL_LINES_MAX: usize = 4_532;
 const MAY_USE: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("schedule", &["domain"]),
-    ("store", &["domain", "schedule"]),
+    ("markdown", &["domain"]),
+    ("store", &["domain", "schedule", "markdown"]),
     ("channel", &["domain"]),
     ("sandbox", &["domain"]),
     ("vault", &["domain"]),
     ("operations", &["domain", "schedule", "store"]),
     ("engine", &["domain", "store", "channel", "sandbox", "vault", "schedule", "operations"]),
-    ("actors", &["domain", "store", "channel", "sandbox", "vault", "engine"]),
+    ("actors", &["domain", "store", "channel", "sandbox", "vault", "engine", "markdown"]),
     (
         "nanoclaw",
         &[
@@ -57,7 +58,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 /// The same for each add-on. The program may depend on them all.
-const ADDON_MAY_USE: &[&str] = &["domain", "channel"];
+const ADDON_MAY_USE: &[&str] = &["domain", "channel", "markdown"];
 
 /// Who may name a dependency at all; the harness drives everything.
 const OWNERS: &[(&str, &[&str])] = &[

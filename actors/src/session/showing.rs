@@ -99,8 +99,8 @@ impl SessionActor {
             return Ok(()); // It is on its way.
         };
         (self.shown.line, self.shown.drafts) = (Some(Instant::now()), true);
-        let limit = self.host().caps_of(&to).text;
-        self.show_draft(to, target, notices::draft(&text, limit));
+        let caps = self.host().caps_of(&to);
+        self.show_draft(to, target, markdown::draft(&text, caps.dialect, caps.text));
         Ok(())
     }
 
@@ -114,7 +114,7 @@ impl SessionActor {
         let chat = self.store.read(move |it| it.chat_of(message)).await?;
         let caps = chat.map(|it| self.host().caps_of(&it));
         let Some(caps) = caps.filter(|it| it.edits) else { return Ok(()) };
-        let (now, text) = (self.now(), notices::draft(&text, caps.text));
+        let (now, text) = (self.now(), markdown::draft(&text, caps.dialect, caps.text));
         (self.shown.line, self.shown.drafts) = (Some(Instant::now()), true);
         let show = move |it: &SessionRows<'_>| it.show_status(message, DRAFT_AFTER, &text, now);
         self.store.write("a status line", show).await?;

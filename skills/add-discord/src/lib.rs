@@ -29,7 +29,7 @@ use async_trait::async_trait;
 use channel::{
     Account, Adapter, Caps, ChannelError, Connection, ExposeSecret, Me, Need, Registration,
 };
-use domain::outgoing::TextLimit;
+use domain::outgoing::{Dialect, TextLimit};
 use twilight_gateway::ConfigBuilder;
 
 use crate::api::{Api, BASE};
@@ -72,6 +72,7 @@ const CAPS: Caps = Caps {
     threads: true,
     file_bytes_max: FILE_BYTES_MAX,
     alive_every: Some(gateway::BEAT_MAX),
+    dialect: Dialect::Discord,
     ..Caps::plain(TextLimit::chars(outgoing::TEXT_CHARS_MAX))
 };
 

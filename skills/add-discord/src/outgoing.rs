@@ -1,8 +1,8 @@
 //! What is sent to Discord: the bodies of its requests. Pure.
 
+use channel::REPEAT_NOTE;
 use channel::http::Failure;
-use channel::{REPEAT_NOTE, tables};
-use domain::outgoing::Button;
+use domain::outgoing::{Button, Dialect};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -19,10 +19,10 @@ pub(crate) const TEXT_CHARS_MAX: usize = DISCORD_CHARS_MAX - REPEAT_NOTE.len();
 /// (<https://discord.com/developers/docs/components/reference#action-row>).
 const ROW_MAX: usize = 5;
 
-/// What Discord is to show for a text behind a note. A drawn table that makes it too long is left as
-/// it was.
+/// What Discord is to show for a text behind a note. Where formats make it too long, it is left as it was.
 pub(crate) fn shown(note: &str, text: &str) -> Result<String, Failure> {
-    let forms = [format!("{note}{}", tables::draw(text)), format!("{note}{text}")];
+    let rendered = markdown::render(text, Dialect::Discord);
+    let forms = [format!("{note}{rendered}"), format!("{note}{text}")];
     let fits = |it: &String| it.chars().count() <= DISCORD_CHARS_MAX;
     forms.into_iter().find(fits).ok_or_else(|| {
         Failure::refused(format!(

@@ -28,7 +28,7 @@ use async_trait::async_trait;
 use channel::{
     Account, Adapter, Caps, ChannelError, Connection, Me, Need, REPEAT_NOTE, Registration,
 };
-use domain::outgoing::{TextLimit, Unit};
+use domain::outgoing::{Dialect, TextLimit, Unit};
 use tracing::debug;
 
 use crate::api::Api;
@@ -61,6 +61,7 @@ const CAPS: Caps = Caps {
     threads: true,
     file_bytes_max: files::BYTES_MAX,
     alive_every: Some(methods::POLL_MAX),
+    dialect: Dialect::TelegramHtml,
     ..Caps::plain(TextLimit { max: methods::TEXT_MAX - REPEAT_NOTE.len(), unit: Unit::Utf16 })
 };
 

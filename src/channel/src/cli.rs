@@ -14,7 +14,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::outgoing::TextLimit;
+use domain::outgoing::{Dialect, TextLimit};
 use tokio::net::UnixListener;
 use tokio::sync::mpsc;
 
@@ -25,8 +25,12 @@ use crate::{Account, Adapter, Caps, ChannelError, Connection, Gap, Intake, Me, R
 pub const NAME: &str = "cli";
 pub const SOCKET: &str = "cli.sock";
 
-const CAPS: Caps =
-    Caps { owner_only: true, file_bytes_max: u64::MAX, ..Caps::plain(TextLimit::chars(64 * 1024)) };
+const CAPS: Caps = Caps {
+    owner_only: true,
+    file_bytes_max: u64::MAX,
+    dialect: Dialect::Markdown,
+    ..Caps::plain(TextLimit::chars(64 * 1024))
+};
 
 #[derive(Debug)]
 struct Cli;

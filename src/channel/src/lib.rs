@@ -15,7 +15,6 @@ pub mod cli;
 pub mod http;
 mod intake;
 mod registry;
-pub mod tables;
 
 use std::fmt;
 use std::time::Duration;

@@ -28,7 +28,6 @@ pub mod retention;
 pub mod sealed;
 pub mod session;
 pub mod session_key;
-pub mod split;
 pub mod stop;
 pub mod task;
 pub mod texts;

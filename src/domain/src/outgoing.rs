@@ -94,6 +94,23 @@ impl TextLimit {
     }
 }
 
+/// What a platform makes of a text: which formats it shows, and how they are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dialect {
+    TelegramHtml,
+    Discord,
+    /// Of Slack.
+    Mrkdwn,
+    WhatsApp,
+    GoogleChat,
+    MatrixHtml,
+    MailHtml,
+    /// The platform shows Markdown as it is written.
+    Markdown,
+    #[default]
+    Plain,
+}
+
 impl Unit {
     pub fn of(self, c: char) -> usize {
         match self {
@@ -130,7 +147,9 @@ pub struct Pace {
 /// else in plain text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Caps {
+    /// Measured as the platform does, in the text that is shown in its dialect.
     pub text: TextLimit,
+    pub dialect: Dialect,
     /// Of the text of a file, as the platform counts; longer ones follow as a message. 0: files have none.
     pub caption_max: usize,
     /// How many files one message can show; below two, each is a message of its own.
@@ -163,6 +182,7 @@ impl Caps {
     pub const fn plain(text: TextLimit) -> Self {
         Self {
             text,
+            dialect: Dialect::Plain,
             caption_max: text.max,
             album_max: 0,
             owner_only: false,

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use channel::{Account, Adapter, Caps, Event, Fields, Need, Part, Registration, Verdict};
 use domain::message::{Address, Author, Click};
-use domain::outgoing::{Content, TextLimit};
+use domain::outgoing::{Content, Dialect, TextLimit};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -38,7 +38,8 @@ pub const OWNER_ONLY: Caps = Caps { owner_only: true, ..PLAIN };
 /// The same, and files.
 pub const TAKES_FILES: Caps = Caps { file_bytes_max: 1024 * 1024, ..OWNER_ONLY };
 /// Text alone, and anybody.
-pub const PLAIN: Caps = Caps { alive_every: Some(ALIVE_EVERY), ..Caps::plain(TEXT) };
+pub const PLAIN: Caps =
+    Caps { alive_every: Some(ALIVE_EVERY), dialect: Dialect::Markdown, ..Caps::plain(TEXT) };
 /// Everything there is, and anybody.
 pub const PUBLIC: Caps = Caps {
     buttons: true,

@@ -83,6 +83,15 @@ impl Unimported {
     }
 }
 
+impl Unimported {
+    /// Texts that may be better read as a file, since they have more bytes than this.
+    pub(crate) fn texts_over(&self, bytes: usize) -> Vec<(OutSeq, String)> {
+        let messages = self.messages.iter().map(|it| &it.0);
+        let long = messages.filter(|it| it.form == Form::Text && bytes < it.text.len());
+        long.map(|it| (it.seq, it.text.clone())).collect()
+    }
+}
+
 /// How far the outbound mailbox was imported, and what an import is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ImportState {

@@ -3,8 +3,27 @@
 //! Close enough to Discord's for what the checks send: what is not closed is shown as it is, and code
 //! is shown as it was written.
 
-/// The words without the marks.
+/// Stands for an escaped sign until the marks are gone.
+const ESCAPED: u32 = 0xe000;
+
+/// The words without the marks. A backslash makes a sign of a mark.
 pub(super) fn shown(text: &str) -> String {
+    let mut hidden = String::new();
+    let mut signs = text.chars().peekable();
+    let mut is_code = false;
+    while let Some(sign) = signs.next() {
+        is_code ^= sign == '`';
+        match signs.next_if(|it| sign == '\\' && !is_code && it.is_ascii_punctuation()) {
+            Some(next) => hidden.extend(char::from_u32(ESCAPED + u32::from(next))),
+            None => hidden.push(sign),
+        }
+    }
+    let shown = without_marks(&hidden);
+    let sign = |it: char| u32::from(it).checked_sub(ESCAPED).filter(|it| *it < 128);
+    shown.chars().map(|it| sign(it).and_then(char::from_u32).unwrap_or(it)).collect()
+}
+
+fn without_marks(text: &str) -> String {
     let mut out = String::new();
     for (at, piece) in text.split("```").enumerate() {
         let closed = text.matches("```").count() / 2 * 2;
@@ -100,6 +119,7 @@ mod tests {
     #[test]
     fn marks_are_left_out_and_what_is_none_stays() {
         assert_eq!(shown("# A\n> b **c** *d* ~~e~~ [f](https://g) `h_*i*`"), "A\nb c d e f h_*i*");
+        assert_eq!(shown(r"\*a\* **b\_c** \\ `\*`"), r"*a* b_c \ \*");
         assert_eq!(shown("```rust\nlet **x**;\n```z"), "let **x**;\nz");
         for text in ["a **b", "a `b", "a [b](c", "x * y * z", "```open", "snake_case_name", "2 * 3"]
         {

@@ -7,6 +7,11 @@ pub const TOO_MUCH: &str = "(I wrote more than can be sent. What came after this
 /// Below a text that was cut.
 pub const TOO_LONG: &str = "(The rest is too long to be sent.)";
 
+/// The file that a very long answer is in.
+pub const WHOLE: &str = "answer.md";
+/// Below the beginning of such an answer.
+pub const IN_A_FILE: &str = "(This is the beginning. The whole answer is in the file answer.md.)";
+
 /// Above an answer that goes to another chat, since its own takes none.
 pub fn about_event(channel: &str, chat: &str) -> String {
     format!("(About an event from {channel}:{chat}, which takes no answers.)")

@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use super::{count, trouble, waits};
-use crate::outgoing::TextLimit;
 use crate::session::{DEADLINE, FailReason, QUEUE_MAX};
-use crate::split::split_text;
 use crate::time::{Timestamp, about, civil};
 use crate::trouble::Trouble;
 
@@ -79,14 +77,6 @@ pub fn working(so_far: Duration) -> String {
         ..60 => "⏳ working on it…".to_owned(),
         _ => format!("⏳ working on it for {}…", about(so_far)),
     }
-}
-
-/// An answer as far as it is written, cut to what fits.
-pub fn draft(text: &str, limit: TextLimit) -> String {
-    const GOES_ON: &str = " …";
-    let room = TextLimit { max: limit.max.saturating_sub(limit.unit.measure(GOES_ON)), ..limit };
-    let first = split_text(text, room).into_iter().next().unwrap_or_default();
-    format!("{first}{GOES_ON}")
 }
 
 /// The answer to `/status`. `messages` are those being worked on and those that wait.

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -15,6 +15,7 @@ use domain::file_type::sniff;
 use domain::message::{Address, Attachment, FileKind};
 use domain::naming::safe_file_name;
 use domain::outgoing::FileOut;
+use domain::texts::asides::WHOLE;
 use domain::time::Timestamp;
 use domain::{MessageSeq, OutSeq};
 use rusqlite::params;
@@ -155,6 +156,35 @@ fn waiting(folder: &Path, files: &[(OutSeq, impl AsRef<str>)]) -> u64 {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let old = entries.filter(|it| !is_new(&it.file_name().to_string_lossy()));
     old.filter_map(|it| it.metadata().ok()).map(|it| it.len()).sum()
+}
+
+/// Shorter texts are never files: eight parts of the platform with the shortest ones take them.
+pub(super) const FILE_TEXT_MIN: usize = 12 * 1024;
+
+/// Writes texts of the agent's as files, each the whole of its message, beside the copies of its own
+/// files. Doing it again writes the same.
+///
+/// # Errors
+/// When a file cannot be written.
+pub(super) fn write_all(
+    paths: &SessionLayout,
+    texts: &[(OutSeq, String)],
+    copies: &mut BTreeMap<OutSeq, Copied>,
+) -> Result<()> {
+    for (seq, text) in texts {
+        let path = paths.sending().join(format!("{seq}-{WHOLE}"));
+        let write = || {
+            fs::create_dir_all(paths.sending())?;
+            let mut file = File::create(&path)?;
+            file.write_all(text.as_bytes()).and_then(|()| file.sync_all())
+        };
+        write().map_err(StoreError::copying)?;
+        let path = path.strip_prefix(paths.root()).unwrap_or(&path).to_owned();
+        let (name, mime) = (WHOLE.to_owned(), "text/markdown".to_owned());
+        let file = FileOut { path, name, mime, caption: String::new() };
+        copies.insert(*seq, Ok((file, text.len() as u64)));
+    }
+    Ok(())
 }
 
 /// Takes its length off `room`, also where its owner spoils the copy: who does so gains nothing.

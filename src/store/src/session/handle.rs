@@ -15,7 +15,7 @@ use domain::task::TaskId;
 use domain::time::Timestamp;
 use tokio::time::Instant;
 
-use super::attachments::copy_all;
+use super::attachments::{FILE_TEXT_MIN, copy_all, write_all};
 use super::{ImportReport, SessionRows, Snapshot};
 use crate::beneath::{open_beneath, remove_tree};
 use crate::db::{lock, on_disk};
@@ -221,17 +221,28 @@ impl SessionDb {
         context: impl FnOnce(&CentralStore) -> Result<SessionContext> + Send + 'static,
         now: Timestamp,
     ) -> Result<ImportReport> {
-        let files = match news.files() {
-            files if files.is_empty() => BTreeMap::new(),
+        let (files, texts) = (news.files(), news.texts_over(FILE_TEXT_MIN));
+        let may_be_unused = !texts.is_empty();
+        let files = if files.is_empty() && texts.is_empty() {
+            BTreeMap::new()
+        } else {
             // To where the agent cannot write, before anything is written down of them.
-            files => self.with_mailboxes(move |boxes| copy_all(&boxes.paths, &files)).await?,
+            let copy = move |boxes: &mut Mailboxes| {
+                let mut copies = copy_all(&boxes.paths, &files)?;
+                write_all(&boxes.paths, &texts, &mut copies).map(|()| copies)
+            };
+            self.with_mailboxes(copy).await?
         };
         let session = self.session;
         let import = move |central: &mut CentralStore| {
             let context = context(central)?;
             central.rows(session).import(news, &files, &context, now)
         };
-        self.central.write("a reply", import).await
+        let report = self.central.write("a reply", import).await?;
+        if may_be_unused {
+            self.read(|rows| rows.prune_leftovers()).await?;
+        }
+        Ok(report)
     }
 }
 

@@ -9,9 +9,8 @@ use std::collections::BTreeMap;
 
 use domain::delivery::PartKey;
 use domain::message::{Address, Claim, Form, Outbound, Outcome};
-use domain::outgoing::{Card, FileOut, TextLimit};
+use domain::outgoing::{Caps, Card, FileOut, TextLimit};
 use domain::quiet::{is_awaited, under_heading};
-use domain::split::split_text;
 use domain::task::says_nothing;
 use domain::texts::asides;
 use domain::time::Timestamp;
@@ -27,7 +26,9 @@ use crate::outbound::Unimported;
 use crate::outbox::{self, Draft, NewPart, PartKind, Target};
 use crate::row::{one, run, to_json};
 
-/// Bytes of one text; a book needs a file.
+/// An answer that takes more parts goes out as a file, below its beginning.
+const PARTS_MAX: usize = 8;
+/// Bytes of one text that is sent in parts.
 const TEXT_MAX: usize = 128 * 1024;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -130,7 +131,7 @@ impl MessageImport<'_> {
         }
         match &message.form {
             Form::Question { .. } | Form::Admin => requests::insert(tx, message, cause, self.now),
-            Form::Text => self.text(&message.text),
+            Form::Text => self.text(&message.text, file),
             Form::File(_) => self.file(file),
             Form::Edit(number) => self.edit(*number),
             Form::Reaction(number) => self.reaction(*number),
@@ -154,22 +155,24 @@ impl MessageImport<'_> {
         about.map_or(String::new(), |it| format!("{it}\n"))
     }
 
-    fn text(&self, text: &str) -> rusqlite::Result<()> {
-        let (to, text) = match self.address() {
-            Ok(to) => (to, cut(text)),
-            Err(why) => (self.reply(), why),
+    /// `whole` is the text in a file, where it is long enough for one.
+    fn text(&self, text: &str, whole: Option<&Copied>) -> rusqlite::Result<()> {
+        let (to, text, whole) = match self.address() {
+            Ok(to) => (to, cut(text), whole),
+            Err(why) => (self.reply(), why, None),
         };
         // The host says it, whatever the model makes of it.
         let is_answer = self.kind == PartKind::Answer;
         let mark = if is_answer { tasks::mark(self.tx, self.cause.seq)? } else { None };
         let text = mark.into_iter().chain([text]).collect::<Vec<_>>().join("\n");
-        let limit = self.context.caps_of(&to.0).text;
+        let caps = self.context.caps_of(&to.0);
         let (limit, status) = if self.is_held(&to.0) {
-            (under_heading(limit), None)
+            (under_heading(caps.text), None)
         } else {
-            (limit, self.status_line()?)
+            (caps.text, self.status_line()?)
         };
-        self.add_texts(&text, to, limit, status)
+        let caps = Caps { text: limit, ..caps };
+        self.add_texts(&text, to, caps, status, whole)
     }
 
     /// Whether it waits until its reader wants to hear of it. What went wrong does not.
@@ -190,7 +193,7 @@ impl MessageImport<'_> {
 
     fn file(&self, copied: Option<&Copied>) -> rusqlite::Result<()> {
         // Where it may not go, that is all that is said.
-        let Ok(to) = self.address() else { return self.text("") };
+        let Ok(to) = self.address() else { return self.text("", None) };
         let limit = self.context.caps_of(&to.0).file_bytes_max;
         let why = match copied {
             None => "it is not there".to_owned(),
@@ -206,7 +209,7 @@ impl MessageImport<'_> {
             }
         };
         let text = format!("{}\n{}", self.message.text, asides::no_file(&why));
-        self.text(text.trim_start())
+        self.text(text.trim_start(), None)
     }
 
     /// A new text for an own message; where messages cannot be changed, it follows as another one.
@@ -214,9 +217,12 @@ impl MessageImport<'_> {
         let (key, text) = (PartKey(format!("o{number}.0")), &self.message.text);
         // A message that several parts share has no text of its own, and the word on an event stays.
         let is_fixed = self.cause.about.is_some() || quiet::was_held(self.tx, &key)?;
-        let Some(to) = self.sent_to(&key)?.filter(|_| !is_fixed) else { return self.text(text) };
+        let Some(to) = self.sent_to(&key)?.filter(|_| !is_fixed) else {
+            return self.text(text, None);
+        };
         let caps = self.context.caps_of(&to);
-        self.add_texts(&cut(text), (to, String::new()), caps.text, caps.edits.then_some(key))
+        let replaced = caps.edits.then_some(key);
+        self.add_texts(&cut(text), (to, String::new()), caps, replaced, None)
     }
 
     fn reaction(&self, number: i64) -> rusqlite::Result<()> {
@@ -249,26 +255,42 @@ impl MessageImport<'_> {
         Ok(found.filter(may_write).map(|it| it.0))
     }
 
-    /// Adds a text in as many parts as it takes, the first in the place of `replaced` if there is one.
+    /// Adds a text in as many parts as it takes, the first in the place of `replaced` if there is one;
+    /// where these are too many, its beginning, and the `whole` as a file.
     fn add_texts(
         &self,
         text: &str,
         to: Reply,
-        TextLimit { max, unit }: TextLimit,
+        caps: Caps,
         replaced: Option<PartKey>,
+        whole: Option<&Copied>,
     ) -> rusqlite::Result<()> {
         let (about, mut target) = (self.about(), replaced.map(Target::Part));
-        let max = max.saturating_sub(unit.measure(&about));
-        let mut texts =
-            split_text(text, TextLimit { max, unit }).into_iter().enumerate().peekable();
-        while let Some((index, text)) = texts.next() {
-            let text = format!("{about}{text}");
+        let room = |taken: &str| {
+            let taken = markdown::measure(taken, caps.dialect, caps.text.unit);
+            TextLimit { max: caps.text.max.saturating_sub(taken), ..caps.text }
+        };
+        // With the line break behind it.
+        let limit = if about.is_empty() { caps.text } else { room(&format!("{about}x")) };
+        let mut texts = markdown::split(text, caps.dialect, limit);
+        let takes = |it: &&(FileOut, u64)| it.1 <= caps.file_bytes_max;
+        let whole = whole.and_then(|it| it.as_ref().ok()).filter(takes);
+        let whole = whole.filter(|_| PARTS_MAX < texts.len()).map(|it| it.0.clone());
+        if whole.is_some() {
+            let limit = room(&format!("{about}\n\nx\n\n{}", asides::IN_A_FILE));
+            let first = markdown::beginning(text, caps.dialect, limit);
+            texts = vec![format!("{first}\n\n{}", asides::IN_A_FILE)];
+        }
+        let texts = texts.into_iter().map(|it| match target.take() {
+            Some(target) => {
+                Draft::Edit(target, Card { text: format!("{about}{it}"), buttons: vec![] })
+            }
+            None => Draft::Text(format!("{about}{it}")),
+        });
+        let mut contents = texts.chain(whole.map(Draft::File)).enumerate().peekable();
+        while let Some((index, content)) = contents.next() {
             // Only the last part says that the message is complete.
-            let kind = if texts.peek().is_none() { self.kind } else { PartKind::Interim };
-            let content = match target.take() {
-                Some(target) => Draft::Edit(target, Card { text, buttons: vec![] }),
-                None => Draft::Text(text),
-            };
+            let kind = if contents.peek().is_none() { self.kind } else { PartKind::Interim };
             self.add(index, to.clone(), kind, content)?;
         }
         Ok(())

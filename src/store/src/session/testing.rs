@@ -14,7 +14,7 @@ use domain::session_key::SessionKey;
 use domain::time::Timestamp;
 use domain::{AgentName, SessionId};
 
-use super::attachments::copy_all;
+use super::attachments::{FILE_TEXT_MIN, copy_all, write_all};
 use super::handle::Mailboxes;
 use super::tasks::{RUN_END, TaskEnd};
 use super::{ImportReport, SessionContext, SessionRows, Snapshot};
@@ -168,7 +168,8 @@ impl SessionStore {
     ) -> Result<ImportReport, StoreError> {
         let import_state = self.rows().import_state()?;
         let news = self.mailboxes.outbound.news(&import_state).unwrap_or_default();
-        let files = copy_all(&self.mailboxes.paths, &news.files())?;
+        let mut files = copy_all(&self.mailboxes.paths, &news.files())?;
+        write_all(&self.mailboxes.paths, &news.texts_over(FILE_TEXT_MIN), &mut files)?;
         let report = self.rows().import(news, &files, context, now)?;
         self.post()?;
         Ok(report)

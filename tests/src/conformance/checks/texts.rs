@@ -1,7 +1,6 @@
 //! What the agent writes is what people read.
 
 use domain::outgoing::{Content, TextLimit};
-use domain::split::split_text;
 
 use crate::conformance::driven::Driven;
 use crate::conformance::{Double, Visible};
@@ -146,7 +145,7 @@ pub async fn the_parts_of_a_long_text_are_shown_in_order_and_complete(double: &d
             text.push('\n');
         }
     }
-    let parts = split_text(&text, driven.caps().text);
+    let parts = markdown::split(&text, driven.caps().dialect, driven.caps().text);
     assert!(3 < parts.len());
     for part in &parts {
         driven.send_text(&place, part).await;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use channel::{
-    Account, Adapter, Batch, ChannelError, Connection, Cursor, DeliverError, Gap, Part,
+    Account, Adapter, Batch, ChannelError, Connection, Cursor, DeliverError, Gap, Me, Part,
     Registration, Sink, Source,
 };
 use domain::outgoing::{Caps, TextLimit};
@@ -15,10 +15,13 @@ use domain::outgoing::{Caps, TextLimit};
 inventory::submit! {
     Registration {
         name: "smoke",
-        caps: Caps { owner_only: true, ..Caps::plain(TextLimit::chars(80)) },
+        needs: &[],
+        caps: CAPS,
         adapter: &Hill,
     }
 }
+
+const CAPS: Caps = Caps { owner_only: true, ..Caps::plain(TextLimit::chars(80)) };
 
 #[derive(Debug)]
 struct Hill;
@@ -27,7 +30,8 @@ struct Hill;
 impl Adapter for Hill {
     async fn connect(&self, account: &Account) -> Result<Connection, ChannelError> {
         let fire = Fire(account.run_dir.join("smoke.txt"));
-        Ok(Connection { source: Box::new(Sky(Some(Gap::None))), sink: Arc::new(fire) })
+        let source = Box::new(Sky(Some(Gap::None)));
+        Ok(Connection { me: Me::default(), caps: CAPS, source, sink: Arc::new(fire) })
     }
 }
 

@@ -1,0 +1,232 @@
+//! How a text is written so that it stays a text, for each dialect.
+
+use std::borrow::Cow;
+
+use domain::outgoing::Dialect;
+
+/// Shows nothing, and keeps signs apart that would mean something together, where a platform has no way
+/// to escape them.
+pub(crate) const APART: char = '\u{200b}';
+
+/// Whether formats are marked by single signs at the edges of words, and nothing can be escaped
+/// (<https://docs.slack.dev/messaging/formatting-message-text>,
+/// <https://faq.whatsapp.com/539178204879377>, <https://developers.google.com/workspace/chat/format-messages>).
+pub(crate) fn has_bare_marks(dialect: Dialect) -> bool {
+    matches!(dialect, Dialect::Mrkdwn | Dialect::WhatsApp | Dialect::GoogleChat)
+}
+
+pub(crate) fn is_html(dialect: Dialect) -> bool {
+    matches!(dialect, Dialect::TelegramHtml | Dialect::MatrixHtml | Dialect::MailHtml)
+}
+
+/// Text within tags and attributes; what Slack wants escaped is less.
+pub(crate) fn entities(text: &str, dialect: Dialect) -> Cow<'_, str> {
+    if !(is_html(dialect) || dialect == Dialect::Mrkdwn) || !text.contains(['&', '<', '>', '"']) {
+        return text.into();
+    }
+    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    if is_html(dialect) { text.replace('"', "&quot;").into() } else { text.into() }
+}
+
+/// Where a sign stands.
+#[derive(Clone, Copy, Debug)]
+struct Spot<'a> {
+    sign: char,
+    /// What is written already of this line; without what quotes and lists put before it.
+    line: &'a str,
+    /// What follows in this text; what follows behind that is not known.
+    rest: &'a str,
+    /// Whether `]` follows, and whether an address is behind one.
+    brackets: (bool, bool),
+}
+
+impl Spot<'_> {
+    fn before(self) -> Option<char> {
+        self.line.chars().next_back()
+    }
+
+    fn next(self) -> Option<char> {
+        self.rest.chars().next()
+    }
+
+    fn is_first(self) -> bool {
+        self.line.is_empty()
+    }
+
+    /// Between white space, or letters of a word that `_` does not divide.
+    fn is_loose(self) -> bool {
+        let is_space = |it: Option<char>| it.is_none_or(char::is_whitespace);
+        let is_letter = |it: Option<char>| it.is_some_and(char::is_alphanumeric);
+        let within = self.sign == '_' && is_letter(self.before()) && is_letter(self.next());
+        within || (is_space(self.before()) && self.next().is_some_and(char::is_whitespace))
+    }
+
+    fn is_doubled(self) -> bool {
+        self.before() == Some(self.sign) || self.next().is_none_or(|it| it == self.sign)
+    }
+
+    /// It ends the number of an item.
+    fn ends_number(self) -> bool {
+        let is_number = self.line.bytes().all(|it| it.is_ascii_digit()) && !self.is_first();
+        is_number && self.next().is_none_or(char::is_whitespace)
+    }
+
+    /// <https://support.discord.com/hc/en-us/articles/210298617>, and what stands for people, channels,
+    /// roles, commands, emoji, times (<https://discord.com/developers/docs/reference#message-formatting>).
+    fn means_something_to_discord(self) -> bool {
+        const NAMED: [&str; 8] = ["@", "#", "/", ":", "a:", "t:", "id:", "http"];
+        match self.sign {
+            '\\' => self.next().is_none_or(|it| it.is_ascii_punctuation()),
+            '*' | '_' => !self.is_loose(),
+            '`' => true,
+            '~' | '|' => self.is_doubled(),
+            '[' => !self.brackets.0 || self.brackets.1,
+            '<' => self.rest.is_empty() || NAMED.iter().any(|it| self.rest.starts_with(it)),
+            '>' | '#' | '-' | '+' => {
+                self.is_first()
+                    && self.next().is_none_or(|it| it.is_whitespace() || "#>".contains(it))
+            }
+            '.' => self.ends_number(),
+            _ => false,
+        }
+    }
+
+    /// <https://spec.commonmark.org/0.31.2/#backslash-escapes>
+    fn means_something_to_markdown(self) -> bool {
+        match self.sign {
+            '\\' => self.next().is_none_or(|it| it.is_ascii_punctuation()),
+            '*' | '_' | '~' => !self.is_loose() || self.is_first(),
+            '`' | '[' | ']' | '|' => true,
+            '!' => self.rest.is_empty(),
+            '<' => self.next().is_none_or(|it| it.is_alphabetic() || "/!?".contains(it)),
+            '&' => self.next().is_none_or(|it| it.is_ascii_alphanumeric() || it == '#'),
+            '>' | '=' | ':' => self.is_first(),
+            '#' => self.is_first() || self.before() == Some(' ') || self.before() == Some('#'),
+            '-' | '+' => self.is_first() && !self.next().is_some_and(char::is_alphanumeric),
+            '.' | ')' => self.ends_number(),
+            _ => false,
+        }
+    }
+
+    /// No sign can open a format then: it would have to stand before a word, and not in one.
+    fn is_kept_apart(self, dialect: Dialect) -> bool {
+        let in_word = self.before().is_some_and(|it| it.is_ascii_alphanumeric());
+        let is_before_space = self.next().is_some_and(char::is_whitespace);
+        match self.sign {
+            '`' => true,
+            '*' | '_' | '~' => !in_word && !is_before_space,
+            // <https://developers.google.com/workspace/chat/format-messages#messages-@mention>
+            '<' if dialect == Dialect::GoogleChat => {
+                self.next().is_none_or(|it| it.is_ascii_alphabetic())
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Writes a text behind what `out` holds, whose line begins at `line`.
+pub(crate) fn write_text(out: &mut String, line: usize, text: &str, dialect: Dialect) {
+    if dialect == Dialect::Plain || is_html(dialect) {
+        out.push_str(&entities(text, dialect));
+        return;
+    }
+    let last = |it: &str| if dialect == Dialect::Discord { text.rfind(it).unwrap_or(0) } else { 0 };
+    let (bracket, address) = (last("]"), last("]("));
+    let (mut at, mut link_end) = (0, 0);
+    while let Some(sign) = text[at..].chars().next() {
+        let next = at + sign.len_utf8();
+        if dialect != Dialect::Markdown && link_end <= at && sign == 'h' {
+            link_end = at + bare_link(&text[at..]);
+        }
+        if at < link_end {
+            out.push_str(&entities(&text[at..link_end], dialect));
+            at = link_end;
+            continue;
+        }
+        let is_first = out.len() == line;
+        if sign.is_alphanumeric() || (sign == ' ' && !is_first) {
+            out.push(sign);
+            at = next;
+            continue;
+        }
+        let brackets = (at < bracket, at < address);
+        let spot = Spot { sign, line: &out[line..], rest: &text[next..], brackets };
+        if dialect == Dialect::Markdown {
+            let is_escaped = spot.means_something_to_markdown();
+            if sign.is_whitespace() {
+                out.push_str(&format!("&#{};", u32::from(sign)));
+            } else {
+                out.push_str(if is_escaped { "\\" } else { "" });
+                out.push(sign);
+            }
+        } else if dialect == Dialect::Discord {
+            out.push_str(if spot.means_something_to_discord() { "\\" } else { "" });
+            out.push(sign);
+        } else {
+            let is_apart = spot.is_kept_apart(dialect);
+            if is_first && ">-*+".contains(sign) {
+                out.push(APART);
+            }
+            out.push_str(&entities(&text[at..next], dialect));
+            if is_apart {
+                out.push(APART);
+            }
+        }
+        at = next;
+    }
+}
+
+/// How long the address is that a text begins with; platforms link it as it is.
+fn bare_link(text: &str) -> usize {
+    if !text.starts_with("http://") && !text.starts_with("https://") {
+        return 0;
+    }
+    text.find(|it: char| it.is_whitespace() || it == '<').unwrap_or(text.len())
+}
+
+/// Code that stands between signs of ours, three of which would end it.
+pub(crate) fn code(text: &str, dialect: Dialect) -> Cow<'_, str> {
+    let text = entities(text, dialect);
+    if is_html(dialect) || matches!(dialect, Dialect::Plain | Dialect::Markdown) {
+        return text;
+    }
+    let text = if text.contains("```") {
+        text.replace("```", &format!("`{APART}`{APART}`")).into()
+    } else {
+        text
+    };
+    let is_chat = dialect == Dialect::GoogleChat && text.contains("<users/");
+    if is_chat { text.replace("<users/", &format!("<{APART}users/")).into() } else { text }
+}
+
+/// An address that is behind a text, as it is written there; `None` where that is no link, or one that
+/// would do something else than show a page: run a script, or call a person.
+pub(crate) fn link(url: &str, dialect: Dialect) -> Option<String> {
+    let lower = url.to_ascii_lowercase();
+    let is_known =
+        ["http://", "https://", "mailto:", "tel:"].iter().any(|it| lower.starts_with(it));
+    let calls = dialect == Dialect::MatrixHtml && lower.contains("matrix.to");
+    if !is_known || calls || url.contains(char::is_control) {
+        return None;
+    }
+    if is_html(dialect) {
+        return Some(entities(url, dialect).into_owned());
+    }
+    let mut out = String::with_capacity(url.len());
+    for c in url.chars() {
+        match c {
+            ' ' | '<' | '>' | '|' | '(' | ')' | '\\' => {
+                out.push_str(&format!("%{:02X}", u32::from(c)))
+            }
+            c => out.push(c),
+        }
+    }
+    Some(entities(&out, dialect).into_owned())
+}
+
+/// What a language may be called.
+pub(crate) fn language(info: &str) -> Option<&str> {
+    let name = info.split([' ', ',']).next().unwrap_or_default();
+    let plain = |it: char| it.is_ascii_alphanumeric() || "+-#._".contains(it);
+    (!name.is_empty() && name.chars().all(plain)).then_some(name)
+}

@@ -1,0 +1,88 @@
+//! Markdown as a model writes it, for platforms that show something else: rendered in their dialect, and
+//! cut into parts that are measured as they are rendered. Pure.
+//!
+//! A text is read into a tree ([`tree`]); every dialect is written from that. A part is a window on the
+//! tree, which opens and closes what reaches over its edges.
+
+mod escape;
+mod html;
+mod lines;
+mod split;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+use domain::outgoing::{Dialect, TextLimit, Unit};
+
+use crate::split::Splitter;
+use crate::tree::{Doc, Window};
+
+/// What the platform is given for a text. Nothing in the text becomes a format, a mention or a ping that
+/// is none in Markdown.
+pub fn render(markdown: &str, dialect: Dialect) -> String {
+    if dialect == Dialect::Markdown {
+        return markdown.to_owned();
+    }
+    write(&Doc::parse(markdown), Window::WHOLE, dialect)
+}
+
+/// How long a text is where it is shown.
+pub fn measure(markdown: &str, dialect: Dialect, unit: Unit) -> usize {
+    length(&render(markdown, dialect), dialect, unit)
+}
+
+/// Cuts a text into parts, each Markdown that measures no more than the limit when rendered. What a cut
+/// goes through is closed and opened again: formats, code, quotes, lists with their numbers, tables with
+/// their heads. Nothing else is added, and nothing is lost but white space at the cuts. An empty text is
+/// one empty part; the least is one character. Limits below 64 may not be kept.
+pub fn split(markdown: &str, dialect: Dialect, limit: TextLimit) -> Vec<String> {
+    Splitter::new(markdown, dialect, limit).collect()
+}
+
+/// The first part, whose formats are all closed.
+pub fn beginning(markdown: &str, dialect: Dialect, limit: TextLimit) -> String {
+    Splitter::new(markdown, dialect, limit).next().unwrap_or_default()
+}
+
+/// What shows of a text that is not finished, with a sign that it goes on.
+pub fn draft(markdown: &str, dialect: Dialect, limit: TextLimit) -> String {
+    const GOES_ON: &str = " …";
+    let room = TextLimit { max: limit.max.saturating_sub(limit.unit.measure(GOES_ON)), ..limit };
+    let first = beginning(markdown, dialect, room);
+    let is_code = first.trim_end().ends_with(['`', '~', '|']);
+    format!("{first}{}", if is_code { "\n…" } else { GOES_ON })
+}
+
+fn write(doc: &Doc, window: Window, dialect: Dialect) -> String {
+    match dialect {
+        Dialect::MatrixHtml | Dialect::MailHtml => html::write(doc, window, dialect),
+        Dialect::TelegramHtml
+        | Dialect::Discord
+        | Dialect::Mrkdwn
+        | Dialect::WhatsApp
+        | Dialect::GoogleChat
+        | Dialect::Markdown
+        | Dialect::Plain => lines::write(doc, window, dialect),
+    }
+}
+
+/// Telegram counts what is left without tags (<https://core.telegram.org/bots/api#sendmessage>), others
+/// what they are sent.
+fn length(rendered: &str, dialect: Dialect, unit: Unit) -> usize {
+    if dialect != Dialect::TelegramHtml {
+        return unit.measure(rendered);
+    }
+    let (mut hidden, mut length) = (None, 0);
+    for c in rendered.chars() {
+        match (hidden, c) {
+            (Some(end), c) => hidden = (c != end).then_some(end),
+            (None, '<') => hidden = Some('>'),
+            (None, '&') => {
+                hidden = Some(';');
+                length += 1;
+            }
+            (None, c) => length += unit.of(c),
+        }
+    }
+    length
+}
