@@ -183,7 +183,11 @@ impl ChannelSupervisor {
         while self.reading.try_join_next().is_some() {}
         let (host, myself) = (Arc::clone(&self.host), self.myself.clone());
         self.reading.spawn(async move {
-            let rows = match host.central.read(|central| central.accounts()).await {
+            let read = async {
+                host.set_door().await?;
+                host.central.read(|central| central.accounts()).await
+            };
+            let rows = match read.await {
                 Ok(rows) => rows,
                 Err(err) => {
                     warn!(why = chain(&err), "the accounts cannot be read yet");

@@ -35,6 +35,21 @@ CREATE TABLE account (
     PRIMARY KEY (channel, name)
 ) STRICT, WITHOUT ROWID;
 
+-- What senders brought: acknowledged, and accepted from here. The bytes go then, and the row stays for as long
+-- as the same `id` is the same event.
+CREATE TABLE spool (
+    number      INTEGER PRIMARY KEY AUTOINCREMENT,   -- what an account's cursor counts
+    channel     TEXT    NOT NULL,
+    account     TEXT    NOT NULL,
+    id          TEXT    NOT NULL,
+    sent_as     TEXT    NOT NULL,     -- tells two events of one `id`, where a sender can make them
+    known_until INTEGER NOT NULL,
+    bytes       BLOB,
+    UNIQUE (channel, account, id)
+) STRICT;
+CREATE INDEX spool_waiting ON spool (channel, account, number) WHERE bytes IS NOT NULL;
+CREATE INDEX spool_known ON spool (channel, account, known_until) WHERE bytes IS NULL;
+
 -- How far an account's events were accepted, and the last sign of life of its platform. While a
 -- connection has not stated what became of the gap before it, that is where the gap begins.
 CREATE TABLE cursor (
@@ -55,6 +70,7 @@ CREATE TABLE messaging_group (
     -- Whom to let in that nobody knows.
     policy     TEXT    NOT NULL DEFAULT 'ask' CHECK (policy IN ('strict', 'ask', 'public')),
     denied_at  INTEGER,
+    template   TEXT,        -- how what programs post there is told; NULL: as the adapter does
     peer       TEXT,        -- the platform's id of the one other user in it, where there is only one
     active_at  INTEGER NOT NULL,   -- when something was accepted there last, to within some hours
     UNIQUE (channel, account, chat)

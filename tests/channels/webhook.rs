@@ -1,7 +1,9 @@
-//! Webhooks: the adapter against senders of ours over real sockets, and against the package with
-//! which programs sign and check what GitHub sends.
+//! Webhooks: the adapter against senders of ours over real sockets, requests as products send
+//! them, and the packages with which programs sign.
 
 mod answers;
+mod crashes;
 mod foreign;
+mod products;
 mod rig;
 mod taking;

@@ -13,6 +13,7 @@ use domain::plain::chain;
 use domain::texts::notices;
 use domain::time::{Timestamp, backoff, jittered};
 use engine::protocol::ChannelStatus;
+use engine::spool::AccountSpool;
 use store::CentralStore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
@@ -201,8 +202,17 @@ async fn account(host: &LiveHost, key: AccountKey, pulse: Pulse) -> Result<Accou
     let heard = host.central.read(move |it| it.heard(channel, &name)).await;
     let heard_until = heard.map_err(|err| ChannelError::Unreachable(err.into()))?;
     let run_dir = host.layout.run();
+    let door = host.door.of(key.channel, &key.name);
+    let spool = Arc::new(AccountSpool {
+        central: host.central.clone(),
+        clock: Arc::clone(&host.clock),
+        channel: key.channel,
+        account: key.name.clone(),
+    });
     let fields = Fields::new(fields, Arc::new(NoKeeper));
-    Ok(Account { run_dir, fields, urls: key.urls, pulse, heard_until, ..Account::new(&key.name) })
+    let AccountKey { name, urls, .. } = key;
+    let account = Account::new(&name);
+    Ok(Account { run_dir, fields, urls, pulse, heard_until, door, spool, ..account })
 }
 
 /// In another channel, since this one is closed. The row makes it once.

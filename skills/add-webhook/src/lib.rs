@@ -1,47 +1,43 @@
 //! Webhooks as a channel: events that GitHub and other programs post become messages of a chat.
 //!
-//! `POST /hook/<chat>`, signed as GitHub signs
-//! (<https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries>), is a
-//! message of that chat. The sender hears 202 after the host committed it and not before. Nothing
+//! `POST /in/webhook/<account>/<chat>` at the host's door is a message of that chat; without a chat, of one
+//! that is called as the account. The sender hears 202 after the host committed it and not before. Nothing
 //! can be sent back, so the chat is one of a conversation that has another chat for its answers.
 //!
-//! `Account::urls["listen"]` is the address to listen on, else [`listen::USUAL`]. The one that was
-//! bound lies in `webhook-<account>.addr` in the run directory.
+//! `kind`, a field of the account, says which program sends ([`kinds`]), and so how it shows that it has
+//! the secret.
 //!
-//! The cursor stays empty: a sender keeps what was not taken, and sends it again under the same id.
-//! Not every sender does: GitHub tries once
-//! (<https://docs.github.com/en/webhooks/using-webhooks/handling-failed-webhook-deliveries>). So what
+//! A sender keeps what was not taken, and sends it again under the same id. Not every sender does: GitHub tries
+//! once (<https://docs.github.com/en/webhooks/using-webhooks/handling-failed-webhook-deliveries>). So what
 //! was posted while nobody listened may be missing, and the adapter says so.
 
 mod describe;
-mod guests;
-mod listen;
-mod refusal;
-mod replays;
-mod request;
-mod serve;
-mod signature;
+mod event;
+mod kinds;
+mod template;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use channel::door::{Challenge, Route};
+use channel::signature::Verify;
+use channel::spool::Spooled;
 use channel::{
-    Account, Adapter, Caps, ChannelError, Connection, DeliverError, ExposeSecret, Gap, Intake, Me,
-    Need, Part, Registration, Sink,
+    Account, Adapter, Caps, ChannelError, Connection, DeliverError, ExposeSecret, Gap, Me, Need,
+    Part, Registration, Sink,
 };
 use domain::outgoing::TextLimit;
-use domain::time::{Clock, SystemClock};
-use tokio::sync::mpsc;
 
-use crate::replays::Replays;
-use crate::serve::Hooks;
+use crate::event::Events;
 
 /// The channel's name.
 pub const NAME: &str = "webhook";
 
-/// Events that wait for the host to take them; further senders wait, too, until they are told to
-/// come back.
-const EVENTS_AHEAD_MAX: usize = 64;
+const BODY_BYTES_MAX: usize = 1024 * 1024;
+/// GitHub gives up after 10 s
+/// (<https://docs.github.com/en/webhooks/using-webhooks/best-practices-for-using-webhooks>).
+const PATIENCE: Duration = Duration::from_secs(8);
 
 #[derive(Debug)]
 struct Webhook;
@@ -49,7 +45,16 @@ struct Webhook;
 inventory::submit! {
     Registration {
         name: NAME,
-        needs: &[Need::secret("secret", "the secret that the sender signs its requests with")],
+        needs: &[
+            Need::secret("secret", "the secret that the sender signs its requests with, or shows"),
+            Need {
+                name: "kind",
+                what: "which program sends, github if nothing is said",
+                is_secret: false,
+                is_optional: true,
+                check: kinds::check,
+            },
+        ],
         caps: CAPS,
         adapter: &Webhook,
     }
@@ -60,26 +65,32 @@ const CAPS: Caps = Caps { mentions: true, mute: true, ..Caps::plain(TextLimit::c
 #[async_trait]
 impl Adapter for Webhook {
     async fn connect(&self, account: &Account) -> Result<Connection, ChannelError> {
+        let kind = kinds::find(field(account, "kind"))?;
         let secret = account.require(NAME, "secret")?.clone();
-        if secret.expose_secret().is_empty() {
-            // Anybody could sign with that.
-            let why = "the stored secret is empty; replace it with `nanoclaw channels add webhook`";
-            return Err(ChannelError::Unauthorized(why.into()));
-        }
-        let listener = listen::open(account).await?;
-        let (events, inbox) = mpsc::channel(EVENTS_AHEAD_MAX);
-        let file = account.run_dir.join(format!("{NAME}-{}.seen", account.name));
-        let replays = Replays::open(&file, SystemClock.now());
-        let hooks = Hooks { account: account.name.clone(), secret, events, replays };
+        let verify = Verify::new((kind.schemes)(), secret).map_err(|wrong| {
+            let why = format!("{wrong}; replace it with `nanoclaw channels add {NAME}`");
+            ChannelError::Unauthorized(why.into())
+        })?;
+        let route = Route {
+            verify,
+            challenge: Challenge::None,
+            bytes_max: BODY_BYTES_MAX,
+            ids: kind.ids,
+            patience: PATIENCE,
+            once: false,
+        };
+        let inbox = account.door.open(route).await?;
         let gap = if account.heard_until.is_some() { Gap::Unknown } else { Gap::None };
-        let source = Intake::new(serve::accept(listener, Arc::new(hooks)), inbox, gap);
-        Ok(Connection {
-            me: Me::default(),
-            caps: CAPS,
-            source: Box::new(source),
-            sink: Arc::new(WebhookSink),
-        })
+        let spool = Arc::clone(&account.spool);
+        let events = Events::new(&account.name, kind, Arc::clone(&spool));
+        let source = Box::new(Spooled::new(inbox, spool, events, gap));
+        let sink = Arc::new(WebhookSink);
+        Ok(Connection { me: Me::default(), caps: CAPS, source, sink })
     }
+}
+
+fn field<'a>(account: &'a Account, name: &str) -> Option<&'a str> {
+    account.fields.get(name).map(|it| it.expose_secret())
 }
 
 /// There is none.

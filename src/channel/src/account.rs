@@ -11,6 +11,8 @@ use domain::time::{Clock, SystemClock, Timestamp};
 pub use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
+use crate::door::Door;
+use crate::spool::Spool;
 use crate::{Cause, ChannelError};
 
 #[derive(Clone, Debug)]
@@ -27,6 +29,10 @@ pub struct Account {
     pub pulse: Pulse,
     /// The last sign of life before this connection; `None` when there never was one.
     pub heard_until: Option<Timestamp>,
+    /// Where its platform's webhooks come in.
+    pub door: Door,
+    /// Where what came in waits.
+    pub spool: Arc<dyn Spool>,
 }
 
 impl Account {
@@ -40,6 +46,8 @@ impl Account {
             urls: BTreeMap::new(),
             pulse: Pulse::default(),
             heard_until: None,
+            door: Door::default(),
+            spool: crate::spool::testing::memory(),
         }
     }
 

@@ -12,9 +12,12 @@
 
 mod account;
 pub mod cli;
+pub mod door;
 pub mod http;
 mod intake;
 mod registry;
+pub mod signature;
+pub mod spool;
 
 use std::fmt;
 use std::time::Duration;

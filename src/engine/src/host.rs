@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use channel::door::{Door, LISTEN, LISTEN_SETTING, PROXIES_SETTING, Settings, URL_SETTING};
 use channel::{Cause, DeliverError, Registration, SecretString};
 use domain::message::Address;
 use domain::outgoing::{Caps, CapsBook};
@@ -15,7 +16,7 @@ use domain::session::Limits;
 use domain::time::{Clock, Timestamp};
 use sandbox::Sandbox;
 use store::layout::Layout;
-use store::{CentralStore, Db, SessionRow};
+use store::{CentralStore, Db, SessionRow, StoreError};
 use tokio::sync::Notify;
 use vault::Egress;
 
@@ -58,6 +59,8 @@ pub struct Host {
     pub container_user: Option<(u32, u32)>,
     pub actors: Arc<dyn Actors>,
     pub hints: Hints,
+    /// Where webhooks of all accounts come in.
+    pub door: Door,
 }
 
 impl Host {
@@ -73,6 +76,28 @@ impl Host {
     /// Has open questions and dead letters looked at.
     pub fn wake_approvals(&self) {
         self.hints.approvals.notify_one();
+    }
+
+    /// Has webhooks come in where the settings say.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn set_door(&self) -> Result<(), StoreError> {
+        let read = |central: &mut CentralStore| {
+            let all = [LISTEN_SETTING, URL_SETTING, PROXIES_SETTING].map(|it| central.setting(it));
+            let [listen, url, proxies] = all;
+            Ok([listen?, url?, proxies?].map(|value| value.filter(|it| !it.is_empty())))
+        };
+        let [listen, url, proxies] = self.central.read(read).await?;
+        let proxies = proxies.unwrap_or_default();
+        let settings = Settings {
+            listen: listen.unwrap_or_else(|| LISTEN.to_owned()),
+            url,
+            proxies: proxies.split(' ').filter_map(|it| it.parse().ok()).collect(),
+            note: Some(self.layout.run().join("door.addr")),
+        };
+        self.door.set(settings).await;
+        Ok(())
     }
 
     pub fn registration(&self, channel: &str) -> Option<&'static Registration> {

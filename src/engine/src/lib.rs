@@ -14,6 +14,7 @@ pub mod outbox;
 pub mod protocol;
 pub mod retention;
 pub mod router;
+pub mod spool;
 pub mod stopping;
 pub mod stops;
 pub mod tasks;

@@ -166,6 +166,8 @@ pub(crate) enum Command {
     Keep(settings::KeepArgs),
     /// Show or set the time zone of this install
     Timezone(settings::TimezoneArgs),
+    /// Show or set where webhooks come in
+    Door(settings::DoorArgs),
     /// Build the image that agents run in
     #[command(subcommand)]
     Image(image::ImageCommand),

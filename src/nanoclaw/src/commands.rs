@@ -100,15 +100,14 @@ pub(crate) async fn perform(args: Args, layout: &Layout) -> anyhow::Result<ExitC
         Command::Backup(command) => backup::perform(command, layout).await?.into(),
         Command::Keep(args) => settings::keep(&args, layout)?.into(),
         Command::Timezone(args) => settings::timezone(&args, layout)?.into(),
+        Command::Door(args) => settings::door(&args, layout).await?.into(),
         Command::Image(command) => image::perform(command, layout).await?.into(),
         Command::Uninstall => process::uninstall(layout).await?.into(),
     };
-    let reloads = report.reloads;
-    let code = print(report, json)?;
-    if reloads {
+    if report.reloads {
         admin::reload(layout).await;
     }
-    Ok(code)
+    print(report, json)
 }
 
 fn print(Report { output, has_failed, .. }: Report, as_json: bool) -> anyhow::Result<ExitCode> {
@@ -142,7 +141,7 @@ fn can_be_tried(command: &Command) -> bool {
             | Command::Image(ImageCommand::Show)
             | Command::Keep(KeepArgs { messages: None, machinery: None })
             | Command::Timezone(TimezoneArgs { zone: None })
-    )
+    ) || matches!(command, Command::Door(args) if args.is_look())
 }
 
 fn untried() -> anyhow::Error {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use actors::peers::{LiveHost, Peers};
 use actors::tree::{RootArgs, RootMessage, RootSupervisor};
 use anyhow::Context;
+use channel::door::{Door, Settings as DoorSettings};
 use domain::plain::chain;
 use domain::time::{Clock, SystemClock};
 use engine::container_slots::ContainerSlots;
@@ -131,6 +132,7 @@ fn wire(layout: &Layout) -> anyhow::Result<(Arc<LiveHost>, Arc<Vault>)> {
         container_user: rustix::process::geteuid().is_root().then(install::container_user),
         actors: Arc::new(peers.clone()),
         hints: Hints::default(),
+        door: Door::new(DoorSettings::default(), Arc::new(SystemClock)),
     };
     Ok((LiveHost::new(host, peers), vault))
 }

@@ -4,11 +4,16 @@ mod connect;
 mod wiring;
 
 use domain::admission::Policy;
+use domain::plain::shell_word;
 use store::ChatRow;
 
 use crate::chats::connect::{ConnectArgs, DisconnectArgs};
 use crate::chats::wiring::{brief, unknown_users, wiring_value};
 use crate::prelude::*;
+
+/// In place of a template: none.
+const USUAL: &str = "-";
+const TEMPLATE_BYTES_MAX: usize = 2_000;
 
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -24,7 +29,8 @@ pub enum ChatsOperation {
     #[command(after_help = "\
 Examples:
   nanoclaw chats set 3 --policy strict   ignore people that the agent does not know
-  nanoclaw chats set 3 --deny            ignore the whole chat")]
+  nanoclaw chats set 3 --deny            ignore the whole chat
+  nanoclaw chats set webhook:ci --template '{workflow_run.name}: {workflow_run.html_url}'")]
     Set {
         #[arg(help = CHAT)]
         chat: String,
@@ -38,6 +44,9 @@ Examples:
         /// Listen again
         #[arg(long)]
         undeny: bool,
+        /// How an event that a program posts there is told, with {path.of.a.value}; `-` for the usual way
+        #[arg(long, value_name = "TEXT", value_parser = parse_template)]
+        template: Option<String>,
     },
     /// Connect a chat to an agent, or change how
     Connect(ConnectArgs),
@@ -60,8 +69,9 @@ impl Command for ChatsOperation {
             Self::List | Self::Show { .. } => Ok(String::new()),
             Self::Connect(args) => args.prepare(store, view, host),
             Self::Disconnect(args) => args.prepare(view, host),
-            Self::Set { chat, policy, deny, undeny } => {
-                let told = told(*policy, (*deny || *undeny).then_some(*deny)).join("; ");
+            Self::Set { chat, policy, deny, undeny, template } => {
+                let denied = (*deny || *undeny).then_some(*deny);
+                let told = told(*policy, denied, template.as_deref()).join("; ");
                 Ok(format!("In {}: {told}.", view.resolve_chat(chat, host)?))
             }
         }
@@ -90,9 +100,9 @@ impl Command for ChatsOperation {
             Self::Show { chat } => show(view.chat(chat)?, context.store, view),
             Self::Connect(args) => args.run(context),
             Self::Disconnect(args) => args.run(context),
-            Self::Set { chat, policy, deny, undeny } => {
+            Self::Set { chat, policy, deny, undeny, template } => {
                 let denied = (*deny || *undeny).then_some(*deny);
-                set(view.chat(chat)?, *policy, denied, context)
+                set(view.chat(chat)?, *policy, denied, template.as_deref(), context)
             }
         }
     }
@@ -102,12 +112,13 @@ fn set(
     chat: &ChatRow,
     policy: Option<Policy>,
     denied: Option<bool>,
+    template: Option<&str>,
     context: &mut Context<'_>,
 ) -> Result {
-    let told = told(policy, denied);
+    let told = told(policy, denied, template);
     if told.is_empty() {
         let what = format!("no change given for chat {}", chat.id);
-        return Err(refused(what, "give `--policy`, `--deny` or `--undeny`"));
+        return Err(refused(what, "give `--policy`, `--deny`, `--undeny` or `--template`"));
     }
     let mut undo = format!("chats set {}", chat.id);
     if let Some(policy) = policy {
@@ -118,6 +129,11 @@ fn set(
         context.store.set_denied(chat.id, denied.then_some(context.now))?;
         undo += if denied { " --undeny" } else { " --deny" };
     }
+    if let Some(template) = template {
+        context.store.set_template(chat.id, Some(template).filter(|it| *it != USUAL))?;
+        let before = chat.template.as_deref().unwrap_or(USUAL);
+        undo += &format!(" {}", shell_word(&format!("--template={before}")));
+    }
     let json = json!({
         "id": chat.id.0,
         "policy": policy.unwrap_or(chat.policy),
@@ -127,13 +143,24 @@ fn set(
 }
 
 /// What a change of a chat comes to.
-fn told(policy: Option<Policy>, denied: Option<bool>) -> Vec<String> {
+fn told(policy: Option<Policy>, denied: Option<bool>, template: Option<&str>) -> Vec<String> {
     let policy = policy.map(|it| format!("people whom nobody knows are {}", unknown_users(it)));
     let denied = denied.map(|is_denied| match is_denied {
         true => "everything in it is ignored from now on".to_owned(),
         false => "it is listened to again".to_owned(),
     });
-    policy.into_iter().chain(denied).collect()
+    let template = template.map(|template| match template {
+        USUAL => "events there are told in the usual way".to_owned(),
+        text => format!("events there are told as: {text}"),
+    });
+    policy.into_iter().chain(denied).chain(template).collect()
+}
+
+/// A template that fits beside what it is filled with.
+fn parse_template(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    let fits = !text.is_empty() && text.len() <= TEMPLATE_BYTES_MAX;
+    fits.then(|| text.to_owned()).ok_or_else(|| format!("take 1 to {TEMPLATE_BYTES_MAX} bytes"))
 }
 
 fn show(chat: &ChatRow, store: &CentralStore, view: &View) -> Result {
@@ -143,7 +170,7 @@ fn show(chat: &ChatRow, store: &CentralStore, view: &View) -> Result {
     json["wirings"] = view.wired_in(chat.id).map(wiring_value).collect();
     json["sessions"] = sessions.iter().map(|it| it.id.to_string()).collect();
     let mut output =
-        Output::record(json, "id address title is_group policy denied denied_at sessions");
+        Output::record(json, "id address title is_group policy denied denied_at template sessions");
     for wired in view.wired_in(chat.id) {
         output.text.push_str(&format!("\n{}: {}", wired.wiring.agent, brief(wired)));
     }
@@ -163,6 +190,7 @@ fn value(chat: &ChatRow, view: &View) -> Value {
         "policy": chat.policy,
         "denied": chat.denied_at.is_some(),
         "denied_at": chat.denied_at.map(instant),
+        "template": chat.template,
         "agents": agents.collect::<Vec<_>>(),
     })
 }

@@ -75,6 +75,7 @@ impl MinimalHost {
             container_user: None,
             actors: Arc::new(peers.clone()),
             hints: Hints::default(),
+            door: Default::default(),
         };
         let host = LiveHost::new(host, peers);
         let args = RootArgs { host: Arc::clone(&host), admin: false };

@@ -14,7 +14,7 @@ use crate::CentralStore;
 mod sources;
 
 /// Tables that grow with use, apart from settings that people make.
-const GROWING: [&str; 13] = [
+const GROWING: [&str; 14] = [
     "message",
     "part",
     "request",
@@ -28,10 +28,11 @@ const GROWING: [&str; 13] = [
     "event",
     "question_card",
     "pending_message",
+    "spool",
 ];
 
 /// Partial indexes that hold what is open at present; the history isn't in them.
-const OF_OPEN_ROWS: [&str; 12] = [
+const OF_OPEN_ROWS: [&str; 13] = [
     "fire_fired",
     "fire_open",
     "fire_running",
@@ -43,6 +44,7 @@ const OF_OPEN_ROWS: [&str; 12] = [
     "pending_message_due",
     "question_unsettled",
     "session_awake",
+    "spool_waiting",
     "task_heartbeat",
 ];
 

@@ -90,6 +90,7 @@ impl Rig {
             container_user: user,
             actors: Arc::new(peers.clone()),
             hints: Hints::default(),
+            door: Default::default(),
         };
         let host = LiveHost::new(host, peers);
         let args = RootArgs { host: Arc::clone(&host), admin: false };

@@ -1,22 +1,22 @@
-//! The package with which GitHub's own libraries sign and check
-//! (<https://www.npmjs.com/package/@octokit/webhooks-methods>) signs for the adapter, and checks
-//! what the tests sign.
+//! The packages with which the platforms' own libraries sign
+//! (<https://www.npmjs.com/package/@octokit/webhooks-methods>, <https://www.npmjs.com/package/standardwebhooks>,
+//! <https://www.npmjs.com/package/stripe>) sign for the adapter, and one checks what the tests sign.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use channel::Verdict;
 use tokio::process::Command;
 
 use super::rig::{Rig, SECRET, sign};
 
-const PACKAGE: &str = "@octokit/webhooks-methods@6.0.0";
+const PACKAGES: [&str; 3] =
+    ["@octokit/webhooks-methods@6.0.0", "standardwebhooks@1.1.1", "stripe@23.1.0"];
 const HINT: &str = "install Node.js 20 or newer with npm, then try again";
 
-/// Where the package is kept between runs. Tests in other processes wait while it is installed.
+/// Where the packages are kept between runs. Tests in other processes wait while it is installed.
 async fn installed() -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-    let folder = target.join("foreign/webhook");
+    let folder = target.join("foreign/webhooks");
     fs::create_dir_all(&folder).unwrap();
     let path = folder.join("lock");
     let locked = tokio::task::spawn_blocking(move || {
@@ -26,15 +26,15 @@ async fn installed() -> PathBuf {
     });
     let lock = locked.await.unwrap();
     let done = folder.join("installed");
-    if fs::read_to_string(&done).ok().as_deref() != Some(PACKAGE) {
+    if fs::read_to_string(&done).ok() != Some(PACKAGES.join(" ")) {
         fs::write(folder.join("package.json"), "{\"private\": true}").unwrap();
         let mut npm = Command::new("npm");
         npm.args(["install", "--no-audit", "--no-fund", "--save-exact", "--ignore-scripts"]);
-        said(npm.arg(PACKAGE).current_dir(&folder)).await;
-        fs::write(&done, PACKAGE).unwrap();
+        said(npm.args(PACKAGES).current_dir(&folder)).await;
+        fs::write(&done, PACKAGES.join(" ")).unwrap();
     }
     drop(lock);
-    folder.join("node_modules/@octokit/webhooks-methods/dist-node/index.js")
+    folder.join("node_modules")
 }
 
 async fn said(command: &mut Command) -> String {
@@ -45,29 +45,40 @@ async fn said(command: &mut Command) -> String {
     String::from_utf8(out.stdout).unwrap().trim().to_owned()
 }
 
-async fn octokit(order: &[&str]) -> String {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("channels/webhook/octokit.mjs");
+async fn signer(secret: &str, order: &[&str]) -> String {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("channels/webhook/signers.mjs");
     let mut node = Command::new("node");
-    said(node.arg(script).arg(installed().await).arg(SECRET).args(order)).await
+    said(node.arg(script).arg(installed().await).arg(secret).args(order)).await
 }
 
 #[tokio::test]
-async fn what_octokit_signs_is_taken_and_what_it_did_not_sign_is_not() {
-    let mut rig = Rig::start().await;
-    let payload = r#"{"action":"opened","issue":{"title":"Es quietscht 🚪","body":"ärgerlich"}}"#;
-    let url = format!("http://{}/hook/acme-door", rig.at);
-    let order = ["sign", &url, payload];
-    let (codes, messages) = tokio::join!(octokit(&order), async {
+async fn what_the_packages_sign_is_taken_and_what_they_did_not_sign_is_not() {
+    let issue = r#"{"action":"opened","issue":{"title":"Es quietscht 🚪","body":"ärgerlich"}}"#;
+    let event = r#"{"id":"evt_1","type":"invoice.paid","data":{"object":{"id":"in_1"}}}"#;
+    for (kind, secret, payload, id, line) in [
+        (
+            "github",
+            SECRET,
+            issue,
+            "72d3162e-cc78-11e3-81ab-4c9367dc0958",
+            "issues, opened, \"Es quietscht 🚪\"",
+        ),
+        (
+            "standard",
+            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            event,
+            "msg_p5jXN8AQM9LWM0D4loKWxJek",
+            "invoice.paid, in_1",
+        ),
+        ("stripe", "whsec_test_secret", event, "evt_1", "invoice.paid, in_1"),
+    ] {
+        let mut rig = Rig::of(kind, secret).await;
+        let url = format!("http://{}/in/webhook/main/acme-door", rig.at);
+        assert_eq!(signer(secret, &[kind, &url, payload]).await, "401 202", "{kind}");
         let messages = rig.receive().await;
-        rig.source().settle(&[Verdict::Stored]).await.unwrap();
-        messages
-    });
-    assert_eq!(codes, "401 202");
-    let [message] = &messages[..] else { panic!("{messages:?}") };
-    assert_eq!(message.platform_id, "72d3162e-cc78-11e3-81ab-4c9367dc0958");
-    assert_eq!(message.from.chat, "acme-door");
-    for words in ["issues, opened, \"Es quietscht 🚪\"", "\"body\": \"ärgerlich\""] {
-        assert!(message.body.text.contains(words), "{}", message.body.text);
+        let [message] = &messages[..] else { panic!("{messages:?}") };
+        assert_eq!((message.platform_id.as_str(), message.from.chat.as_str()), (id, "acme-door"));
+        assert_eq!(message.body.text.lines().nth(1), Some(line), "{kind}");
     }
 }
 
@@ -75,6 +86,6 @@ async fn what_octokit_signs_is_taken_and_what_it_did_not_sign_is_not() {
 async fn octokit_finds_right_what_the_tests_sign() {
     let payload = r#"{"zen":"Schön ist einfach."}"#;
     let ours = sign(SECRET, payload.as_bytes());
-    assert_eq!(octokit(&["verify", payload, &ours]).await, "true");
-    assert_eq!(octokit(&["verify", "{}", &ours]).await, "false");
+    assert_eq!(signer(SECRET, &["verify", payload, &ours]).await, "true");
+    assert_eq!(signer(SECRET, &["verify", "{}", &ours]).await, "false");
 }

@@ -1,33 +1,48 @@
-//! A connected adapter, a signature, and a sender that shows everything it is told.
+//! A connected adapter, signatures, and a sender that shows everything it is told.
 
-use std::fs;
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
 
-use channel::{Account, Batch, ChannelError, Connection, Cursor, Event, Fields, Sink, Source};
+use channel::door::{Door, Settings};
+use channel::spool::Spool;
+use channel::spool::testing::memory;
+use channel::{Account, ChannelError, Connection, Cursor, Event, Fields, Sink, Source};
 use domain::message::Incoming;
+use domain::time::SystemClock;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
-use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 pub(super) const SECRET: &str = "between us two";
 
-/// What GitHub puts into `X-Hub-Signature-256`.
-pub(super) fn sign(secret: &str, body: &[u8]) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
-    mac.update(body);
-    let tag = mac.finalize().into_bytes();
-    tag.iter().fold("sha256=".to_owned(), |text, byte| format!("{text}{byte:02x}"))
+/// The HMAC in hex.
+pub(super) fn tag(secret: &[u8], signed: &[u8]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).unwrap();
+    mac.update(signed);
+    mac.finalize().into_bytes().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
-pub(super) fn account(run_dir: &Path, listen: &str, secret: Option<&str>) -> Account {
+/// What GitHub puts into `X-Hub-Signature-256`.
+pub(super) fn sign(secret: &str, body: &[u8]) -> String {
+    format!("sha256={}", tag(secret.as_bytes(), body))
+}
+
+/// A door at an address of its own.
+pub(super) fn door() -> Door {
+    let settings = Settings { listen: "127.0.0.1:0".into(), ..Settings::default() };
+    Door::new(settings, Arc::new(SystemClock)).of(webhook::NAME, "main")
+}
+
+pub(super) fn account(kind: &str, secret: Option<&str>) -> Account {
     Account {
-        run_dir: run_dir.into(),
-        fields: secret.map_or_else(|| Fields::fixed([]), |it| Fields::fixed([("secret", it)])),
-        urls: [("listen".to_owned(), listen.to_owned())].into(),
+        fields: match secret {
+            Some(secret) => Fields::fixed([("secret", secret), ("kind", kind)]),
+            None => Fields::fixed([("kind", kind)]),
+        },
+        door: door(),
         ..Account::new("main")
     }
 }
@@ -36,21 +51,32 @@ pub(super) async fn connect(account: &Account) -> Result<Connection, ChannelErro
     channel::registration(webhook::NAME).unwrap().adapter.connect(account).await
 }
 
-/// An adapter that listens at an address of its own.
+/// An adapter behind a door of its own.
 #[derive(Debug)]
 pub(super) struct Rig {
     pub(super) connection: Connection,
     pub(super) at: SocketAddr,
-    _run_dir: TempDir,
+    pub(super) spool: Arc<dyn Spool>,
 }
 
 impl Rig {
     pub(super) async fn start() -> Self {
-        let run_dir = tempfile::tempdir().unwrap();
-        let connection = connect(&account(run_dir.path(), "127.0.0.1:0", Some(SECRET))).await;
-        let written = fs::read_to_string(run_dir.path().join("webhook-main.addr")).unwrap();
-        let at = written.trim().parse().unwrap();
-        Self { connection: connection.unwrap(), at, _run_dir: run_dir }
+        Self::of("github", SECRET).await
+    }
+
+    pub(super) async fn of(kind: &str, secret: &str) -> Self {
+        Self::on(account(kind, Some(secret))).await
+    }
+
+    /// As after a restart.
+    pub(super) async fn again(spool: Arc<dyn Spool>) -> Self {
+        Self::on(Account { spool, ..account("github", Some(SECRET)) }).await
+    }
+
+    async fn on(account: Account) -> Self {
+        let connection = connect(&account).await.unwrap();
+        let at = account.door.address().await.unwrap();
+        Self { connection, at, spool: account.spool }
     }
 
     pub(super) fn source(&mut self) -> &mut dyn Source {
@@ -61,19 +87,19 @@ impl Rig {
         &*self.connection.sink
     }
 
+    /// What was not accepted yet, from the first on.
     pub(super) async fn receive(&mut self) -> Vec<Incoming> {
-        let batch = self.source().receive(&Cursor::default()).await.unwrap();
-        messages(batch)
+        self.receive_after(&Cursor::default()).await.0
     }
-}
 
-fn messages(batch: Batch) -> Vec<Incoming> {
-    assert_eq!(batch.cursor, Cursor::default(), "there is nothing to go on from");
-    let message = |event| {
-        let Event::Message(message) = event else { panic!("{event:?}") };
-        message
-    };
-    batch.events.into_iter().map(message).collect()
+    pub(super) async fn receive_after(&mut self, after: &Cursor) -> (Vec<Incoming>, Cursor) {
+        let batch = self.source().receive(after).await.unwrap();
+        let message = |event| {
+            let Event::Message(message) = event else { panic!("{event:?}") };
+            message
+        };
+        (batch.events.into_iter().map(message).collect(), batch.cursor)
+    }
 }
 
 /// What a sender is told.
@@ -92,8 +118,9 @@ pub(super) struct Post {
 }
 
 impl Post {
+    /// To a path behind the account.
     pub(super) fn unsigned(hook: &str, body: impl Into<Vec<u8>>) -> Self {
-        let first_line = format!("POST /hook/{hook} HTTP/1.1");
+        let first_line = format!("POST /in/webhook/main/{hook} HTTP/1.1");
         Self { first_line, headers: Vec::new(), body: body.into() }
     }
 
@@ -122,6 +149,10 @@ impl Post {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await?;
         told(&answer).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+    }
+
+    pub(super) async fn code(self, to: SocketAddr) -> u16 {
+        self.send(to).await.unwrap().code
     }
 }
 

@@ -59,3 +59,22 @@ fn a_token_is_sealed_and_never_seen_again() {
     said.fine();
     assert_eq!(home.store().secrets().unwrap(), []);
 }
+
+#[test]
+fn the_door_of_webhooks_is_where_it_was_set() {
+    let home = Home::new();
+    assert_eq!(home.run(&["door", "--json"]).json()["listen"], "127.0.0.1:8787");
+    let set = ["door", "--listen", "127.0.0.1:0", "--url", "https://bot.example/"];
+    home.run(&set).fine();
+    home.run(&["door", "--proxy", "10.0.0.1", "--proxy", "10.0.0.2"]).fine();
+    let door = home.run(&["door", "--json"]).json();
+    assert_eq!(
+        (&door["listen"], &door["url"], &door["proxies"]),
+        (&"127.0.0.1:0".into(), &"https://bot.example".into(), &"10.0.0.1 10.0.0.2".into())
+    );
+    home.run(&["door", "--url", "-"]).fine();
+    assert_eq!(home.run(&["door", "--json"]).json()["url"], serde_json::Value::Null);
+    for wrong in [["--listen", "everywhere"], ["--url", "bot.example"], ["--proxy", "me"]] {
+        home.run(&["door", wrong[0], wrong[1]]).refused(64, wrong[1]);
+    }
+}

@@ -78,6 +78,18 @@ fn a_chat_is_left_alone_and_listened_to_again() {
     assert_eq!((&show["policy"], &show["denied"]), (&"strict".into(), &true.into()));
     home.run(&["chats", "set", "1", "--undeny"]).fine();
     home.run(&["chats", "set", "1"]).refused(1, "no change given for chat 1");
+    let template = "--template=CI: {workflow_run.html_url}";
+    let said = home.run(&["chats", "set", "1", template]);
+    assert!(said.err.contains("undo with `nanoclaw chats set 1 --template=-`"), "{}", said.err);
+    assert!(said.fine().contains("events there are told as: CI: {workflow_run.html_url}"));
+    let shown = || home.run(&["chats", "show", "1", "--json"]).json()["template"].clone();
+    assert_eq!(shown(), "CI: {workflow_run.html_url}");
+    let said = home.run(&["chats", "set", "1", "--template", "-"]);
+    assert!(said.err.contains("'--template=CI: {workflow_run.html_url}'"), "{}", said.err);
+    assert!(said.fine().contains("events there are told in the usual way"));
+    assert_eq!(shown(), serde_json::Value::Null);
+    let long = format!("--template={}", "x".repeat(2_001));
+    home.run(&["chats", "set", "1", &long]).refused(64, "take 1 to 2000 bytes");
     home.run(&["chats", "set", "1", "--policy", "lax"]).refused(64, "strict");
 }
 

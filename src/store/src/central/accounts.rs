@@ -86,6 +86,8 @@ impl CentralStore {
             let tx = &central.conn;
             let sql = "DELETE FROM cursor WHERE channel = ?1 AND account = ?2";
             tx.execute(sql, [channel, name])?;
+            let sql = "DELETE FROM spool WHERE channel = ?1 AND account = ?2";
+            tx.execute(sql, [channel, name])?;
             let sql = "DELETE FROM account WHERE channel = ?1 AND name = ?2";
             Ok(tx.execute(sql, [channel, name])? == 1)
         })

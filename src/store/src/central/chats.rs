@@ -23,6 +23,8 @@ pub struct ChatRow {
     pub policy: Policy,
     /// Set when it was decided that the chat is to be left alone.
     pub denied_at: Option<Timestamp>,
+    /// How what programs post there is told.
+    pub template: Option<String>,
     /// The platform's id of the one other person in it, where there is only one.
     pub peer: Option<String>,
     /// When something was accepted there last, to within some hours.
@@ -43,9 +45,9 @@ impl ChatRow {
 
 enum_column!(Policy);
 
-row!(ChatRow { id, address, title, is_group, policy, denied_at, peer, active_at });
+row!(ChatRow { id, address, title, is_group, policy, denied_at, template, peer, active_at });
 
-const CHATS: &str = "SELECT id, channel, account, chat, NULL, title, is_group, policy, denied_at, peer, active_at FROM messaging_group";
+const CHATS: &str = "SELECT id, channel, account, chat, NULL, title, is_group, policy, denied_at, template, peer, active_at FROM messaging_group";
 
 statements! {
     /// What is known of a chat; a thread in the address is not looked at.
@@ -63,6 +65,10 @@ statements! {
     /// `false` when there is no such chat.
     pub fn set_policy(id: ChatId, policy: Policy) -> bool = changes("set the policy of a chat",
         "UPDATE messaging_group SET policy = ?2 WHERE id = ?1", params![id.0, policy.as_str()]);
+    /// `false` when there is no such chat.
+    pub fn set_template(id: ChatId, template: Option<&str>) -> bool =
+        changes("set the template of a chat",
+        "UPDATE messaging_group SET template = ?2 WHERE id = ?1", params![id.0, template]);
     /// Leaves a chat alone from then on, or no longer. `false` when there is no such chat.
     pub fn set_denied(id: ChatId, since: Option<Timestamp>) -> bool =
         changes("set whether a chat is denied",

@@ -1,0 +1,331 @@
+//! The one place where other programs reach this host: a listener for the webhooks of all accounts, each below
+//! `/in/<channel>/<account>`. An adapter opens its path, and is given requests that showed what they must.
+//!
+//! Invariants
+//! - Nothing reaches an adapter that was not verified, and nothing beyond the limits of its [`Route`].
+//! - A path is closed when its [`DoorInbox`] goes, and all are when the listener does.
+//! - Strangers cost bounded time, memory and lines of the log, and keep nobody out ([`guests`], [`pace`]).
+
+mod challenge;
+mod guests;
+mod pace;
+mod serve;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use domain::time::Clock;
+pub use hyper::StatusCode;
+pub use hyper::header::HeaderMap;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tracing::{info, warn};
+
+pub use self::challenge::Challenge;
+use self::guests::Guest;
+pub(crate) use self::pace::Pace;
+use self::pace::Seen;
+use crate::ChannelError;
+use crate::signature::Verify;
+
+/// Only programs on this machine reach it.
+pub const LISTEN: &str = "127.0.0.1:8787";
+/// The settings: where to listen, under which address others reach it, and which other machines say
+/// truly from whom they pass requests on.
+pub const LISTEN_SETTING: &str = "door.listen";
+pub const URL_SETTING: &str = "door.url";
+pub const PROXIES_SETTING: &str = "door.proxies";
+
+/// Requests that wait for an adapter; further senders wait, too, until they are told to come back.
+const AHEAD_MAX: usize = 64;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// An address and a port.
+    pub listen: String,
+    /// What leads to it from outside, as `https://bot.example`.
+    pub url: Option<String>,
+    /// Believed about whom they pass on, besides this machine.
+    pub proxies: Vec<IpAddr>,
+    /// A file that says which address was bound.
+    pub note: Option<PathBuf>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { listen: LISTEN.into(), url: None, proxies: Vec::new(), note: None }
+    }
+}
+
+/// The host's door as one account sees it. Clones share it. The default one opens nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Door {
+    shared: Option<Arc<Shared>>,
+    channel: String,
+    account: String,
+}
+
+#[derive(Debug)]
+struct Shared {
+    settings: Mutex<Settings>,
+    listening: tokio::sync::Mutex<Option<Listening>>,
+    routes: Arc<Routes>,
+}
+
+#[derive(Debug)]
+struct Listening {
+    task: JoinSet<()>,
+    address: SocketAddr,
+}
+
+/// What an adapter wants of a request, and how long its sender waits.
+#[derive(Debug)]
+pub struct Route {
+    pub verify: Verify,
+    pub challenge: Challenge,
+    pub bytes_max: usize,
+    /// Headers in which a sender may name the delivery, the same for every attempt; the first that is there counts.
+    pub ids: &'static [&'static str],
+    /// Well below the time after which the sender gives up.
+    pub patience: Duration,
+    /// A signed request is given once, as long as the host runs. A spool knows that beyond a restart
+    /// and better, so a route of one leaves it to that.
+    pub once: bool,
+}
+
+/// A verified request. A dropped `reply` tells the sender to come back.
+#[derive(Debug)]
+pub struct Request {
+    /// As the sender names the delivery; empty where it does not.
+    pub id: String,
+    /// See [`crate::signature::Proof::digest`].
+    pub digest: Option<String>,
+    /// Behind the account, without the secret and without a `/` at the beginning.
+    pub path: String,
+    pub query: String,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    pub reply: oneshot::Sender<Reply>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    pub status: StatusCode,
+    pub kind: &'static str,
+    pub body: String,
+    /// After which the sender may come again.
+    pub wait: Option<Duration>,
+}
+
+impl Reply {
+    /// A line for the person who set the sender up.
+    pub fn line(status: StatusCode, line: impl fmt::Display) -> Self {
+        let kind = "text/plain; charset=utf-8";
+        Self { status, kind, body: format!("{line}\n"), wait: None }
+    }
+
+    pub fn json(body: &serde_json::Value) -> Self {
+        let kind = "application/json";
+        Self { status: StatusCode::OK, kind, body: body.to_string(), wait: None }
+    }
+
+    /// Nothing was taken; the sender is to come again.
+    pub fn later(why: impl fmt::Display, wait: Duration) -> Self {
+        Self { wait: Some(wait), ..Self::line(StatusCode::SERVICE_UNAVAILABLE, why) }
+    }
+}
+
+/// What came for one account. The path is closed when it goes.
+#[derive(Debug)]
+pub struct DoorInbox {
+    requests: mpsc::Receiver<Request>,
+    shared: Arc<Shared>,
+    at: (String, String),
+    number: u64,
+}
+
+impl DoorInbox {
+    /// # Errors
+    /// When nothing is listened to any more, or the path was opened again.
+    pub async fn receive(&mut self) -> Result<Request, ChannelError> {
+        let closed = || ChannelError::Unreachable("the webhook door was closed".into());
+        self.requests.recv().await.ok_or_else(closed)
+    }
+}
+
+impl Drop for DoorInbox {
+    fn drop(&mut self) {
+        let mut open = self.shared.routes.lock();
+        if open.get(&self.at).is_some_and(|it| it.number == self.number) {
+            open.remove(&self.at);
+        }
+    }
+}
+
+impl Door {
+    /// Nothing is listened to until a path is opened.
+    pub fn new(settings: Settings, clock: Arc<dyn Clock>) -> Self {
+        let routes = Arc::new(Routes {
+            clock,
+            proxies: Mutex::new(settings.proxies.clone()),
+            numbers: AtomicU64::default(),
+            open: Mutex::default(),
+        });
+        let shared =
+            Shared { settings: Mutex::new(settings), listening: Default::default(), routes };
+        Self { shared: Some(Arc::new(shared)), ..Self::default() }
+    }
+
+    /// As this account sees it.
+    pub fn of(&self, channel: &str, account: &str) -> Self {
+        let shared = self.shared.clone();
+        Self { shared, channel: channel.into(), account: account.into() }
+    }
+
+    /// Other settings close every path, so that accounts open theirs again.
+    pub async fn set(&self, settings: Settings) {
+        let Some(shared) = &self.shared else { return };
+        if *lock(&shared.settings) != settings {
+            *lock(&shared.routes.proxies) = settings.proxies.clone();
+            *lock(&shared.settings) = settings;
+            *shared.listening.lock().await = None;
+            shared.routes.lock().clear();
+        }
+    }
+
+    /// Opens the account's path; listens, if nothing did. A path that was open goes to the new inbox.
+    ///
+    /// # Errors
+    /// When the address cannot be listened to, which may be tried again, or is none.
+    pub async fn open(&self, route: Route) -> Result<DoorInbox, ChannelError> {
+        let none = || ChannelError::Misconfigured("this host has no door for webhooks".into());
+        let shared = self.shared.as_ref().ok_or_else(none)?;
+        shared.listen().await?;
+        let at = (self.channel.clone(), self.account.clone());
+        let (sender, requests) = mpsc::channel(AHEAD_MAX);
+        let number = shared.routes.numbers.fetch_add(1, Ordering::Relaxed);
+        let open =
+            Open { number, route, sender, strangers: Pace::strangers(), seen: Seen::default() };
+        shared.routes.lock().insert(at.clone(), Arc::new(open));
+        Ok(DoorInbox { requests, shared: Arc::clone(shared), at, number })
+    }
+
+    /// Where a sender outside reaches the account's path; `None` until somebody set that up.
+    pub fn public_url(&self) -> Option<String> {
+        let settings = lock(&self.shared.as_ref()?.settings);
+        let url = settings.url.as_deref()?.trim_end_matches('/');
+        Some(format!("{url}/in/{}/{}", self.channel, self.account))
+    }
+
+    /// The address that was bound; `None` while nothing is listened to.
+    pub async fn address(&self) -> Option<SocketAddr> {
+        let listening = self.shared.as_ref()?.listening.lock().await;
+        listening.as_ref().map(|it| it.address)
+    }
+
+    /// Serves a connection that came another way, as one whose TLS was ended here. Returns when it is over.
+    pub async fn serve(&self, stream: impl AsyncRead + AsyncWrite + Unpin, peer: IpAddr) {
+        if let Some(shared) = &self.shared {
+            serve::serve(stream, &shared.routes, Arc::new(Guest::new(peer))).await;
+        }
+    }
+}
+
+impl Shared {
+    async fn listen(&self) -> Result<(), ChannelError> {
+        let mut listening = self.listening.lock().await;
+        if listening.as_mut().is_some_and(|it| it.task.try_join_next().is_none()) {
+            return Ok(());
+        }
+        let Settings { listen, note, .. } = lock(&self.settings).clone();
+        let malformed = || {
+            let why = format!(
+                "`{listen}` is no address to listen on; write it as {LISTEN} ({LISTEN_SETTING})"
+            );
+            ChannelError::Misconfigured(why.into())
+        };
+        let address: SocketAddr = listen.parse().map_err(|_no_detail| malformed())?;
+        let listener = TcpListener::bind(address).await.map_err(|err| refused(address, &err))?;
+        let address = listener.local_addr().map_err(|err| refused(address, &err))?;
+        if let Some(note) = note {
+            fs::write(&note, format!("{address}\n")).map_err(|err| {
+                let why = format!("cannot write {}: {err}", note.display());
+                ChannelError::Unreachable(why.into())
+            })?;
+        }
+        info!(%address, "webhooks are taken");
+        if !address.ip().is_loopback() {
+            warn!(%address, "other machines reach this address, and nothing is encrypted there");
+        }
+        let (mut task, routes) = (JoinSet::new(), Arc::clone(&self.routes));
+        task.spawn(async move {
+            let err = serve::accept(listener, &routes).await;
+            warn!(%address, why = %err, "webhooks are not taken any more");
+            routes.lock().clear();
+        });
+        *listening = Some(Listening { task, address });
+        Ok(())
+    }
+}
+
+/// An address that another program has may be free again soon; the others stay as they are.
+fn refused(address: SocketAddr, err: &io::Error) -> ChannelError {
+    let why = format!(
+        "cannot listen on {address} for webhooks: {err}; free it or set another address \
+         ({LISTEN_SETTING})"
+    );
+    match matches!(err.kind(), ErrorKind::PermissionDenied | ErrorKind::AddrNotAvailable) {
+        true => ChannelError::Misconfigured(why.into()),
+        false => ChannelError::Unreachable(why.into()),
+    }
+}
+
+/// Every path that is open, by channel and account.
+#[derive(Debug)]
+struct Routes {
+    clock: Arc<dyn Clock>,
+    proxies: Mutex<Vec<IpAddr>>,
+    numbers: AtomicU64,
+    open: Mutex<HashMap<(String, String), Arc<Open>>>,
+}
+
+#[derive(Debug)]
+struct Open {
+    /// Which of the inboxes that the path had.
+    number: u64,
+    route: Route,
+    sender: mpsc::Sender<Request>,
+    /// Requests that were not verified, by address.
+    strangers: Pace,
+    seen: Seen,
+}
+
+impl Routes {
+    fn lock(&self) -> MutexGuard<'_, HashMap<(String, String), Arc<Open>>> {
+        lock(&self.open)
+    }
+
+    /// The path's account, and what is behind it.
+    fn find<'a>(&self, path: &'a str) -> Option<(Arc<Open>, &'a str)> {
+        let mut parts = path.strip_prefix("/in/")?.splitn(3, '/');
+        let at = (parts.next()?.to_owned(), parts.next()?.to_owned());
+        Some((Arc::clone(self.lock().get(&at)?), parts.next().unwrap_or_default()))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;
