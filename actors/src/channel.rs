@@ -14,6 +14,7 @@
 mod attempts;
 mod lanes;
 mod line;
+mod pacing;
 mod pump;
 
 use std::fs::File;
@@ -39,6 +40,9 @@ use crate::peers::LiveHost;
 
 /// Deadline of a hint: a later one says the same.
 const HINT_MAX: Duration = Duration::from_secs(10);
+/// The same of an answer to a press, whose platform gives up after three seconds
+/// (<https://discord.com/developers/docs/interactions/receiving-and-responding>).
+const ANSWER_MAX: Duration = Duration::from_secs(2);
 /// How long a platform may take to open a private chat.
 pub(crate) const OPEN_MAX: Duration = Duration::from_secs(10);
 
@@ -62,6 +66,11 @@ pub enum ChannelMessage {
         to: Address,
         target: String,
         text: String,
+    },
+    /// What became of a press: who pressed waits for it.
+    Pressed {
+        press: String,
+        words: Option<&'static str>,
     },
     Fetch {
         fetch: Fetch,
@@ -129,13 +138,14 @@ impl Behavior for ChannelActor {
                 self.conclude_ended(true).await;
             }
             ChannelMessage::DeliveryEnded => self.conclude_ended(false).await,
-            ChannelMessage::Working(chat) => {
+            ChannelMessage::Working(chat) => self.working(chat),
+            ChannelMessage::Draft { to, target, text } => self.draft(to, target, text),
+            ChannelMessage::Pressed { press, words } => {
                 if let Some(sink) = self.sink.clone() {
-                    let show = async move { drop(timeout(HINT_MAX, sink.working(&chat)).await) };
-                    self.sending.spawn(show);
+                    let answer = async move { sink.answer(&press, words).await };
+                    self.sending.spawn(async move { drop(timeout(ANSWER_MAX, answer).await) });
                 }
             }
-            ChannelMessage::Draft { to, target, text } => self.draft(to, target, text),
             ChannelMessage::Fetch { fetch, reply } => self.fetch(fetch, reply),
             ChannelMessage::OpenDirect { handle, reply } => match self.sink.clone() {
                 Some(sink) => {
@@ -173,8 +183,7 @@ impl ChannelActor {
         };
         let host = Arc::clone(&self.args.host);
         self.sending.spawn(async move {
-            let within = host.policy.fetch_max;
-            let fetched = timeout(within, write_file(&*host.gate, &*sink, &fetch)).await;
+            let fetched = timeout(fetch.within, write_file(&*host.gate, &*sink, &fetch)).await;
             let late = || FetchError::Unreachable("it took too long".into());
             let _ = reply.send(fetched.unwrap_or_else(|_| Err(late())));
         });

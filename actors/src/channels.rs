@@ -48,6 +48,8 @@ pub struct Fetch {
     pub source: String,
     pub into: PathBuf,
     pub bytes_max: u64,
+    /// How long it may take.
+    pub within: Duration,
 }
 
 /// An account by its channel and name, with what else its adapter has to know.

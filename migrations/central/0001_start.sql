@@ -352,10 +352,10 @@ CREATE TABLE part (
     reply_to           TEXT    NOT NULL DEFAULT '',
     kind               TEXT    NOT NULL CHECK (kind IN ('interim', 'answer', 'notice')),
     form               TEXT    NOT NULL DEFAULT 'text'
-                CHECK (form IN ('text', 'file', 'card', 'edit', 'reaction')),
+                CHECK (form IN ('text', 'file', 'card', 'edit', 'reaction', 'delete')),
     text               TEXT    NOT NULL,     -- of a reaction: the emoji
     target             TEXT,                 -- `key:` and a part's key, or `id:` and a platform's id
-    file               TEXT,                 -- a JSON object
+    file               TEXT,                 -- a JSON array of what is shown together
     buttons            TEXT,                 -- a JSON array of {label, data}
     state              TEXT    NOT NULL
                 CHECK (state IN ('ready', 'claimed', 'sent', 'unsent', 'uncertain', 'dead')),
@@ -379,7 +379,7 @@ CREATE TABLE part (
     UNIQUE (session, key),
     FOREIGN KEY (session, cause) REFERENCES message (session, seq) ON DELETE CASCADE,
     CHECK ((session = 0) = (cause IS NULL)),
-    CHECK ((form IN ('edit', 'reaction')) = (target IS NOT NULL)),
+    CHECK ((form IN ('edit', 'reaction', 'delete')) = (target IS NOT NULL)),
     CHECK ((form = 'file') = (file IS NOT NULL))
 ) STRICT;
 CREATE INDEX part_open ON part (session, id) WHERE state NOT IN ('sent', 'dead');

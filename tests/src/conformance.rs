@@ -60,10 +60,24 @@ pub trait Double: Send + Sync {
     /// told nothing know at once.
     async fn told(&self, _message: &str) {}
 
+    /// Whether a message of the bot rang nobody up, and whom it names as the one to be notified; `None`
+    /// where the double does not tell.
+    async fn rang(&self, _message: &str) -> Option<Rang> {
+        None
+    }
+
     /// Whether this can go wrong on this platform at all.
     fn can_happen(&self, _fault: Fault) -> bool {
         true
     }
+}
+
+/// How a message of the bot was announced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rang {
+    pub is_silent: bool,
+    /// The platform's id of the only person whom it notifies by name.
+    pub notifies: Option<String>,
 }
 
 /// What is possible on a platform. Everything, unless its double says otherwise.

@@ -305,9 +305,12 @@ async fn a_question_is_answered_by_the_one_who_led_to_it_or_expires() {
         !world.platform.texts("g").join("\n").contains("The answer is `Coffee`"),
         "not his to answer"
     );
+    let answered = world.platform.answered();
+    assert!(answered[0].1.as_ref().is_some_and(|it| it.contains("isn't yours")), "{answered:?}");
     world.platform.click(&card.id, &coffee, Author::new("ann", "Ann"));
     let text = heard(&world, "g").await;
     assert!(text.lines().last().unwrap().contains("Coffee"), "{text}");
+    assert_eq!(world.platform.answered()[1].1, None, "she sees what came of it");
     world.platform.write(say("g", "m2", "ask Left or right? Left | Right").mention());
     world.pass(10 * MINUTE).await;
     let outcomes = world.all_outcomes();

@@ -8,8 +8,10 @@ use engine::outbox;
 use engine::stopping;
 use harness::crash::Crash;
 use harness::host::{TestHost, World};
-use harness::platform::{FakePlatform, SendFault, TestMessage, address};
+use harness::platform::{FakePlatform, SendFault, TAKES_FILES, TestMessage, address};
 use store::{Draft, NewPart, PartKind};
+
+use crate::groups::{connect, say as group, usual};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -149,4 +151,63 @@ async fn a_part_that_is_sent_again_by_hand_is_voided_by_a_stop() {
     world.pass(10 * MINUTE).await;
     let said = world.platform.texts("c").join("\n");
     assert!(!said.contains("hello"), "{said}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_stays_within_the_pace_of_its_chat_and_holds_up_no_other() {
+    let flood: Vec<String> = (0..60).map(|n| format!("flood {n:02}")).collect();
+    for (platform, keeps) in [(FakePlatform::public(), true), (FakePlatform::hurried(), false)] {
+        let world = World::on(platform);
+        world.platform.know_group("c", "C");
+        connect(&world, "c", "andy", usual);
+        connect(&world, "d", "andy", usual);
+        let host = world.start(Crash::never()).await;
+        say(&host, &world, &flood).await;
+        world.platform.write(group("d", "m1", "hello").mention());
+        world.pass(10 * SECOND).await;
+        assert_eq!(world.platform.texts("d").len(), 1, "another chat waits for nothing");
+        world.pass(4 * MINUTE).await;
+        assert_eq!(shown(&world), flood, "all of it, in its order");
+        assert_eq!(
+            world.platform.over_pace().is_empty(),
+            keeps,
+            "{:?}",
+            world.platform.over_pace()
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_platform_that_wants_the_whole_account_to_wait_gets_nothing_meanwhile() {
+    let world = World::on(FakePlatform::public());
+    connect(&world, "c", "andy", usual);
+    connect(&world, "d", "andy", usual);
+    let host = world.start(Crash::never()).await;
+    world.platform.fail_next_sends(&[SendFault::AllThrottledFor(MINUTE); 20]);
+    say(&host, &world, &texts(&["one"])).await;
+    world.pass(SECOND).await;
+    world.platform.write(group("d", "m1", "wait 20").mention());
+    world.pass(50 * SECOND).await;
+    assert!(world.platform.sent().is_empty(), "{:?}", world.platform.sent());
+    assert_eq!(world.platform.typing_count(), 0, "no hints either");
+    // More often than a part may be refused for itself.
+    world.pass(30 * MINUTE).await;
+    assert_eq!(shown(&world), ["one"]);
+    assert!(world.platform.texts("d").join("").contains("I waited"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_large_file_has_the_time_that_it_takes_and_a_text_has_not() {
+    let world = World::on(FakePlatform::with_caps(TAKES_FILES));
+    let _host = world.start(Crash::never()).await;
+    let words = "x".repeat(120_000);
+    world.platform.fail_next_sends(&[SendFault::Takes(62 * SECOND)]);
+    world.platform.write(TestMessage::new("c", "m1", &format!("file a.txt {words}")));
+    world.pass(3 * MINUTE).await;
+    let sent = world.platform.sent();
+    assert!(sent.iter().all(|it| !it.repeat) && !sent.is_empty(), "{}", sent.len());
+    world.platform.fail_next_sends(&[SendFault::Takes(62 * SECOND)]);
+    world.platform.write(TestMessage::new("c", "m2", "hello"));
+    world.pass(3 * MINUTE).await;
+    assert!(world.platform.sent().iter().any(|it| it.repeat), "nobody knows what became of it");
 }

@@ -7,10 +7,12 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use channel::{DeliverError, Part, Sink};
+use channel::{Caps, DeliverError, Part, Sink};
 use domain::delivery::by_hand::HostKey;
-use domain::delivery::{DeliveryOutcome, Tried, Verdict, conclude};
+use domain::delivery::{DeliveryOutcome, RETRY_AFTER_MAX, Tried, Verdict, conclude, deadline};
+use domain::outgoing::{Card, Content};
 use domain::plain::chain;
+use domain::texts::notices::LINE_ENDED;
 use domain::time::Timestamp;
 use engine::stops::SendPermit;
 use futures_util::FutureExt;
@@ -43,6 +45,7 @@ impl ChannelActor {
         self.lanes.sending.insert(chat.clone(), claimed.host_key.clone());
         let run = self.lanes.runs.entry(chat.clone()).or_insert((session, 0));
         *run = (session, if run.0 == session { run.1 + 1 } else { 1 });
+        let caps = host.caps_of(&claimed.to);
         let (to, actor) = (Arc::clone(&self.lanes.ended), self.myself.clone());
         let pulse = self.line.pulse.clone();
         self.sending.spawn(async move {
@@ -51,7 +54,9 @@ impl ChannelActor {
             }
             // The last moment in which it can be kept back.
             let outcome = if permit.is_none_or(|it| host.stops.allows(&it)) {
-                let delivery = deliver(&*sink, &claimed, host.policy.deliver_max);
+                let policy = &host.policy;
+                let within = deadline(policy.deliver_max, claimed.bytes, policy.file_rate);
+                let delivery = deliver(&*sink, part(&claimed, caps), within);
                 // Of an adapter that panics nobody knows.
                 AssertUnwindSafe(delivery).catch_unwind().await.unwrap_or(DeliveryOutcome::Unknown)
             } else {
@@ -87,6 +92,11 @@ impl ChannelActor {
         let mut chats = BTreeSet::new();
         if all.is_empty() {
             return chats;
+        }
+        for ended in &all {
+            if let DeliveryOutcome::Throttled { after, everywhere: true } = ended.outcome {
+                self.lanes.pacing.hold(after.min(RETRY_AFTER_MAX));
+            }
         }
         let now = self.args.host.clock.now();
         let verdict = |it: &Ended| (it.key.clone(), conclude(it.outcome.clone(), &it.tried, now));
@@ -129,11 +139,19 @@ impl ChannelActor {
     }
 }
 
-async fn deliver(sink: &dyn Sink, claimed: &ClaimedPart, within: Duration) -> DeliveryOutcome {
-    let part = Part {
+/// What the sink gets, by what can be done in its chat.
+fn part(claimed: &ClaimedPart, caps: Caps) -> Part {
+    let content = match &claimed.content {
+        Content::Delete { target } if !caps.deletes => {
+            let card = Card { text: LINE_ENDED.to_owned(), buttons: vec![] };
+            Content::Edit { target: target.clone(), card }
+        }
+        content => content.clone(),
+    };
+    Part {
         key: claimed.host_key.to_string(),
         to: claimed.to.clone(),
-        content: claimed.content.clone(),
+        content,
         reply_to: claimed.reply_to.clone(),
         also: claimed.also.clone(),
         last: claimed.kind != PartKind::Interim,
@@ -143,15 +161,20 @@ async fn deliver(sink: &dyn Sink, claimed: &ClaimedPart, within: Duration) -> De
             // More follows after a reply.
             PartKind::Interim => claimed.host_key.session.is_none(),
         },
-        repeat: claimed.is_repeat,
-        in_group: false,
-        silent: false,
-        notify: None,
-    };
+        repeat: claimed.is_repeat && !caps.idempotent,
+        in_group: claimed.in_group,
+        silent: claimed.is_silent && caps.silent,
+        notify: claimed.asker.clone().filter(|_| !claimed.is_silent),
+    }
+}
+
+async fn deliver(sink: &dyn Sink, part: Part, within: Duration) -> DeliveryOutcome {
     match timeout(within, sink.deliver(&part)).await {
         Ok(Ok(platform_id)) => DeliveryOutcome::Delivered(platform_id),
         Ok(Err(DeliverError::Unreachable(_))) => DeliveryOutcome::Unreachable,
-        Ok(Err(DeliverError::Throttled { after, .. })) => DeliveryOutcome::Throttled(after),
+        Ok(Err(DeliverError::Throttled { after, everywhere })) => {
+            DeliveryOutcome::Throttled { after, everywhere }
+        }
         Ok(Err(err @ DeliverError::Refused(_))) => DeliveryOutcome::Refused(chain(&err)),
         Ok(Err(DeliverError::Unknown(_))) | Err(_) => DeliveryOutcome::Unknown,
     }
@@ -169,7 +192,7 @@ fn report(ended: &Ended) {
             warn!(part, why, "the platform refused a part for good")
         }
         outcome @ (DeliveryOutcome::Unreachable
-        | DeliveryOutcome::Throttled(_)
+        | DeliveryOutcome::Throttled { .. }
         | DeliveryOutcome::Unknown) => {
             info!(part, ?outcome, "not delivered yet");
         }

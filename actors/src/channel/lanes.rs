@@ -2,7 +2,7 @@
 //!
 //! Invariants
 //! - At most one part of a chat is with the platform, and no draft beside it.
-//! - A part is sent after the commit that claims it. How that ended is committed before the next part of
+//! - A part waits for its token, and is sent after the commit that claims it. How that ended is committed before the next part of
 //!   its chat is claimed.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +22,7 @@ use tokio::time::timeout;
 use tracing::warn;
 
 use super::attempts::Ended;
+use super::pacing::Pacing;
 use super::{ChannelActor, ChannelMessage, HINT_MAX};
 use crate::actor::{SOON, Timer};
 
@@ -42,6 +43,7 @@ pub(super) struct Lanes {
     /// Attempts whose end is not written down yet; beside the mailbox, which a stop of the actor leaves
     /// unread.
     pub(super) ended: Arc<std::sync::Mutex<Vec<Ended>>>,
+    pub(super) pacing: Pacing,
     timer: Option<(Timestamp, Timer<ChannelMessage>)>,
 }
 
@@ -100,6 +102,7 @@ impl ChannelActor {
         if is_changed {
             self.conclude(uncertain, now).await?;
         }
+        let due = self.paced(due);
         for (head, permit, claimed) in self.claim(due, now).await? {
             match claimed {
                 Ok(Some(part)) => self.send(head, part, permit),
@@ -202,6 +205,28 @@ impl ChannelActor {
         }
     }
 
+    /// Those that there is a token for. Where the account has few, chats take turns.
+    fn paced(&mut self, mut due: Vec<LaneHead>) -> Vec<LaneHead> {
+        due.sort_by_key(|it| self.lanes.pacing.turn(&it.chat));
+        let mut wait = None;
+        due.retain(|head| {
+            let pace = self.args.host.caps_of(&self.address(&head.chat)).pace;
+            let taken = self.lanes.pacing.take(&head.chat, head.in_group, pace);
+            wait = wait.into_iter().chain(taken.err()).min();
+            taken.is_ok()
+        });
+        if let Some(wait) = wait {
+            self.look_after(wait);
+        }
+        due
+    }
+
+    pub(super) fn address(&self, chat: &str) -> Address {
+        let (channel, account) =
+            (self.args.account.channel.to_owned(), self.args.account.name.clone());
+        Address { channel, account, chat: chat.to_owned(), thread: None }
+    }
+
     /// Claims parts in one commit; one that fails for good fails alone.
     async fn claim(
         &self,
@@ -240,7 +265,8 @@ impl ChannelActor {
         let Some(sink) = self.sink.clone() else { return };
         let lanes = &mut self.lanes;
         lanes.drafts.retain(|_, it| 1 < Arc::strong_count(it));
-        if lanes.sending.contains_key(&to.chat) || lanes.drafts.contains_key(&to.chat) {
+        let is_busy = lanes.sending.contains_key(&to.chat) || lanes.drafts.contains_key(&to.chat);
+        if is_busy || !lanes.pacing.may_draft(&to.chat, self.args.host.caps_of(&to)) {
             return;
         }
         let turn = Arc::new(Mutex::new(()));
@@ -250,6 +276,15 @@ impl ChannelActor {
             let _shown = shown;
             drop(timeout(HINT_MAX, sink.draft(&to, &target, &text)).await);
         });
+    }
+
+    /// Shows that an answer is being worked on, if that keeps no part waiting.
+    pub(super) fn working(&mut self, chat: Address) {
+        let Some(sink) = self.sink.clone() else { return };
+        if self.lanes.pacing.may_hint(&chat.chat, self.args.host.caps_of(&chat)) {
+            let show = async move { drop(timeout(HINT_MAX, sink.working(&chat)).await) };
+            self.sending.spawn(show);
+        }
     }
 
     /// Looks at all lanes after a wait, unless that is about to happen anyway.

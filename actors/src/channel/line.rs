@@ -7,20 +7,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use channel::{Account, ChannelError, Connection, Fields, NoKeeper, Pulse};
+use channel::{Account, ChannelError, CommandInfo, Connection, Fields, NoKeeper, Pulse};
+use domain::command::Command;
 use domain::continuity::{self, LineEffect, LineView};
 use domain::plain::chain;
+use domain::texts::commands::summary;
 use domain::texts::notices;
 use domain::time::{Timestamp, backoff, jittered};
 use engine::protocol::ChannelStatus;
 use engine::spool::AccountSpool;
 use store::CentralStore;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
-use tracing::{info, warn};
+use tokio::time::{Instant, sleep, timeout};
+use tracing::{debug, info, warn};
 
 use super::pump::Pump;
-use super::{ChannelActor, ChannelMessage};
+use super::{ChannelActor, ChannelMessage, HINT_MAX};
 use crate::channels::AccountKey;
 use crate::peers::LiveHost;
 
@@ -106,7 +108,13 @@ impl ChannelActor {
         (line.failures, self.trouble) = (0, None);
         let key = &self.args.account;
         self.args.host.caps.connected(key.channel, &key.name, connection.caps);
-        self.sink = Some(connection.sink);
+        let (sink, channel) = (connection.sink, key.channel);
+        self.sink = Some(Arc::clone(&sink));
+        self.sending.spawn(async move {
+            if timeout(HINT_MAX, sink.publish_commands(&commands())).await.is_err() {
+                debug!(channel, "the commands were not published in time");
+            }
+        });
         let _ = self.myself.cast(ChannelMessage::Parts);
         let pump = Pump {
             args: self.args.clone(),
@@ -193,6 +201,12 @@ impl ChannelActor {
             quiet: silent.is_some_and(|it| continuity::is_quiet(it, alive_every)),
         }
     }
+}
+
+/// What people can say to the host, for a platform's menu.
+fn commands() -> Vec<CommandInfo> {
+    let info = |it: Command| CommandInfo { name: it.as_str(), about: summary(it) };
+    Command::ALL.into_iter().map(info).collect()
 }
 
 async fn account(host: &LiveHost, key: AccountKey, pulse: Pulse) -> Result<Account, ChannelError> {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use channel::{Batch, ChannelError, Cursor, Event, Gap, Pulse, Source};
+use channel::{Batch, ChannelError, Cursor, Event, Gap, Pulse, Source, Verdict};
+use domain::texts::approval;
 use engine::router::{Position, Routed};
 use ractor::ActorRef;
 use store::{CentralStore, StoreError};
@@ -47,6 +48,7 @@ impl Pump {
             self.storing.store(true, Ordering::SeqCst);
             let (channel, account) = self.args.account.names();
             let to = (next != cursor).then(|| Position { channel, account, value: next.0.clone() });
+            let presses = presses(&events);
             let Routed { verdicts, is_moved, has_failed } = self.store(events, to.clone()).await;
             self.storing.store(false, Ordering::SeqCst);
             if has_failed {
@@ -60,6 +62,11 @@ impl Pump {
                 self.args.host.central.write("a cursor", set).await.map_err(unreachable)?;
             }
             cursor = next;
+            for (at, press) in presses {
+                let words = verdicts.get(at).is_some_and(|it| *it != Verdict::Stored);
+                let words = words.then_some(approval::NOT_TAKEN);
+                let _ = self.stated.0.cast(ChannelMessage::Pressed { press, words });
+            }
             self.source.settle(&verdicts).await?;
         }
     }
@@ -96,4 +103,18 @@ impl Pump {
             }
         }
     }
+}
+
+/// The presses that somebody waits for the answer of, and which events they are.
+fn presses(events: &[Event]) -> Vec<(usize, String)> {
+    let press = |(at, event): (usize, &Event)| match event {
+        Event::Click(click) => Some((at, click.press.clone())).filter(|it| !it.1.is_empty()),
+        Event::Message(_)
+        | Event::Moved { .. }
+        | Event::Reachable { .. }
+        | Event::Left(_)
+        | Event::Renamed { .. }
+        | Event::Undelivered { .. } => None,
+    };
+    events.iter().enumerate().filter_map(press).collect()
 }

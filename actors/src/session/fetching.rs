@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use channel::FetchError;
+use domain::delivery::deadline;
 use domain::file_type::sniff;
 use domain::naming::safe_file_name;
 use domain::plain::chain;
@@ -71,11 +72,14 @@ async fn get(host: &LiveHost, file: &PendingFile, folder: &Path) -> Result<Fetch
     if file.attachment.bytes.is_some_and(|it| bytes_max < it) {
         return Err(FetchError::TooLarge { bytes_max });
     }
-    let fetch = Fetch { source: file.attachment.source.clone(), into: half.clone(), bytes_max };
+    let (bytes, policy) = (file.attachment.bytes.unwrap_or(bytes_max), &host.policy);
+    let within = deadline(policy.fetch_max, bytes, policy.file_rate);
+    let source = file.attachment.source.clone();
+    let fetch = Fetch { source, into: half.clone(), bytes_max, within };
     let from = file.from.clone();
     let ask = |reply| ChannelsMessage::To(from, ChannelMessage::Fetch { fetch, reply });
     let gone = || FetchError::Unreachable("the channel is not connected".into());
-    host.peers.channels.call_within(host.policy.fetch_max, ask).await.ok_or_else(gone)??;
+    host.peers.channels.call_within(within, ask).await.ok_or_else(gone)??;
     let (owner, file) = (host.container_user, file.clone());
     let settle = move || settle(&half, &of_message, &file, owner);
     store::on_disk(&*host.gate, settle).await.map_err(FetchError::Write)

@@ -133,9 +133,9 @@ impl Tools {
         sent.map(|seq| format!("sent as message {seq}"))
     }
 
-    /// Send a file from your workspace or /tmp: a document, a picture, an archive that they asked
-    /// for or need. They cannot see your workspace, so a path in a text is of no use to them. At
-    /// most 50 MB; some chats take less.
+    /// Send files from your workspace or /tmp: documents, pictures, an archive that they asked for or
+    /// need. They cannot see your workspace, so a path in a text is of no use to them. What belongs
+    /// together goes in one call. At most 50 MB each; some chats take less.
     #[tool]
     async fn send_file(&self, Parameters(file): Parameters<FileToSend>) -> ToolResult {
         let sent = self.host_client.send_file(file).await;

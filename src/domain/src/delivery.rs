@@ -62,8 +62,11 @@ pub enum DeliveryOutcome {
     Delivered(String),
     /// Certainly not delivered.
     Unreachable,
-    /// The platform wants us to wait. Certainly not delivered.
-    Throttled(Duration),
+    /// The platform wants us to wait, with all chats if `everywhere`. Certainly not delivered.
+    Throttled {
+        after: Duration,
+        everywhere: bool,
+    },
     /// The platform said no; saying it again will not help.
     Refused(String),
     /// No answer came, so it may have been delivered.
@@ -72,10 +75,21 @@ pub enum DeliveryOutcome {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    Sent { platform_id: String },
-    Unsent { retry_at: Timestamp, counts: bool },
-    Uncertain { retry_at: Timestamp },
-    Dead { why: String },
+    Sent {
+        platform_id: String,
+    },
+    Unsent {
+        retry_at: Timestamp,
+        counts: bool,
+    },
+    Uncertain {
+        retry_at: Timestamp,
+    },
+    /// It goes as a message of its own, and the line that it was to replace is taken away.
+    Apart,
+    Dead {
+        why: String,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,12 +99,16 @@ pub struct Tried {
     pub tries: u32,
     /// Attempts in a row that nothing answered.
     pub misses: u32,
+    /// It was to take the place of the line that says that work goes on.
+    pub replaces_line: bool,
 }
 
 /// Answers of a platform before a part is given up.
 pub const TRIES_MAX: u32 = 8;
 /// Attempts without an answer before a part is given up: the reader may have it that often already.
 pub const UNCERTAIN_MAX: u32 = 6;
+/// An answer waits so long for its edit: new messages have a budget of their own.
+const EDIT_WAIT_MAX: Duration = Duration::from_secs(3);
 const BACKOFF_BASE: Duration = Duration::from_secs(1);
 const BACKOFF_MAX: Duration = Duration::from_secs(60);
 /// Parts of one session in a row while others wait in the same chat.
@@ -98,6 +116,12 @@ pub const RUN_MAX: u32 = 10;
 /// How much of a platform's wish to wait is honoured. Telegram's flood waits reach many hours; one
 /// that is longer than a day is taken for a mistake, and asking again once a day harms nobody.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long a platform may take for a part: `base`, and more for its files by a slow line's `rate` of
+/// bytes per second.
+pub fn deadline(base: Duration, bytes: u64, rate: u64) -> Duration {
+    base + Duration::from_secs(bytes / rate.max(1))
+}
 
 /// What to do in a lane of which nobody is sending a part. `heads` are in the order in which they were
 /// written, which is the order of the chat, but for three cases in which one session must not hold up
@@ -128,19 +152,26 @@ fn is_due(part: &PartView, now: Timestamp) -> bool {
     part.standing == Standing::Ready || part.retry_at.is_due(now, part.retry_at.since(part.since))
 }
 
-/// What follows from an attempt. Only answers of the platform use up tries. A wait that the platform asks
-/// for is never shortened by the spread, only prolonged.
+/// What follows from an attempt. Only answers of the platform about this part use up tries. A wait that the
+/// platform asks for is never shortened by the spread, only prolonged.
 pub fn conclude(outcome: DeliveryOutcome, tried: &Tried, now: Timestamp) -> Verdict {
     let unanswered = || now + wait(&tried.key, tried.misses + 1);
     match outcome {
         DeliveryOutcome::Delivered(platform_id) => Verdict::Sent { platform_id },
         DeliveryOutcome::Unreachable => Verdict::Unsent { retry_at: unanswered(), counts: false },
-        DeliveryOutcome::Throttled(_) if TRIES_MAX <= tried.tries + 1 => {
+        DeliveryOutcome::Throttled { after, everywhere: false }
+            if tried.replaces_line && EDIT_WAIT_MAX < after =>
+        {
+            Verdict::Apart
+        }
+        DeliveryOutcome::Throttled { everywhere: false, .. } if TRIES_MAX <= tried.tries + 1 => {
             Verdict::Dead { why: "the platform kept asking to wait".into() }
         }
-        DeliveryOutcome::Throttled(after) => {
-            let own = wait(&tried.key, tried.tries + 1);
-            Verdict::Unsent { retry_at: now + own.max(after.min(RETRY_AFTER_MAX)), counts: true }
+        DeliveryOutcome::Throttled { after, everywhere } => {
+            let failures = if everywhere { tried.misses } else { tried.tries };
+            let own = wait(&tried.key, failures + 1);
+            let retry_at = now + own.max(after.min(RETRY_AFTER_MAX));
+            Verdict::Unsent { retry_at, counts: !everywhere }
         }
         DeliveryOutcome::Refused(why) => Verdict::Dead { why },
         DeliveryOutcome::Unknown => Verdict::Uncertain { retry_at: unanswered() },
@@ -167,7 +198,7 @@ mod tests {
     const DAY: Duration = Duration::from_secs(24 * 3600);
 
     fn tried(tries: u32, misses: u32) -> Tried {
-        Tried { key: PartKey("o1.0".into()), tries, misses }
+        Tried { key: PartKey("o1.0".into()), tries, misses, replaces_line: false }
     }
 
     /// Of a part that was changed at `since` and waits until `retry_at`.
@@ -243,7 +274,7 @@ mod tests {
             let out = conclude(DeliveryOutcome::Unreachable, &tried(TRIES_MAX, misses), NOW);
             assert!(matches!(out, Verdict::Unsent { counts: false, .. }));
         }
-        let throttled = DeliveryOutcome::Throttled;
+        let throttled = |after| DeliveryOutcome::Throttled { after, everywhere: false };
         for after in [3, 3600, 24 * 3600].map(Duration::from_secs) {
             let waits = Verdict::Unsent { retry_at: NOW + after, counts: true };
             assert_eq!(conclude(throttled(after), &tried(0, 0), NOW), waits);
@@ -252,6 +283,23 @@ mod tests {
         assert_eq!(conclude(throttled(9 * DAY), &tried(0, 0), NOW), capped);
         let last = conclude(throttled(DAY), &tried(TRIES_MAX - 1, 0), NOW);
         assert!(matches!(last, Verdict::Dead { .. }));
+        let everywhere = DeliveryOutcome::Throttled { after: DAY, everywhere: true };
+        let waits = Verdict::Unsent { retry_at: NOW + DAY, counts: false };
+        assert_eq!(conclude(everywhere, &tried(TRIES_MAX - 1, 0), NOW), waits, "not its own fault");
+    }
+
+    #[test]
+    fn an_answer_does_not_wait_long_for_the_line_that_it_was_to_replace() {
+        let answer = Tried { replaces_line: true, ..tried(0, 0) };
+        let end = |secs, everywhere, tried: &Tried| {
+            let after = Duration::from_secs(secs);
+            conclude(DeliveryOutcome::Throttled { after, everywhere }, tried, NOW)
+        };
+        assert_eq!(end(30, false, &answer), Verdict::Apart);
+        for waits in [end(3, false, &answer), end(30, true, &answer), end(30, false, &tried(0, 0))]
+        {
+            assert!(matches!(waits, Verdict::Unsent { .. }), "{waits:?}");
+        }
     }
 
     #[test]

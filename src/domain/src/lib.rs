@@ -18,6 +18,7 @@ pub mod link;
 pub mod message;
 pub mod naming;
 pub mod outgoing;
+pub mod pace;
 pub mod pairing;
 pub mod people;
 pub mod plain;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::cost::Cost;
 use crate::time::Timestamp;
@@ -292,8 +292,9 @@ pub struct Outbound {
 #[serde(rename_all = "lowercase")]
 pub enum Form {
     Text,
-    /// A name below `files/` beside the outbound database.
-    File(String),
+    /// Names below `files/` beside the outbound database; one alone may stand for itself.
+    #[serde(deserialize_with = "one_or_more")]
+    File(Vec<String>),
     /// Replaces the own message with this number.
     Edit(i64),
     /// Puts an emoji under the message with this number.
@@ -304,6 +305,22 @@ pub enum Form {
     },
     /// A line of the command line's language.
     Admin,
+}
+
+/// Files of one message of an agent, and of all that are taken over at once; more are a mistake of the agent.
+pub const FILES_MAX: usize = 16;
+
+fn one_or_more<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Names {
+        One(String),
+        More(Vec<String>),
+    }
+    Ok(match Names::deserialize(from)? {
+        Names::One(name) => vec![name],
+        Names::More(names) => names,
+    })
 }
 
 #[cfg(test)]

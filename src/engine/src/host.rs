@@ -197,11 +197,13 @@ pub struct Policy {
     pub session: Limits,
     pub restarts_max: u32,
     pub sweep_period: Duration,
-    /// The longest that a platform may take to accept one part.
+    /// The longest that a platform may take to accept one part without files.
     pub deliver_max: Duration,
-    /// The largest file that is taken from a platform, and how long that may take.
+    /// The largest file that is taken from a platform, and how long an empty one may take.
     pub file_bytes_max: u64,
     pub fetch_max: Duration,
+    /// Bytes per second of the slowest line over which files come and go.
+    pub file_rate: u64,
 }
 
 impl Default for Policy {
@@ -213,6 +215,7 @@ impl Default for Policy {
             deliver_max: Duration::from_secs(60),
             file_bytes_max: 50 * 1024 * 1024,
             fetch_max: Duration::from_secs(120),
+            file_rate: 30_000,
         }
     }
 }

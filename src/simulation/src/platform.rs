@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use channel::{Account, Adapter, Caps, Event, Fields, Need, Part, Registration, Verdict};
 use domain::message::{Address, Author, Click};
-use domain::outgoing::{Content, Dialect, TextLimit};
+use domain::outgoing::{Content, Dialect, Pace, Rate, TextLimit};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -40,11 +40,21 @@ pub const TAKES_FILES: Caps = Caps { file_bytes_max: 1024 * 1024, ..OWNER_ONLY }
 /// Text alone, and anybody.
 pub const PLAIN: Caps =
     Caps { alive_every: Some(ALIVE_EVERY), dialect: Dialect::Markdown, ..Caps::plain(TEXT) };
+/// Like that of Telegram.
+const PACE: Pace = Pace {
+    direct: Some(Rate { count: 60, per: Duration::from_secs(60) }),
+    group: Some(Rate { count: 20, per: Duration::from_secs(60) }),
+    account: Some(Rate { count: 30, per: Duration::from_secs(1) }),
+};
 /// Everything there is, and anybody.
 pub const PUBLIC: Caps = Caps {
+    album_max: 10,
     buttons: true,
     edits: true,
+    deletes: true,
     reactions: true,
+    silent: true,
+    pace: PACE,
     mentions: true,
     threads: true,
     file_bytes_max: 50 * 1024 * 1024,
@@ -58,6 +68,10 @@ pub enum SendFault {
     /// For two seconds.
     Throttled,
     ThrottledFor(Duration),
+    /// The same for the whole account.
+    AllThrottledFor(Duration),
+    /// It takes effect after so long, and is answered then.
+    Takes(Duration),
     /// It took effect, and the answer was lost.
     AnswerLost,
     /// It took effect, and there is never an answer.
@@ -77,6 +91,8 @@ pub enum FetchFault {
 #[derive(Debug)]
 pub struct FakePlatform {
     caps: Caps,
+    /// What it takes, whatever it says of that.
+    pace: Pace,
     is_locked: bool,
     state: Mutex<State>,
     happened: Notify,
@@ -100,13 +116,20 @@ impl FakePlatform {
 
     pub fn with_caps(caps: Caps) -> Arc<Self> {
         let (state, happened) = (Mutex::default(), Notify::new());
-        Arc::new(Self { caps, is_locked: false, state, happened })
+        Arc::new(Self { caps, pace: caps.pace, is_locked: false, state, happened })
     }
 
     /// One that asks its accounts for a word.
     pub fn locked(caps: Caps) -> Arc<Self> {
         let (state, happened) = (Mutex::default(), Notify::new());
-        Arc::new(Self { caps, is_locked: true, state, happened })
+        Arc::new(Self { caps, pace: caps.pace, is_locked: true, state, happened })
+    }
+
+    /// As [`Self::public`], but the host is not told of its pace: a host that does not care.
+    pub fn hurried() -> Arc<Self> {
+        let caps = Caps { pace: Pace::default(), ..PUBLIC };
+        let (state, happened) = (Mutex::default(), Notify::new());
+        Arc::new(Self { caps, pace: PACE, is_locked: false, state, happened })
     }
 
     fn needs(&self) -> &'static [Need] {
@@ -139,7 +162,7 @@ impl FakePlatform {
         let chat = state.chat(&from.chat);
         let platform_id = id.clone();
         let click =
-            Click { from, chat, platform_id, sender: by, data: data.into(), press: String::new() };
+            Click { from, chat, platform_id, sender: by, data: data.into(), press: id.clone() };
         state.events.push(Some(Event::Click(click)));
         drop(state);
         self.happened.notify_waiters();
@@ -273,6 +296,21 @@ impl FakePlatform {
     /// What senders were told about their messages: `(id, verdict)`.
     pub fn verdicts(&self) -> Vec<(String, Verdict)> {
         self.state().verdicts.clone()
+    }
+
+    /// What was more than this platform takes, in words.
+    pub fn over_pace(&self) -> Vec<String> {
+        self.state().over_pace.clone()
+    }
+
+    /// What pressers were told: `(press, words)`.
+    pub fn answered(&self) -> Vec<(String, Option<String>)> {
+        self.state().answered.clone()
+    }
+
+    /// The words that the host takes, as it said them last.
+    pub fn commands(&self) -> Vec<String> {
+        self.state().commands.clone()
     }
 
     /// How often the bot showed that it works.

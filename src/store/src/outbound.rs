@@ -75,11 +75,17 @@ impl Unimported {
 
     /// The messages that are files, with their paths as the agent names them.
     pub(crate) fn files(&self) -> Vec<(OutSeq, String)> {
-        let file = |(message, _): &(Outbound, PartKind)| {
-            let Form::File(name) = &message.form else { return None };
-            Some((message.seq, name.clone()))
+        let files = |(message, _): &(Outbound, PartKind)| match &message.form {
+            Form::File(names) => names.iter().map(|it| (message.seq, it.clone())).collect(),
+            Form::Text
+            | Form::Edit(_)
+            | Form::Reaction(_)
+            | Form::Question { .. }
+            | Form::Admin => {
+                vec![]
+            }
         };
-        self.messages.iter().filter_map(file).collect()
+        self.messages.iter().flat_map(files).collect()
     }
 }
 

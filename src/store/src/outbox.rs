@@ -3,6 +3,7 @@
 //!
 //! One table for all chats, whether an agent or the host wrote a part.
 
+use std::fs;
 use std::ops::Deref;
 use std::path::Path;
 
@@ -51,8 +52,16 @@ pub struct SentPart {
     pub also: Vec<String>,
     /// The recipient may have seen it already.
     pub is_repeat: bool,
+    /// Several people can be in the chat.
+    pub in_group: bool,
+    /// It says that work goes on: what ends that rings.
+    pub is_silent: bool,
+    /// The platform's id of who asked, where it goes to their chat.
+    pub asker: Option<String>,
     /// What was tried with it before.
     pub tried: Tried,
+    /// Of its files.
+    pub bytes: u64,
 }
 
 impl Deref for ClaimedPart {
@@ -91,9 +100,11 @@ pub enum Target {
 pub enum Draft {
     Text(String),
     Card(Card),
-    File(FileOut),
+    /// Shown together; the caption is that of the first.
+    Files(Vec<FileOut>),
     Edit(Target, Card),
     Reaction(Target, String),
+    Delete(Target),
 }
 
 /// What led to a part of a session: the message that it answers, and the runner's own, if that said it.
@@ -165,15 +176,28 @@ pub(crate) fn claim(
     now: Timestamp,
 ) -> Result<Option<ClaimedPart>> {
     // The message that it changes: by the platform's id, or the one that another part became.
-    let sql = "SELECT session, key, channel, account, chat, thread, reply_to, kind, was_uncertain,
-             key, tries, misses, form, text, changes, file, buttons, uncertain_attempts,
-             target IS NOT NULL AND changes IS NULL
+    // Whose message it answers there. While that has no outcome, or more of the same follows, nobody
+    // is rung up.
+    let sql = "SELECT p.session, p.key, p.channel, p.account, p.chat, p.thread, p.reply_to, p.kind,
+             p.was_uncertain,
+             EXISTS (SELECT 1 FROM messaging_group g WHERE g.channel = p.channel
+                         AND g.account = p.account AND g.chat = p.chat AND g.is_group = 1),
+             p.kind = 'interim' AND p.form <> 'card' AND m.seq IS NOT NULL
+                 AND (p.out_seq IS NOT NULL OR p.key LIKE 's%')
+                 AND (m.outcome IS NULL OR EXISTS (SELECT 1 FROM part l WHERE l.session = p.session
+                          AND l.out_seq = p.out_seq AND l.id > p.id AND l.state <> 'dead')),
+             substr(m.sender_id, length(m.channel) + 2),
+             p.key, p.tries, p.misses, p.form = 'edit' AND p.target LIKE 'key:s%',
+             p.form, p.text, p.changes, p.file, p.buttons, p.uncertain_attempts,
+             p.target IS NOT NULL AND p.changes IS NULL
          FROM (SELECT *, CASE WHEN target LIKE 'key:%'
                    THEN (SELECT platform_id FROM part t WHERE t.session = part.session
                              AND t.key = substr(part.target, 5) AND t.state = 'sent')
                    ELSE substr(target, 4) END AS changes
                FROM part WHERE session = ?1 AND key = ?2
-                   AND state IN ('ready', 'unsent', 'uncertain'))";
+                   AND state IN ('ready', 'unsent', 'uncertain')) p
+         LEFT JOIN message m ON m.session = p.session AND m.seq = p.cause AND m.task IS NULL
+             AND m.channel = p.channel AND m.account = p.account AND m.chat = p.chat";
     let found: Option<(SentPart, _, bool)> = one(&tx, sql, params![tx.session, key.0])?;
     let Some((mut part, uncertain_attempts, is_target_missing)) = found else { return Ok(None) };
     let missing = || "the message that it changes was not sent".to_owned();
@@ -181,8 +205,18 @@ pub(crate) fn claim(
         give_up(tx, key, &why, now)?;
         return Ok(None);
     }
-    if let Content::File(file) = &mut part.content {
+    let files = match &mut part.content {
+        Content::File(file) => std::slice::from_mut(file),
+        Content::Album(files) => files.as_mut_slice(),
+        Content::Text(_)
+        | Content::Card(_)
+        | Content::Edit { .. }
+        | Content::Reaction { .. }
+        | Content::Delete { .. } => &mut [],
+    };
+    for file in files {
         file.path = root.join(&file.path);
+        part.bytes += fs::metadata(&file.path).map_or(0, |it| it.len());
     }
     let sql = "UPDATE part SET state = 'claimed', changed_at = ?3, claimed_at = ?3
                WHERE session = ?1 AND key = ?2";
@@ -190,14 +224,17 @@ pub(crate) fn claim(
     Ok(Some(ClaimedPart(part)))
 }
 
-row!(SentPart { host_key, to, reply_to, kind, is_repeat, tried, content; also });
-row!(Tried { key, tries, misses });
+row!(SentPart {
+    host_key, to, reply_to, kind, is_repeat, in_group, is_silent, asker, tried, content; also, bytes
+});
+row!(Tried { key, tries, misses, replaces_line });
 
 pub(crate) fn conclude(tx: Scope<'_>, key: &PartKey, end: &Verdict, now: Timestamp) -> Result<()> {
     let (state, retry_at, platform_id, counts) = match end {
         Verdict::Sent { platform_id } => ("sent", 0, Some(platform_id), 0),
         Verdict::Unsent { retry_at, counts } => ("unsent", retry_at.0, None, i64::from(*counts)),
         Verdict::Uncertain { retry_at } => ("uncertain", retry_at.0, None, 0),
+        Verdict::Apart => return give_up(tx, key, "the platform wanted the edit to wait", now),
         Verdict::Dead { why } => return give_up(tx, key, why, now),
     };
     // What was stopped meanwhile is not tried again.
@@ -212,9 +249,25 @@ pub(crate) fn conclude(tx: Scope<'_>, key: &PartKey, end: &Verdict, now: Timesta
     run(&tx, &sql, values).map(drop)
 }
 
+/// Takes the line away that says that work goes on, once what ends that was sent.
+pub(crate) fn remove_line(tx: Scope<'_>, line: &PartKey, now: Timestamp) -> Result<()> {
+    let sql = "SELECT channel, account, chat, thread, reply_to, cause FROM part
+               WHERE session = ?1 AND key = ?2";
+    let found: Option<(Address, _, _)> = one(&tx, sql, params![tx.session, line.0])?;
+    let Some((to, reply_to, cause)) = found else { return Ok(()) };
+    let (key, content) = (format!("ngone.{}", line.0), Draft::Delete(Target::Part(line.clone())));
+    let part = NewPart::new(key, to, PartKind::Interim, content).replying_to(reply_to);
+    add(tx, &part, Some((cause, None)), now).map(drop)
+}
+
 /// Gives a part up. A new text for a message that is gone becomes a message of its own first: what
 /// it says must not be lost with what it would have replaced.
 fn give_up(tx: Scope<'_>, key: &PartKey, why: &str, now: Timestamp) -> Result<()> {
+    let sql = "SELECT substr(target, 5) FROM part
+               WHERE session = ?1 AND key = ?2 AND form = 'edit' AND target LIKE 'key:s%'";
+    if let Some(line) = one(&tx, sql, params![tx.session, key.0])? {
+        remove_line(tx, &line, now)?;
+    }
     let sql = format!(
         "UPDATE part SET form = 'text', target = NULL, buttons = NULL, state = 'ready',
                 retry_at = 0, tries = 0, misses = 0, uncertain_attempts = 0, reason = ?3, changed_at = ?4
@@ -274,7 +327,10 @@ fn columns(content: &Draft) -> Result<DraftColumns<'_>> {
     Ok(match content {
         Draft::Text(text) => ("text", text, None, None, None),
         Draft::Card(card) => ("card", &card.text, None, None, Some(to_json(&card.buttons)?)),
-        Draft::File(file) => ("file", &file.caption, None, Some(to_json(file)?), None),
+        Draft::Files(files) => {
+            let caption = files.first().map_or("", |it| &it.caption);
+            ("file", caption, None, Some(to_json(files)?), None)
+        }
         Draft::Edit(target, card) => {
             let buttons = Some(to_json(&card.buttons)?);
             ("edit", &card.text, Some(target_column(target)), None, buttons)
@@ -282,6 +338,7 @@ fn columns(content: &Draft) -> Result<DraftColumns<'_>> {
         Draft::Reaction(target, emoji) => {
             ("reaction", emoji, Some(target_column(target)), None, None)
         }
+        Draft::Delete(target) => ("delete", "", Some(target_column(target)), None, None),
     })
 }
 
@@ -296,15 +353,22 @@ fn target_column(target: &Target) -> String {
 impl FromRow for Content {
     fn read(columns: &mut Columns<'_>) -> Result<Self> {
         let (form, text, target): (String, String, Option<String>) = columns.next()?;
-        let (file, buttons): (_, Option<Json<Vec<Button>>>) = columns.next()?;
+        let files: Option<Json<Vec<FileOut>>> = columns.next()?;
+        let buttons: Option<Json<Vec<Button>>> = columns.next()?;
+        let mut files = files.map(|it| it.0).unwrap_or_default();
         let target = target.unwrap_or_default();
         let buttons = buttons.map(|it| it.0).unwrap_or_default();
-        Ok(match (form.as_str(), file) {
+        Ok(match (form.as_str(), files.as_mut_slice()) {
             ("card", _) => Self::Card(Card { text, buttons }),
             ("edit", _) => Self::Edit { target, card: Card { text, buttons } },
             ("reaction", _) => Self::Reaction { target, emoji: text },
-            (_, Some(Json(file))) => Self::File(FileOut { caption: text, ..file }),
-            (_, None) => Self::Text(text),
+            ("delete", _) => Self::Delete { target },
+            (_, []) => Self::Text(text),
+            (_, [file]) => Self::File(FileOut { caption: text, ..file.clone() }),
+            (_, [first, ..]) => {
+                first.caption = text;
+                Self::Album(files)
+            }
         })
     }
 }

@@ -2,12 +2,10 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use channel::door::{Door, Settings};
 use channel::spool::Spool;
-use channel::spool::testing::memory;
 use channel::{Account, ChannelError, Connection, Cursor, Event, Fields, Sink, Source};
 use domain::message::Incoming;
 use domain::time::SystemClock;

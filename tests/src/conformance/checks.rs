@@ -54,6 +54,8 @@ macro_rules! conformance_tests {
             a_draft_never_adds_a_message,
             a_private_chat_is_opened_with_a_person,
             what_the_platform_has_not_is_refused_or_shown_in_words,
+            a_silent_text_rings_nobody_up_and_another_does,
+            a_message_of_ours_is_taken_away,
         }
         $crate::conformance_tests! { @of files, $make,
             a_document_arrives_byte_for_byte,
@@ -63,6 +65,7 @@ macro_rules! conformance_tests {
             a_file_goes_out_byte_for_byte,
             a_file_goes_out_under_its_name,
             a_file_of_ours_that_is_gone_is_refused,
+            several_files_go_out_together,
         }
         $crate::conformance_tests! { @of cards, $make,
             a_card_shows_its_text_and_buttons,

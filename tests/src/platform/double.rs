@@ -8,7 +8,7 @@ use channel::{Account, Caps, Fields, Registration};
 use domain::message::{Address, Author};
 
 use super::{FakePlatform, SendFault, TestMessage, WRONG_CREDENTIAL};
-use crate::conformance::{Double, Fault, Post, TestChat, TestChats, Visible};
+use crate::conformance::{Double, Fault, Post, Rang, TestChat, TestChats, Visible};
 use crate::crash::Crash;
 
 const GROUP: &str = "the-group";
@@ -124,6 +124,11 @@ impl Double for MemoryDouble {
             edits: shown.edits,
         });
         visible.collect()
+    }
+
+    async fn rang(&self, message: &str) -> Option<Rang> {
+        let shown = self.platform.shown().into_iter().find(|it| it.id == message)?;
+        Some(Rang { is_silent: shown.is_silent, notifies: shown.notifies })
     }
 
     async fn typing_count(&self) -> usize {

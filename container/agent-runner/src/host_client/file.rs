@@ -11,7 +11,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Component, Path, PathBuf};
 
 use domain::OutSeq;
-use domain::message::{FileKind, Form, TEXT_BYTES_MAX};
+use domain::message::{FILES_MAX, FileKind, Form, TEXT_BYTES_MAX};
 use domain::naming::safe_file_name;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
@@ -29,34 +29,47 @@ const TMP: &str = "/tmp";
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 pub(crate) struct FileToSend {
-    /// The file: an absolute path, or one relative to your workspace.
+    /// The files, at most 16: absolute paths, or relative to your workspace. Several are shown together
+    /// where that is possible.
+    #[serde(default)]
+    pub(crate) paths: Vec<String>,
+    /// The same for one file alone.
+    #[serde(default)]
     pub(crate) path: String,
-    /// A text that goes with it.
+    /// A text that goes with them.
     pub(crate) caption: Option<String>,
-    /// What the file is called for its reader, if not as on disk.
+    /// What one file is called for its reader, if not as on disk.
     pub(crate) name: Option<String>,
     /// The name of another chat, as list_destinations gives it. Leave it out for this chat.
     pub(crate) to: Option<String>,
 }
 
 impl HostClient {
-    /// Sends a file: the `send_file` tool.
+    /// Sends files in one message: the `send_file` tool.
     pub(crate) async fn send_file(&self, file: FileToSend) -> ToolResult<OutSeq> {
+        let one = Some(&file.path).filter(|it| !it.is_empty());
+        let paths: Vec<PathBuf> =
+            one.into_iter().chain(&file.paths).map(|it| self.config.workspace.join(it)).collect();
+        if paths.is_empty() || FILES_MAX < paths.len() {
+            return refused(format!("name 1 to {FILES_MAX} files in `paths`, not {}", paths.len()));
+        }
+        let shown = file.name.filter(|_| paths.len() == 1);
         let caption = file.caption.as_deref().unwrap_or_default().trim().to_owned();
         if TEXT_BYTES_MAX < caption.len() {
             return too_long(caption.len());
         }
         let destination = self.destination(file.to.as_deref()).await?;
-        let mut message = self.new_message(destination, Form::File(String::new()), caption)?;
+        let mut message = self.new_message(destination, Form::File(vec![]), caption)?;
         let workspace = self.config.workspace.clone();
-        let roots = [workspace.clone(), TMP.into(), self.config.received_dir.join(FILES)];
+        let roots = [workspace, TMP.into(), self.config.received_dir.join(FILES)];
         let (prefix, now) = (self.config.incarnation.to_string(), self.clock.now());
-        // One write for the copy and its row: a file without a row is cleared away by the next.
+        // One write for the copies and their row: a file without a row is cleared away by the next.
         let sent = self.store.write("a message", move |store| {
             clear(store);
-            let (path, shown) = (workspace.join(&file.path), file.name.as_deref());
-            match copy(&path, &roots, shown, &store.files_dir(), &prefix) {
-                Ok(name) => message.form = Form::File(name),
+            let (dir, shown) = (store.files_dir(), shown.as_deref());
+            let copied = paths.iter().map(|it| copy(it, &roots, shown, &dir, &prefix));
+            match copied.collect() {
+                Ok(names) => message.form = Form::File(names),
                 Err(err) => return Ok(Err(err)),
             }
             store.add(&message, now).map(Ok)

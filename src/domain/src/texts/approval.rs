@@ -124,6 +124,8 @@ pub fn result(matter: Matter<'_>, value: &str, label: &str) -> String {
     format!("{done} Undo: {}.", undo.join(", then "))
 }
 
+/// Told who pressed a button of which nothing came.
+pub const NOT_TAKEN: &str = "This was answered already, or it isn't yours to answer.";
 pub const EXPIRED: &str = "Expired without an answer.";
 
 /// How a card ended whose answer did what `result` says.

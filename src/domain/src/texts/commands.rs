@@ -15,7 +15,7 @@ pub const NO_QUIET_HOURS: &str = "You have no quiet hours. `/quiet 22:00-7:00` s
 pub const NEVER_QUIET: &str =
     "This terminal gets no unsolicited messages, so there is nothing to hold back.";
 
-fn summary(command: Command) -> &'static str {
+pub fn summary(command: Command) -> &'static str {
     match command {
         Command::Stop => "stop what I am doing",
         Command::New => "start a new conversation",

@@ -15,6 +15,9 @@ pub const SAID_NOTHING: &str =
     "I finished without an answer. Send your message again to let me retry.";
 pub const HELD: &str = "While you were away:";
 
+/// In the place of the line that says that work goes on, where messages cannot be taken away.
+pub const LINE_ENDED: &str = "✓";
+
 pub fn queue_full() -> String {
     format!(
         "{QUEUE_MAX} messages wait for my answers already, so I didn't take this one. Write again \

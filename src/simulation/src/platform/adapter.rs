@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use channel::{
-    Account, Adapter, Batch, ChannelError, Connection, Cursor, DeliverError, Event, ExposeSecret,
-    FetchError, Gap, Me, Part, Pulse, Sink, Source, Verdict,
+    Account, Adapter, Batch, ChannelError, CommandInfo, Connection, Cursor, DeliverError, Event,
+    ExposeSecret, FetchError, Gap, Me, Part, Pulse, Sink, Source, Verdict,
 };
 use domain::message::Address;
 use domain::outgoing::{Content, FileOut};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::state::State;
 use super::{ALIVE_EVERY, FakePlatform, FetchFault, NAME, SendFault, WRONG_CREDENTIAL};
@@ -35,6 +35,7 @@ impl Adapter for FakeAdapter {
         let mut state = self.0.state();
         self.0.check(&state, &account.name)?;
         state.connections_made += 1;
+        state.connected_at.push(Instant::now());
         let may_miss = state.forgets && account.heard_until.is_some();
         let source = FakeSource {
             platform: Arc::clone(&self.0),
@@ -192,15 +193,25 @@ impl FakeSink {
             | Content::Reaction { .. } => vec![],
         };
         let mut state = self.0.state();
+        state.count(&part.to, &self.0.pace);
         let fault = (!state.send_faults.is_empty()).then(|| state.send_faults.remove(0));
         let throttled = |after| Err(DeliverError::Throttled { after, everywhere: false });
         match fault {
             Some(SendFault::Unreachable) => return Err(DeliverError::Unreachable("down".into())),
             Some(SendFault::Throttled) => return throttled(Duration::from_secs(2)),
             Some(SendFault::ThrottledFor(after)) => return throttled(after),
+            Some(SendFault::AllThrottledFor(after)) => {
+                return Err(DeliverError::Throttled { after, everywhere: true });
+            }
             Some(SendFault::Refused) => return Err(DeliverError::Refused("no".into())),
             // There are no formats here that could be left out.
-            Some(SendFault::AnswerLost | SendFault::Hangs | SendFault::BadFormat) | None => {}
+            Some(
+                SendFault::AnswerLost
+                | SendFault::Hangs
+                | SendFault::BadFormat
+                | SendFault::Takes(_),
+            )
+            | None => {}
         }
         state.note(format_args!("shown {} in {} for {}", part.key, part.to.chat, part.reply_to));
         let id = self.show(&mut state, part, files);
@@ -266,6 +277,10 @@ impl Sink for FakeSink {
             // The sender gives up before that is over.
             sleep(HANG_TICK).await;
         }
+        let slow = self.0.state().slow_send();
+        if let Some(slow) = slow {
+            sleep(slow).await;
+        }
         let taken = self.take(part);
         self.0.pass("after deliver").await;
         match taken {
@@ -275,12 +290,23 @@ impl Sink for FakeSink {
         }
     }
 
-    async fn working(&self, _chat: &Address) {
-        self.0.state().typing += 1;
+    async fn working(&self, chat: &Address) {
+        let mut state = self.0.state();
+        state.count(chat, &self.0.pace);
+        state.typing += 1;
     }
 
-    async fn draft(&self, _chat: &Address, target: &str, text: &str) {
+    async fn answer(&self, press: &str, words: Option<&str>) {
+        self.0.state().answered.push((press.to_owned(), words.map(str::to_owned)));
+    }
+
+    async fn publish_commands(&self, commands: &[CommandInfo]) {
+        self.0.state().commands = commands.iter().map(|it| it.name.to_owned()).collect();
+    }
+
+    async fn draft(&self, chat: &Address, target: &str, text: &str) {
         self.0.pass("before draft").await;
+        self.0.state().count(chat, &self.0.pace);
         if self.0.caps.edits {
             self.0.state().draft(target, text);
         }

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use channel::{Caps, Event, Part, Verdict};
 use domain::message::{Address, ChatInfo, Quote};
-use domain::outgoing::{Button, Card, Content, FileOut};
+use domain::outgoing::{Button, Card, Content, FileOut, Pace, Rate};
 use tokio::time::Instant;
 
 use super::{FetchFault, SendFault, TestMessage, address};
@@ -24,6 +25,8 @@ pub struct Shown {
     pub buttons: Vec<Button>,
     pub reactions: Vec<String>,
     pub edits: usize,
+    pub is_silent: bool,
+    pub notifies: Option<String>,
 }
 
 impl Shown {
@@ -36,6 +39,8 @@ impl Shown {
             buttons: vec![],
             reactions: vec![],
             edits: 0,
+            is_silent: false,
+            notifies: None,
         }
     }
 }
@@ -51,6 +56,12 @@ pub(super) struct State {
     pub(super) shown: Vec<Shown>,
     pub(super) reactions: Vec<(String, String)>,
     pub(super) typing: usize,
+    pub(super) answered: Vec<(String, Option<String>)>,
+    pub(super) commands: Vec<String>,
+    pub(super) connected_at: Vec<Instant>,
+    /// All that was asked of it, and in which chat.
+    taken: Vec<(Instant, Address)>,
+    pub(super) over_pace: Vec<String>,
     pub(super) send_faults: Vec<SendFault>,
     pub(super) fetch_faults: Vec<FetchFault>,
     /// Who takes no private chats.
@@ -88,6 +99,35 @@ impl State {
     pub(super) fn breaks(&self, what: Mutation) -> bool {
         let env = self.crash.as_ref().and_then(|it| it.env());
         env.is_some_and(|it| it.breaks(what))
+    }
+
+    /// How long the next part takes, if that is wrong with it.
+    pub(super) fn slow_send(&mut self) -> Option<Duration> {
+        let Some(SendFault::Takes(slow)) = self.send_faults.first().copied() else { return None };
+        self.send_faults.remove(0);
+        Some(slow)
+    }
+
+    /// Counts something that the host asks for, and notes where that is more than the pace allows. A new
+    /// connection may be of a host that knows nothing of its predecessor, and has half of all at hand; and
+    /// what takes its time on the way may come together.
+    pub(super) fn count(&mut self, to: &Address, pace: &Pace) {
+        let now = Instant::now();
+        self.taken.push((now, Address { thread: None, ..to.clone() }));
+        let is_group = self.chat(&to.chat).is_group;
+        let of_chat = if is_group { pace.group } else { pace.direct };
+        for (what, rate) in [(Some(to), of_chat), (None, pace.account)] {
+            let Some(Rate { count, per }) = rate else { continue };
+            let is_new = |at: &Instant| now.duration_since(*at) < per;
+            let is_of = |it: &Address| what.is_none_or(|to| it.is_same_chat(to));
+            let taken = self.taken.iter().filter(|it| is_new(&it.0) && is_of(&it.1)).count();
+            let lives = self.connected_at.iter().filter(|it| is_new(it)).count();
+            let count = usize::try_from(count).unwrap_or(usize::MAX);
+            if count + count / 10 + lives * count / 2 < taken {
+                let chat = what.map_or("the account", |it| &it.chat);
+                self.over_pace.push(format!("{chat} took {taken} within {} s", per.as_secs()));
+            }
+        }
     }
 
     pub(super) fn note(&self, what: impl std::fmt::Display) {
@@ -242,6 +282,7 @@ impl State {
         let mark = if part.repeat { "(perhaps a second time) " } else { "" };
         let mut shown = Shown::new(&part.to, &format!("{mark}{text}"));
         with(&mut shown);
+        (shown.is_silent, shown.notifies) = (part.silent, part.notify.clone());
         shown.id = match before {
             0 => format!("p-{}", part.key),
             n => format!("p-{}-{n}", part.key),

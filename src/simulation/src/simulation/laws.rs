@@ -99,6 +99,7 @@ pub(super) fn check(
     broken.extend(repeats(plan, &sent));
     broken.extend(order(plan, &sent, &turned_away, hostile));
     broken.extend(places(plan, &sent));
+    broken.extend(world.platform.over_pace());
     broken.extend(tasks::check(world, &plan.tasks, &outcomes, hostile));
     broken.extend(quiet::check(world, plan, hostile));
     broken.extend(hostile::check(world, plan, &sent));

@@ -26,6 +26,8 @@ pub struct LaneHead {
     /// The session that it belongs to, and its agent; `None` for a part of the host.
     pub of: Option<(SessionId, AgentName)>,
     pub part: PartView,
+    /// Several people can be in the chat.
+    pub in_group: bool,
 }
 
 impl LaneHead {
@@ -35,7 +37,7 @@ impl LaneHead {
 }
 
 // No agent is that of the host.
-row!(LaneHead { of, chat, part });
+row!(LaneHead { of, chat, part, in_group });
 
 statements! {
     /// The chats of an account for which something is held until their reader wants to hear of it, by
@@ -67,7 +69,9 @@ impl CentralStore {
         const OP: &str = "read the lanes";
         let sql = |which: &str| {
             format!(
-                "SELECT p.session, s.agent_group, p.chat, p.key, p.state, p.retry_at, p.changed_at
+                "SELECT p.session, s.agent_group, p.chat, p.key, p.state, p.retry_at, p.changed_at,
+                     EXISTS (SELECT 1 FROM messaging_group g WHERE g.channel = p.channel
+                         AND g.account = p.account AND g.chat = p.chat AND g.is_group = 1)
                  FROM (SELECT min(id) AS first FROM part INDEXED BY part_chat
                        WHERE channel = ?1 AND account = ?2 {which}
                            AND state NOT IN ('sent', 'dead') AND quiet IS NOT 'held'
@@ -107,8 +111,8 @@ impl CentralStore {
             let mut copies = Vec::new();
             for (key, verdict) in ended {
                 let (scope, root) = central.scope(key.session);
-                let copy = session::conclude_part(scope, &key.part, verdict, now)?;
-                copies.extend(copy.map(|path| root.join(path)));
+                let sent = session::conclude_part(scope, &key.part, verdict, now)?;
+                copies.extend(sent.iter().map(|path| root.join(path)));
             }
             Ok(copies)
         })

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use domain::cost::Cost;
-use domain::message::{Attempt, Claim, FileText, Form, Outbound, Outcome};
+use domain::message::{Attempt, Claim, FILES_MAX, FileText, Form, Outbound, Outcome};
 use domain::trace::Tool;
 use domain::waits::WaitClass;
 use domain::{Incarnation, MessageSeq, OutSeq};
@@ -143,10 +143,13 @@ fn message(columns: &Columns<'_>, seq: OutSeq) -> rusqlite::Result<(Outbound, Pa
 
 fn form(columns: &Columns<'_>) -> rusqlite::Result<Form> {
     let mut form = columns.named("form")?;
-    if let Form::File(name) = &form
-        && NAME_BYTES_MAX < name.len()
-    {
-        return Err(columns.bad("the name of a file is too long"));
+    if let Form::File(names) = &mut form {
+        if names.iter().any(|it| NAME_BYTES_MAX < it.len()) {
+            return Err(columns.bad("the name of a file is too long"));
+        }
+        // Of more none is sent; one stays to say so.
+        names.truncate(FILES_MAX + 1);
+        names.shrink_to_fit();
     }
     if let Form::Question { options, .. } = &mut form {
         // Many of them are read before most are dropped, and their room is given back.

@@ -68,8 +68,8 @@ impl RunnerStore {
     /// The names of files that the host did not import yet.
     pub fn files_waiting(&mut self) -> Result<Vec<String>> {
         let imported = self.read_inbound(READ, |conn, _| Ok(mailbox::facts(conn)?.imported_seq))?;
-        let sql = "SELECT form ->> '$.file' FROM messages_out
-                   WHERE seq > ?1 AND json_valid(form) AND form ->> '$.file' IS NOT NULL";
+        let sql = "SELECT f.value FROM messages_out
+                   JOIN json_each(iif(json_valid(form), form, '{}'), '$.file') f WHERE seq > ?1";
         list(&self.conn, sql, [imported.0]).map_err(StoreError::query("read the files to send"))
     }
 

@@ -284,7 +284,7 @@ fn every_form_of_a_message_reads_back() {
     let asked = r#"{"question":{"options":["yes \"sir\"","no"],"timeout":{"secs":300,"nanos":0}}}"#;
     let cases = [
         (Form::Text, Some("team"), r#""text""#),
-        (Form::File("3-1/a.txt".into()), None, r#"{"file":"3-1/a.txt"}"#),
+        (Form::File(vec!["3-1/a.txt".into(), "b".into()]), None, r#"{"file":["3-1/a.txt","b"]}"#),
         (Form::Edit(1), None, r#"{"edit":1}"#),
         (Form::Reaction(2), None, r#"{"reaction":2}"#),
         (question, None, asked),
@@ -305,11 +305,16 @@ fn every_form_of_a_message_reads_back() {
 }
 
 #[test]
+fn one_file_may_stand_for_itself() {
+    assert!(matches!(serde_json::from_str(r#"{"file":"a"}"#), Ok(Form::File(it)) if it == ["a"]));
+}
+
+#[test]
 fn files_wait_until_the_host_took_them_over() {
     let mut files = Files::new();
     let mut runner = files.runner();
     for name in ["3-1/a.txt", "3-2/b.txt"] {
-        let form = Form::File(name.into());
+        let form = Form::File(vec![name.into()]);
         let (in_reply_to, text) = (MessageSeq(2), String::new());
         let message = NewMessage { form, text, ..NewMessage::text(in_reply_to, "") };
         runner.add(&message, NOW).unwrap();

@@ -12,7 +12,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use domain::file_type::sniff;
-use domain::message::{Address, Attachment, FileKind};
+use domain::message::{Address, Attachment, FILES_MAX, FileKind};
 use domain::naming::safe_file_name;
 use domain::outgoing::FileOut;
 use domain::texts::asides::WHOLE;
@@ -121,31 +121,30 @@ pub(crate) type Copied = Result<(FileOut, u64), String>;
 const BYTES_MAX: u64 = 100 * 1024 * 1024;
 /// What may wait to be sent in one session, so that no agent fills the disk.
 const ALL_BYTES_MAX: u64 = 200 * 1024 * 1024;
-/// Files imported at once; more are an error of the agent.
-const FILES_MAX: usize = 16;
 /// Bytes at the beginning that say what a file is.
 const HEAD_BYTES: usize = 512;
 /// Bytes that are copied at a time.
 const BLOCK_BYTES: usize = 256 * 1024;
 
-/// Copies files, each a path below `files/` of the agent's folder, for their messages. Doing it again
-/// makes the same copies.
+/// Copies files, each a path below `files/` of the agent's folder, for their messages, in their order. Doing
+/// it again makes the same copies.
 ///
 /// # Errors
 /// When a copy cannot be written. What is wrong with a file of the agent's is its own result.
 pub(super) fn copy_all(
     paths: &SessionLayout,
     files: &[(OutSeq, impl AsRef<str>)],
-) -> Result<BTreeMap<OutSeq, Copied>> {
+) -> Result<BTreeMap<OutSeq, Vec<Copied>>> {
     let mut room = ALL_BYTES_MAX.saturating_sub(waiting(&paths.sending(), files));
-    let mut copies = BTreeMap::new();
+    let mut copies = BTreeMap::<_, Vec<_>>::new();
     for (index, (seq, name)) in files.iter().enumerate() {
+        let copies = copies.entry(*seq).or_default();
         let copied = if index < FILES_MAX {
-            copy(paths, *seq, name.as_ref(), &mut room)?
+            copy(paths, &format!("{seq}-{}", copies.len()), name.as_ref(), &mut room)?
         } else {
             Err(format!("I sent more than {FILES_MAX} files at once"))
         };
-        copies.insert(*seq, copied);
+        copies.push(copied);
     }
     Ok(copies)
 }
@@ -169,7 +168,7 @@ pub(super) const FILE_TEXT_MIN: usize = 12 * 1024;
 pub(super) fn write_all(
     paths: &SessionLayout,
     texts: &[(OutSeq, String)],
-    copies: &mut BTreeMap<OutSeq, Copied>,
+    copies: &mut BTreeMap<OutSeq, Vec<Copied>>,
 ) -> Result<()> {
     for (seq, text) in texts {
         let path = paths.sending().join(format!("{seq}-{WHOLE}"));
@@ -182,13 +181,13 @@ pub(super) fn write_all(
         let path = path.strip_prefix(paths.root()).unwrap_or(&path).to_owned();
         let (name, mime) = (WHOLE.to_owned(), "text/markdown".to_owned());
         let file = FileOut { path, name, mime, caption: String::new() };
-        copies.insert(*seq, Ok((file, text.len() as u64)));
+        copies.insert(*seq, vec![Ok((file, text.len() as u64))]);
     }
     Ok(())
 }
 
 /// Takes its length off `room`, also where its owner spoils the copy: who does so gains nothing.
-fn copy(paths: &SessionLayout, seq: OutSeq, name: &str, room: &mut u64) -> Result<Copied> {
+fn copy(paths: &SessionLayout, unique: &str, name: &str, room: &mut u64) -> Result<Copied> {
     let found = open_beneath(&paths.outbound_dir().join(FILES), name);
     let (file, length) = match found.and_then(|it| Ok((it.metadata()?.len(), it))) {
         Ok((length, file)) => (file, length),
@@ -203,7 +202,7 @@ fn copy(paths: &SessionLayout, seq: OutSeq, name: &str, room: &mut u64) -> Resul
     *room = left;
     let last = name.rsplit('/').next().unwrap_or_default();
     let shown = safe_file_name(last, FileKind::Document, "", 1);
-    let path = paths.sending().join(format!("{seq}-{shown}"));
+    let path = paths.sending().join(format!("{unique}-{shown}"));
     let mut head = Vec::new();
     if let Err(err) = (&file).take(HEAD_BYTES as u64).read_to_end(&mut head) {
         return Ok(Err(reason(&err)));
@@ -257,7 +256,7 @@ mod tests {
     use super::*;
 
     fn copy(paths: &SessionLayout, seq: OutSeq, name: &str) -> Copied {
-        copy_all(paths, &[(seq, name)]).unwrap().remove(&seq).unwrap()
+        copy_all(paths, &[(seq, name)]).unwrap().remove(&seq).unwrap().remove(0)
     }
 
     #[test]
@@ -269,7 +268,7 @@ mod tests {
         assert!(write(&to, &File::open(&from).unwrap(), length).unwrap().is_err());
         assert!(!to.exists());
         let mut room = length;
-        super::copy(&paths, OutSeq(3), "a/cut", &mut room).unwrap().unwrap();
+        super::copy(&paths, "3-0", "a/cut", &mut room).unwrap().unwrap();
         assert_eq!(room, 1);
     }
 
@@ -325,9 +324,9 @@ mod tests {
         let copies = copy_all(&paths, &files).unwrap();
         let again = copy_all(&paths, &files).unwrap();
         assert_eq!(copies, again);
-        let taken: Vec<_> = copies.values().map(Result::is_ok).collect();
+        let taken: Vec<_> = copies.values().map(|it| it[0].is_ok()).collect();
         assert_eq!(taken, [true, true, false]);
-        let copy = &copies[&OutSeq(1)].as_ref().unwrap().0;
+        let copy = &copies[&OutSeq(1)][0].as_ref().unwrap().0;
         let meta = fs::metadata(paths.root().join(&copy.path)).unwrap();
         assert_eq!(meta.len(), BYTES_MAX);
         assert!(std::os::unix::fs::MetadataExt::blocks(&meta) < 1_000, "{meta:?}");
@@ -337,7 +336,7 @@ mod tests {
         assert_eq!(&end, b"end");
         // What waits already counts, also in the next import.
         let later = copy_all(&paths, &[(OutSeq(9), "sparse")]).unwrap();
-        assert!(later[&OutSeq(9)].is_err());
+        assert!(later[&OutSeq(9)][0].is_err());
     }
 
     #[test]
@@ -346,7 +345,7 @@ mod tests {
         fs::write(paths.outbound_dir().join("files/x"), "x").unwrap();
         let files: Vec<_> = (0..20).map(|n| (OutSeq(n * 2 + 1), "x")).collect();
         let copies = copy_all(&paths, &files).unwrap();
-        assert_eq!(copies.values().filter(|it| it.is_ok()).count(), FILES_MAX);
+        assert_eq!(copies.values().filter(|it| it[0].is_ok()).count(), FILES_MAX);
     }
 
     #[test]
@@ -359,7 +358,7 @@ mod tests {
         let (_dir, paths) = rig();
         fs::write(paths.outbound_dir().join("files/x"), "x").unwrap();
         fs::create_dir_all(paths.sending()).unwrap();
-        symlink(full, paths.sending().join("3-x")).unwrap();
+        symlink(full, paths.sending().join("3-0-x")).unwrap();
         let copied = copy_all(&paths, &[(OutSeq(3), "x")]);
         assert!(matches!(copied, Err(StoreError::Full { .. })), "{copied:?}");
     }

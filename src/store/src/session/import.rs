@@ -19,7 +19,7 @@ use rusqlite::params;
 
 use super::attachments::Copied;
 use super::messages::{end, keep_file_texts};
-use super::parts::{self, Cause};
+use super::parts::{self, Cause, Line};
 use super::{Scope, SessionContext, SessionRows, quiet, requests, tasks, waits};
 use crate::Result;
 use crate::outbound::Unimported;
@@ -42,7 +42,7 @@ impl SessionRows<'_> {
     pub(crate) fn import(
         &self,
         mut news: Unimported,
-        files: &BTreeMap<OutSeq, Copied>,
+        files: &BTreeMap<OutSeq, Vec<Copied>>,
         context: &SessionContext,
         now: Timestamp,
     ) -> Result<ImportReport> {
@@ -61,7 +61,7 @@ impl SessionRows<'_> {
                 let import = MessageImport { tx, context, now, message, kind, finished, cause };
                 match import.refusal() {
                     Some(why) => tracing::info!(seq, why, "a message of the agent is dropped"),
-                    None => import.send(files.get(&message.seq))?,
+                    None => import.send(files.get(&message.seq).map_or(&[], Vec::as_slice))?,
                 }
             }
             if let Some((last, _)) = news.messages.last() {
@@ -122,7 +122,7 @@ impl MessageImport<'_> {
         reasons.into_iter().find_map(|(is_so, why)| is_so.then_some(why))
     }
 
-    fn send(mut self, file: Option<&Copied>) -> rusqlite::Result<()> {
+    fn send(mut self, files: &[Copied]) -> rusqlite::Result<()> {
         let is_mute = |chat: &Address| self.context.caps_of(chat).mute;
         parts::redirect(self.tx, &mut self.cause, is_mute)?;
         let (tx, message, cause) = (self.tx, self.message, self.cause.seq);
@@ -131,8 +131,8 @@ impl MessageImport<'_> {
         }
         match &message.form {
             Form::Question { .. } | Form::Admin => requests::insert(tx, message, cause, self.now),
-            Form::Text => self.text(&message.text, file),
-            Form::File(_) => self.file(file),
+            Form::Text => self.text(&message.text, files.first()),
+            Form::File(_) => self.files(files),
             Form::Edit(number) => self.edit(*number),
             Form::Reaction(number) => self.reaction(*number),
         }
@@ -166,13 +166,17 @@ impl MessageImport<'_> {
         let mark = if is_answer { tasks::mark(self.tx, self.cause.seq)? } else { None };
         let text = mark.into_iter().chain([text]).collect::<Vec<_>>().join("\n");
         let caps = self.context.caps_of(&to.0);
-        let (limit, status) = if self.is_held(&to.0) {
-            (under_heading(caps.text), None)
-        } else {
-            (caps.text, self.status_line()?)
-        };
-        let caps = Caps { text: limit, ..caps };
-        self.add_texts(&text, to, caps, status, whole)
+        if self.is_held(&to.0) {
+            let caps = Caps { text: under_heading(caps.text), ..caps };
+            return self.add_texts(0, &text, to, caps, None, whole);
+        }
+        let line = self.status_line()?;
+        let in_place = line.as_ref().filter(|it| it.in_place).map(|it| it.key.clone());
+        self.add_texts(0, &text, to, caps, in_place, whole)?;
+        match line.filter(|it| !it.in_place) {
+            Some(line) => outbox::remove_line(self.tx, &line.key, self.now),
+            None => Ok(()),
+        }
     }
 
     /// Whether it waits until its reader wants to hear of it. What went wrong does not.
@@ -181,35 +185,50 @@ impl MessageImport<'_> {
         self.kind != PartKind::Notice && !is_awaited(led, to) && self.context.is_quiet(to)
     }
 
-    /// The line that says that work goes on, which the answer to it replaces.
-    fn status_line(&self) -> rusqlite::Result<Option<PartKey>> {
+    /// The line that says that work goes on, which the answer to it ends.
+    fn status_line(&self) -> rusqlite::Result<Option<Line>> {
         if self.kind == PartKind::Interim || self.message.destination.is_some() {
             return Ok(None);
         }
         let covered = self.finished.iter().filter(|it| it.reply == Some(self.message.seq));
         let covered = covered.map(|it| it.message);
-        parts::replaceable(self.tx, &covered.chain([self.cause.seq]).collect::<Vec<_>>())
+        let covered: Vec<_> = covered.chain([self.cause.seq]).collect();
+        parts::replaceable(self.tx, &covered, self.now)
     }
 
-    fn file(&self, copied: Option<&Copied>) -> rusqlite::Result<()> {
+    /// As many of its files as can be sent, as few messages as show them. A text that is no caption there,
+    /// and what is wrong with the others, follow: each part is one call of the platform.
+    fn files(&self, copied: &[Copied]) -> rusqlite::Result<()> {
         // Where it may not go, that is all that is said.
         let Ok(to) = self.address() else { return self.text("", None) };
-        let limit = self.context.caps_of(&to.0).file_bytes_max;
-        let why = match copied {
-            None => "it is not there".to_owned(),
-            Some(Err(why)) => why.clone(),
-            Some(Ok(_)) if limit == 0 => "this chat takes no files".to_owned(),
-            Some(Ok((_, bytes))) if limit < *bytes => {
-                format!("it is larger than the {} MiB that this chat takes", limit >> 20)
+        let caps = self.context.caps_of(&to.0);
+        let (mut files, mut text) = (Vec::new(), self.message.text.clone());
+        let mut wrong = Vec::new();
+        for copied in copied {
+            match sendable(copied, caps.file_bytes_max) {
+                Ok(file) => files.push(file.clone()),
+                Err(why) => wrong.push(asides::no_file(&why)),
             }
-            Some(Ok((file, _))) => {
-                let caption = format!("{}{}", self.about(), self.message.text);
-                let content = Draft::File(FileOut { caption, ..file.clone() });
-                return self.add(0, to, self.kind, content);
-            }
-        };
-        let text = format!("{}\n{}", self.message.text, asides::no_file(&why));
-        self.text(text.trim_start(), None)
+        }
+        wrong.dedup();
+        if !wrong.is_empty() {
+            text = format!("{text}\n{}", wrong.join("\n")).trim_start().to_owned();
+        }
+        let caption = format!("{}{text}", self.about());
+        let Some(first) = files.first_mut() else { return self.text(&text, None) };
+        let follows = caps.caption_max < markdown::measure(&caption, caps.dialect, caps.text.unit);
+        if !follows {
+            first.caption = caption;
+        }
+        let mut messages = files.chunks(caps.album_max.max(1)).enumerate().peekable();
+        let mut count = 0;
+        while let Some((index, files)) = messages.next() {
+            let is_last = messages.peek().is_none() && !follows;
+            let kind = if is_last { self.kind } else { PartKind::Interim };
+            self.add(index, to.clone(), kind, Draft::Files(files.to_vec()))?;
+            count = index + 1;
+        }
+        if follows { self.add_texts(count, &cut(&text), to, caps, None, None) } else { Ok(()) }
     }
 
     /// A new text for an own message; where messages cannot be changed, it follows as another one.
@@ -222,7 +241,7 @@ impl MessageImport<'_> {
         };
         let caps = self.context.caps_of(&to);
         let replaced = caps.edits.then_some(key);
-        self.add_texts(&cut(text), (to, String::new()), caps, replaced, None)
+        self.add_texts(0, &cut(text), (to, String::new()), caps, replaced, None)
     }
 
     fn reaction(&self, number: i64) -> rusqlite::Result<()> {
@@ -255,10 +274,11 @@ impl MessageImport<'_> {
         Ok(found.filter(may_write).map(|it| it.0))
     }
 
-    /// Adds a text in as many parts as it takes, the first in the place of `replaced` if there is one;
-    /// where these are too many, its beginning, and the `whole` as a file.
+    /// Adds a text in as many parts as it takes, named from `first` on, and that in the place of `replaced` if
+    /// there is one; where these are too many, its beginning, and the `whole` as a file.
     fn add_texts(
         &self,
+        first: usize,
         text: &str,
         to: Reply,
         caps: Caps,
@@ -287,11 +307,11 @@ impl MessageImport<'_> {
             }
             None => Draft::Text(format!("{about}{it}")),
         });
-        let mut contents = texts.chain(whole.map(Draft::File)).enumerate().peekable();
+        let mut contents = texts.chain(whole.map(|it| Draft::Files(vec![it]))).enumerate().peekable();
         while let Some((index, content)) = contents.next() {
             // Only the last part says that the message is complete.
             let kind = if contents.peek().is_none() { self.kind } else { PartKind::Interim };
-            self.add(index, to.clone(), kind, content)?;
+            self.add(first + index, to.clone(), kind, content)?;
         }
         Ok(())
     }
@@ -309,6 +329,18 @@ impl MessageImport<'_> {
         let origin = (self.cause.seq, Some(self.message.seq));
         outbox::add(self.tx, &part, Some(origin), self.now)?;
         if held { quiet::hold(self.tx, &part.key) } else { Ok(()) }
+    }
+}
+
+/// Why a chat that takes files of this size does not get it.
+fn sendable(copied: &Copied, bytes_max: u64) -> Result<&FileOut, String> {
+    match copied {
+        Err(why) => Err(why.clone()),
+        Ok(_) if bytes_max == 0 => Err("this chat takes no files".to_owned()),
+        Ok((_, bytes)) if bytes_max < *bytes => {
+            Err(format!("it is larger than the {} MiB that this chat takes", bytes_max >> 20))
+        }
+        Ok((file, _)) => Ok(file),
     }
 }
 

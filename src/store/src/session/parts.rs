@@ -1,6 +1,6 @@
 //! The outbox of a session, and what the host itself says about a message.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use domain::MessageSeq;
@@ -19,6 +19,8 @@ use crate::outbox::{self, ClaimedPart, Draft, NewPart, PartKind, Target};
 use crate::reasons::OVERTAKEN;
 use crate::row::{is_there, list, one, only, read, row, run};
 
+/// The age of a line whose reader still looks at it.
+const IN_PLACE_MAX: Duration = Duration::from_secs(20);
 /// Messages that a search for another chat looks back.
 const LOOK_BACK: i64 = 500;
 /// Parts of a session that may wait to be sent, before what its agent says by the way is left out.
@@ -131,14 +133,28 @@ pub(super) fn add_own(
     now: Timestamp,
 ) -> rusqlite::Result<()> {
     let Some(cause) = cause(tx, about)? else { return Ok(()) };
-    let text = text.to_owned();
-    let content = match replaceable(tx, lines)? {
-        Some(line) => Draft::Edit(Target::Part(line), Card { text, buttons: vec![] }),
+    let (text, line) = (text.to_owned(), replaceable(tx, lines, now)?);
+    let content = match line.clone().filter(|it| it.in_place) {
+        Some(line) => Draft::Edit(Target::Part(line.key), Card { text, buttons: vec![] }),
         None => Draft::Text(text),
     };
     let part = NewPart::new(key, cause.from, kind, content).replying_to(cause.platform_id);
-    outbox::add(tx, &part, Some((about, None)), now).map(drop)
+    outbox::add(tx, &part, Some((about, None)), now)?;
+    match line.filter(|it| !it.in_place) {
+        Some(line) => outbox::remove_line(tx, &line.key, now),
+        None => Ok(()),
+    }
 }
+
+/// A line that says that work goes on, for what ends that.
+#[derive(Clone, Debug)]
+pub(super) struct Line {
+    pub(super) key: PartKey,
+    /// It is replaced where it is, which tells nobody; else a message follows, and the line goes away.
+    pub(super) in_place: bool,
+}
+
+row!(Line { key, in_place });
 
 /// The key of the line that says that a message is being worked on. Statements that join by it write it out.
 pub(super) fn status_key(message: MessageSeq) -> PartKey {
@@ -147,22 +163,36 @@ pub(super) fn status_key(message: MessageSeq) -> PartKey {
 
 /// The line that says that one of these messages is being worked on, for what takes its place. One
 /// that was not sent yet is not sent any more.
+///
+/// An edit rings nobody up. So what ends the work is an edit only where its reader has the line before
+/// them: between two alone, if it is young and nothing came after it.
 pub(super) fn replaceable(
     tx: Scope<'_>,
     messages: &[MessageSeq],
-) -> rusqlite::Result<Option<PartKey>> {
+    now: Timestamp,
+) -> rusqlite::Result<Option<Line>> {
     let mut found = None;
     for message in messages {
         let key = status_key(*message);
         let sql = "UPDATE part SET state = 'dead', unreported = 0, reason = ?3
                    WHERE session = ?1 AND key = ?2 AND state IN ('ready', 'unsent')";
         run(&tx, sql, params![tx.session, key.0, OVERTAKEN])?;
-        let sql = "SELECT 1 FROM part WHERE session = ?1 AND key = ?2 AND state <> 'dead'
-                   AND NOT EXISTS (SELECT 1 FROM message m WHERE m.session = ?1 AND m.seq = ?3
-                                       AND m.line_gone = 1)";
-        if is_there(&tx, sql, params![tx.session, key.0, message.0])? {
-            found = found.or(Some(key));
-        }
+        let sql = "SELECT p.key, p.created_at > ?4
+                       AND NOT EXISTS (SELECT 1 FROM messaging_group g WHERE g.channel = p.channel
+                           AND g.account = p.account AND g.chat = p.chat AND g.is_group = 1)
+                       AND NOT EXISTS (SELECT 1 FROM message m WHERE m.session = ?1 AND m.seq > ?3
+                           AND m.received_at > p.created_at AND m.channel = p.channel
+                           AND m.account = p.account AND m.chat = p.chat)
+                       AND NOT EXISTS (SELECT 1 FROM part l WHERE l.session = ?1 AND l.cause = p.cause
+                           AND l.id > p.id AND l.form IN ('text', 'file', 'card')
+                           AND l.state <> 'dead' AND l.channel = p.channel
+                           AND l.account = p.account AND l.chat = p.chat)
+                   FROM part p WHERE p.session = ?1 AND p.key = ?2 AND p.state <> 'dead'
+                       AND NOT EXISTS (SELECT 1 FROM message m WHERE m.session = ?1 AND m.seq = ?3
+                                           AND m.line_gone = 1)";
+        let young = (now - IN_PLACE_MAX).0;
+        let line = one(&tx, sql, params![tx.session, key.0, message.0, young])?;
+        found = found.or(line);
     }
     Ok(found)
 }
@@ -188,23 +218,22 @@ pub(crate) fn claim_part(
     Ok(Some(part))
 }
 
-/// Writes down how an attempt ended. Returns the copy of a file that is sent or given up by that, within
-/// the folder of its session.
+/// Writes down how an attempt ended. Returns the copies of files that are sent or given up by that, within
+/// the folder of their session.
 pub(crate) fn conclude_part(
     tx: Scope<'_>,
     key: &PartKey,
     verdict: &Verdict,
     now: Timestamp,
-) -> rusqlite::Result<Option<PathBuf>> {
+) -> rusqlite::Result<Vec<String>> {
     outbox::conclude(tx, key, verdict, now)?;
     quiet::conclude(tx, key, verdict, now)?;
     if let Verdict::Dead { .. } = verdict {
         dead_letters::record(tx, key, now)?;
     }
-    let sql = "SELECT json_extract(file, '$.path') FROM part
-               WHERE session = ?1 AND key = ?2 AND state IN ('sent', 'dead')
-                 AND file IS NOT NULL";
-    Ok(one::<String>(&tx, sql, params![tx.session, key.0])?.map(PathBuf::from))
+    let sql = "SELECT f.value ->> '$.path' FROM part p JOIN json_each(p.file) f
+               WHERE p.session = ?1 AND p.key = ?2 AND p.state IN ('sent', 'dead')";
+    list(&tx, sql, params![tx.session, key.0])
 }
 
 impl SessionRows<'_> {

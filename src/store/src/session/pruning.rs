@@ -108,11 +108,10 @@ impl SessionRows<'_> {
     /// folders of containers that are gone.
     pub fn prune_leftovers(&self) -> Result<usize> {
         // Copies that unfinished parts need.
-        let sql = "SELECT json_extract(file, '$.path') FROM part
-                   WHERE session = ?1 AND state NOT IN ('sent', 'dead') AND file IS NOT NULL";
-        let paths: Vec<Option<String>> =
-            self.list("read the open parts", sql, [self.scope.session])?;
-        let names = paths.iter().flatten().filter_map(|it| Path::new(it).file_name());
+        let sql = "SELECT f.value ->> '$.path' FROM part p JOIN json_each(p.file) f
+                   WHERE p.session = ?1 AND p.state NOT IN ('sent', 'dead')";
+        let paths: Vec<String> = self.list("read the open parts", sql, [self.scope.session])?;
+        let names = paths.iter().filter_map(|it| Path::new(it).file_name());
         let wanted: BTreeSet<&OsStr> = names.collect();
         let mut gone = 0;
         for entry in fs::read_dir(self.root.join("sending")).into_iter().flatten().flatten() {

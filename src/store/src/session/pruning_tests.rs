@@ -215,7 +215,7 @@ fn copies_of_files_that_nothing_waits_for_are_removed() {
         fs::create_dir_all(links.join(by.to_string())).unwrap();
     }
     let sql = "UPDATE part SET form = 'file', state = 'ready',
-                      file = '{\"path\":\"sending/3-wanted.txt\",\"name\":\"x\",\"mime\":\"y\"}'";
+                      file = '[{\"path\":\"sending/3-wanted.txt\",\"name\":\"x\",\"mime\":\"y\"}]'";
     files.host.rows().scope.execute(sql, []).unwrap();
     assert_eq!(files.host.posting().prune_leftovers().unwrap(), 2);
     assert_eq!(fs::read_dir(&links).unwrap().count(), 1, "that of the open launch");

@@ -8,6 +8,7 @@ mod handle;
 #[cfg(target_os = "linux")]
 mod hostile;
 mod quiet;
+mod ringing;
 mod stops;
 mod tasks;
 mod waits;

@@ -152,3 +152,26 @@ pub async fn a_file_of_ours_that_is_gone_is_refused(double: &dyn Double) {
     assert!(matches!(ended, Err(DeliverError::Refused(_))), "{ended:?}");
     assert_eq!(double.visible().await, []);
 }
+
+pub async fn several_files_go_out_together(double: &dyn Double) {
+    let mut driven = Driven::connect(double).await;
+    if driven.caps().album_max < 2 {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str, caption: &str| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, name).unwrap();
+        let (name, mime) = (name.to_owned(), "application/pdf".to_owned());
+        FileOut { path, name, mime, caption: caption.to_owned() }
+    };
+    let files = vec![file("one.pdf", "all of it"), file("two.pdf", ""), file("three.pdf", "")];
+    let part = driven.part(&double.places().direct, Content::Album(files));
+    driven.try_send(&part).await.unwrap_or_else(|err| panic!("not sent: {err:?}"));
+    // A platform may show each as a message of its own, in one frame.
+    let visible = double.visible().await;
+    let contents: Vec<&[u8]> =
+        visible.iter().flat_map(|it| &it.files).map(|it| it.1.as_slice()).collect();
+    assert_eq!(contents, [&b"one.pdf"[..], b"two.pdf", b"three.pdf"]);
+    assert!(visible.iter().any(|it| it.text.contains("all of it")), "{visible:?}");
+}

@@ -79,3 +79,38 @@ pub async fn what_the_platform_has_not_is_refused_or_shown_in_words(double: &dyn
         }
     }
 }
+
+pub async fn a_silent_text_rings_nobody_up_and_another_does(double: &dyn Double) {
+    let mut driven = Driven::connect(double).await;
+    if !driven.caps().silent {
+        return;
+    }
+    let ([(person, _), _], place) = (double.people(), double.places().group);
+    for silent in [true, false] {
+        let mut part = driven.part(&place, Content::Text("one moment".into()));
+        part.silent = silent;
+        part.notify = (!silent).then(|| person.clone());
+        let id = driven.try_send(&part).await.unwrap_or_else(|err| panic!("not sent: {err:?}"));
+        if let Some(rang) = double.rang(&id).await {
+            assert_eq!((rang.is_silent, rang.notifies), (silent, part.notify));
+        }
+    }
+}
+
+pub async fn a_message_of_ours_is_taken_away(double: &dyn Double) {
+    let mut driven = Driven::connect(double).await;
+    if !driven.caps().deletes {
+        return;
+    }
+    let place = double.places().direct;
+    let (gone, stays) =
+        (driven.send_text(&place, "not for long").await, driven.send_text(&place, "stays").await);
+    let delete = Content::Delete { target: gone.clone() };
+    driven.send(&place, delete.clone()).await;
+    let left: Vec<String> = double.visible().await.into_iter().map(|it| it.id).collect();
+    assert_eq!(left, [stays]);
+    // A second attempt, after an answer that was lost, ends; it is no outage.
+    let part = driven.part(&place, delete);
+    let again = driven.try_send(&part).await;
+    assert!(matches!(again, Ok(_) | Err(DeliverError::Refused(_))), "{again:?}");
+}

@@ -110,4 +110,10 @@ async fn a_caption_that_is_too_long_is_refused_with_its_length() {
     let file = FileToSend { path: "a.txt".into(), caption, ..FileToSend::default() };
     let err = host_client.send_file(file).await.unwrap_err().to_string();
     assert!(err.contains(&(TEXT_BYTES_MAX + 1).to_string()), "{err}");
+    for paths in [vec![], vec!["a.txt".to_owned(); FILES_MAX + 1]] {
+        let count = paths.len();
+        let file = FileToSend { paths, ..FileToSend::default() };
+        let err = host_client.send_file(file).await.unwrap_err().to_string();
+        assert!(err.contains(&format!("1 to 16 files in `paths`, not {count}")), "{err}");
+    }
 }

@@ -19,5 +19,6 @@ pub(super) fn check(world: &World, multi_user: &MultiUser, came_to_rest: bool) -
     broken.extend(stored::check(world, multi_user, &seen));
     broken.extend(shown::check(multi_user, &seen));
     broken.extend(decided::check(multi_user, &seen));
+    broken.extend(world.platform.over_pace());
     broken
 }

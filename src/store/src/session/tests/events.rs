@@ -51,7 +51,7 @@ fn everything_that_is_said_of_an_event_says_so() {
     let folder = runner.files_dir();
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("door.txt"), "a picture").unwrap();
-    let form = Form::File("door.txt".into());
+    let form = Form::File(vec!["door.txt".into()]);
     runner.add(&NewMessage { form, ..NewMessage::text(seq, "see") }, NOW).unwrap();
     let long = format!("{} {}", "door ".repeat(15), "window ".repeat(10));
     runner.end_turn(&TurnEnd { messages: vec![seq], ..answer(&long) }, &[], NOW).unwrap();

@@ -67,7 +67,7 @@ fn what_makes_no_sense_or_is_too_long_is_left_out_and_the_message_ends() {
         runner.claim(&[M1], NOW).unwrap();
         runner.end_turn(&answer("done"), &[], NOW).unwrap();
         drop(runner);
-        let conn = rusqlite::Connection::open(pair.outbound()).unwrap();
+        let conn = Connection::open(pair.outbound()).unwrap();
         conn.execute("INSERT INTO file_texts VALUES (2, ?1)", [forged]).unwrap();
         // Of a message that there is not.
         conn.execute("INSERT INTO file_texts VALUES (40, ?1)", [forged]).unwrap();

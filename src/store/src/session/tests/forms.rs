@@ -428,7 +428,7 @@ fn a_file_goes_out_with_what_was_said_about_it() {
     let folder = runner.files_dir().join("1-1");
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("a.txt"), "abc").unwrap();
-    let form = Form::File("1-1/a.txt".into());
+    let form = Form::File(vec!["1-1/a.txt".into()]);
     runner.add(&NewMessage { form, ..NewMessage::text(M1, "look") }, NOW).unwrap();
     pair.host.import(&edits(), NOW).unwrap();
     let part = send(&mut pair, "p1");
