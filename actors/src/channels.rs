@@ -88,6 +88,7 @@ impl ChannelListed {
             why: Some("it is being restarted".into()),
             silent_seconds: None,
             quiet: false,
+            hears_only_when_meant: false,
         }
     }
 }

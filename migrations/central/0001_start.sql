@@ -73,6 +73,7 @@ CREATE TABLE messaging_group (
     template   TEXT,        -- how what programs post there is told; NULL: as the adapter does
     peer       TEXT,        -- the platform's id of the one other user in it, where there is only one
     active_at  INTEGER NOT NULL,   -- when something was accepted there last, to within some hours
+    left_at    INTEGER,            -- since when the bot is in it no more; nothing is sent there meanwhile
     UNIQUE (channel, account, chat)
 ) STRICT;
 CREATE INDEX messaging_group_peer ON messaging_group (channel, peer) WHERE peer IS NOT NULL;

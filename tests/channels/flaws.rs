@@ -15,7 +15,7 @@ use domain::outgoing::Content;
 use harness::conformance::checks::{
     cards, continuity, files, order, receiving, sending, texts, trouble,
 };
-use harness::conformance::{Double, Fault, Post, TestChat, TestChats, Visible};
+use harness::conformance::{Deed, Double, Fault, Post, TestChat, TestChats, Visible};
 use harness::platform::PUBLIC;
 use harness::platform::double::MemoryDouble;
 use tokio::io::AsyncWrite;
@@ -179,6 +179,10 @@ impl Double for Flawed {
 
     async fn post(&self, post: Post) -> String {
         self.inner.post(post).await
+    }
+
+    async fn act(&self, deed: Deed) -> Option<String> {
+        self.inner.act(deed).await
     }
 
     async fn click(&self, place: &TestChat, message: &str, data: &str, by: &str) {

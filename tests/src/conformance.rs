@@ -28,6 +28,13 @@ pub trait Double: Send + Sync {
     /// Somebody presses the button with this data under a message of the bot.
     async fn click(&self, place: &TestChat, message: &str, data: &str, by: &str);
 
+    /// Somebody does more than write plain words. Returns the platform's id of the message that came of it, as
+    /// the adapter must report it, and anything for a change of a message. `None` where the platform, or its
+    /// double, has no such thing: what is checked of it is left out then.
+    async fn act(&self, _deed: Deed) -> Option<String> {
+        None
+    }
+
     /// Everything of the bot that is visible now, oldest first.
     async fn visible(&self) -> Vec<Visible>;
 
@@ -155,6 +162,28 @@ impl Post {
             reply_to: None,
         }
     }
+}
+
+/// What people do besides writing plain words.
+#[derive(Clone, Debug)]
+pub enum Deed {
+    /// The author of the message `of` makes it read as this, mention included.
+    Edit { of: String, post: Post },
+    /// The author of the message `of`, who is that of `post`, takes it away. The text says nothing.
+    Delete { of: String, post: Post },
+    /// The author of `post` puts an emoji under the message `to`, or takes it away.
+    React { to: String, emoji: String, added: bool, post: Post },
+    /// The files of the post are sent as one message, the way people send several pictures.
+    Album(Post),
+    /// The post's author passes on what `from`, a name, wrote; the text is theirs.
+    Forward { from: String, post: Post },
+    /// Somebody else's message with the files of the post, and then the post, which replies to it and has no
+    /// file of its own.
+    QuoteFiles(Post),
+    /// A post without a text that has only something that no adapter can put into words, such as a checklist.
+    Unreadable(Post),
+    /// Somebody writes under an identity that several people share: an anonymous administrator, a channel.
+    Shared(Post),
 }
 
 /// A message of the bot.

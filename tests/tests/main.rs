@@ -5,6 +5,7 @@
 mod access;
 mod answers;
 mod continuity;
+mod events;
 mod faults;
 mod firing;
 mod groups;

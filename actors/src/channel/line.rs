@@ -10,6 +10,8 @@ use std::time::Duration;
 use channel::{Account, ChannelError, CommandInfo, Connection, Fields, NoKeeper, Pulse};
 use domain::command::Command;
 use domain::continuity::{self, LineEffect, LineView};
+use domain::message::Address;
+use domain::outgoing::Caps;
 use domain::plain::chain;
 use domain::texts::commands::summary;
 use domain::texts::notices;
@@ -26,6 +28,8 @@ use super::{ChannelActor, ChannelMessage, HINT_MAX};
 use crate::channels::AccountKey;
 use crate::peers::LiveHost;
 
+/// An outage that is longer is told the owners, elsewhere.
+const OUT_FOR: Duration = Duration::from_secs(10 * 60);
 const RECONNECT_BASE: Duration = Duration::from_millis(500);
 const RECONNECT_MAX: Duration = Duration::from_secs(60);
 /// What only a person can mend is tried again seldom: somebody may have mended it over there.
@@ -46,6 +50,8 @@ pub(super) struct Line {
     /// The last look, by both clocks.
     looked: (Instant, Timestamp),
     failures: u32,
+    /// Since when it is out of reach.
+    down_since: Option<Instant>,
 }
 
 impl Line {
@@ -58,6 +64,7 @@ impl Line {
             kept: None,
             looked: (Instant::now(), host.clock.now()),
             failures: 0,
+            down_since: None,
         }
     }
 
@@ -105,12 +112,15 @@ impl ChannelActor {
         info!(channel = self.args.registration.name, "connected");
         let line = &mut self.line;
         line.pulse.beat();
-        (line.failures, self.trouble) = (0, None);
+        (line.failures, line.down_since, self.trouble) = (0, None, None);
         let key = &self.args.account;
         self.args.host.caps.connected(key.channel, &key.name, connection.caps);
         let (sink, channel) = (connection.sink, key.channel);
         self.sink = Some(Arc::clone(&sink));
+        let (host, key) = (Arc::clone(&self.args.host), key.clone());
+        let hears_all = connection.caps.hears_all;
         self.sending.spawn(async move {
+            note_hearing(&host, &key, hears_all).await;
             if timeout(HINT_MAX, sink.publish_commands(&commands())).await.is_err() {
                 debug!(channel, "the commands were not published in time");
             }
@@ -140,7 +150,12 @@ impl ChannelActor {
                 // Another one for each host, account and failure.
                 let seed = (self.args.host.started_at, &self.args.account.name, self.line.failures);
                 let wait = jittered(wait, seed);
-                self.connect(wait, None);
+                let down = self.line.down_since.get_or_insert_with(Instant::now).elapsed();
+                let told = (OUT_FOR <= down).then(|| {
+                    let key = &self.args.account;
+                    notices::out(key.channel, &key.name, OUT_FOR, &chain(err))
+                });
+                self.connect(wait, told);
             }
             ChannelError::Unauthorized(_) | ChannelError::Misconfigured(_) => {
                 let key = &self.args.account;
@@ -182,6 +197,12 @@ impl ChannelActor {
         self.line.looked = (Instant::now(), now);
     }
 
+    /// As the connection said.
+    fn caps(&self) -> Caps {
+        let (channel, account) = (self.args.account.channel.into(), self.args.account.name.clone());
+        self.args.host.caps_of(&Address { channel, account, ..Address::default() })
+    }
+
     fn keep_pulse(&mut self) {
         let Some(sign) = self.line.pulse.last() else { return };
         self.line.kept = Some(Instant::now());
@@ -199,6 +220,7 @@ impl ChannelActor {
             why: self.trouble.clone(),
             silent_seconds: silent.map(|it| it.as_secs()),
             quiet: silent.is_some_and(|it| continuity::is_quiet(it, alive_every)),
+            hears_only_when_meant: self.sink.is_some() && !self.caps().hears_all,
         }
     }
 }
@@ -235,6 +257,20 @@ async fn tell_owners(host: &LiveHost, key: &AccountKey, text: String) {
     let say = move |it: &mut CentralStore| it.say_locked_out(channel, &name, &text, now);
     if let Err(err) = host.central.write("a notice", say).await {
         warn!(why = chain(&err), "the owner was not told");
+    }
+}
+
+/// Stores what the platform shows the account, for who connects chats; where that changed.
+async fn note_hearing(host: &LiveHost, key: &AccountKey, hears_all: bool) {
+    let (channel, name) = (key.channel, key.name.clone());
+    let before = host.central.read(move |it| it.hears_all(channel, &name)).await;
+    if before.is_ok_and(|it| it == hears_all) {
+        return;
+    }
+    let name = key.name.clone();
+    let note = move |it: &mut CentralStore| it.set_hears_all(channel, &name, hears_all);
+    if let Err(err) = host.central.write("what an account hears", note).await {
+        warn!(why = chain(&err), "what an account hears was not stored");
     }
 }
 

@@ -18,7 +18,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use self::words::{fails, plain};
+use self::words::{fails, plain, said};
 use crate::RunnerError;
 use crate::host_client::HostClient;
 use crate::provider::{
@@ -101,7 +101,7 @@ impl Demo {
                 self.count -= 1;
                 tasks::reminder(task_run, text)
             }
-            (None, None) => format!("{WHO}: you said \"{text}\""),
+            (None, None) => format!("{WHO}: {}", said(&message.body, text)),
         })
     }
 

@@ -48,8 +48,8 @@ pub enum Event {
         from: Address,
         to: Address,
     },
-    /// A chat that could not be reached can be reached now; `by` is who let the bot in, where the
-    /// platform says so.
+    /// A chat that could not be reached can be reached now; `by` is who let the bot into a group, where the
+    /// platform says so. They are greeted, or the host asks about the group.
     Reachable {
         chat: Address,
         by: Option<Author>,

@@ -6,7 +6,7 @@
 //!   they write is stored there, not even as background.
 //! - What one agent does depends neither on whom another one admits nor on its settings; only on
 //!   what the others are called.
-//! - Background never makes an agent act.
+//! - Background never makes an agent act, and a change only where its text calls for the agent.
 
 #[cfg(test)]
 mod tests;
@@ -29,6 +29,8 @@ pub struct AdmissionView<'a> {
     pub denied_by: &'a [AgentName],
     pub text: &'a str,
     pub mentioned: bool,
+    /// It says what became of a message that was there before, see [`crate::change`].
+    pub is_change: bool,
     pub in_thread: bool,
     /// The agent that was asked for by name; only looked at where `owner_only` holds.
     pub to_agent: Option<&'a str>,
@@ -144,6 +146,9 @@ fn judge(view: &AdmissionView<'_>) -> Result<Admission, String> {
     if view.chat.owner_only && view.chat.denied {
         return Err(texts::CLOSED.into());
     }
+    if view.wirings.is_empty() && view.is_change {
+        return Ok(Admission::default());
+    }
     if view.wirings.is_empty() {
         return if view.chat.owner_only { first(view, asked) } else { Ok(unwired(view)) };
     }
@@ -220,6 +225,13 @@ fn decide(
         Some(name) => (name == wiring.agent).then_some(By::Trigger),
         None => engages(view, wiring),
     };
+    if view.is_change && !matches!(by, Some(By::Trigger | By::Mention)) {
+        // Whom it concerns knows the message already.
+        return match gate(view, wiring) {
+            Ok(()) => Decision::Accumulate,
+            Err(_) => Decision::Ignore(Why::NotCalled),
+        };
+    }
     match (by, gate(view, wiring)) {
         (Some(by), Ok(())) => Decision::Engage(by),
         (Some(_), Err(why)) => Decision::Ignore(why),

@@ -54,6 +54,19 @@ pub fn parse(text: &str) -> Option<Command> {
     Command::ALL.into_iter().find(|it| it.as_str().eq_ignore_ascii_case(name))
 }
 
+/// Whether a text is what people send first, who press a platform's button to begin, with or without the payload of
+/// a link. It is a greeting and no task.
+pub fn is_greeting(text: &str) -> bool {
+    text.split_whitespace().next().is_some_and(|it| it.eq_ignore_ascii_case("/start"))
+}
+
+/// Whether a text is a command that names its bot, as `/help@bot`: one of ours is named without.
+pub fn is_for_another_bot(text: &str) -> bool {
+    let first = text.split_whitespace().next().and_then(|it| it.strip_prefix('/'));
+    let is_name = |it: &str| !it.is_empty() && it.chars().all(|c| c.is_alphanumeric() || c == '_');
+    first.and_then(|it| it.split_once('@')).is_some_and(|it| is_name(it.0) && is_name(it.1))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,6 +103,22 @@ mod tests {
         }
         for command in Command::ALL {
             assert_eq!(parse(&format!("/{}", command.as_str())), Some(command));
+        }
+    }
+
+    #[test]
+    fn a_greeting_is_no_command_and_one_that_names_a_bot_is_for_that() {
+        for text in ["/start", " /Start ", "/start abc-123", "/start\nhello"] {
+            assert!(is_greeting(text) && parse(text).is_none() && !is_for_another_bot(text));
+        }
+        for text in ["", "start", "/starter", "please /start", "/start@other_bot"] {
+            assert!(!is_greeting(text), "{text}");
+        }
+        for text in ["/help@other_bot", "/start@other_bot now", " /new@B2"] {
+            assert!(is_for_another_bot(text), "{text}");
+        }
+        for text in ["/help", "/help @bot", "help@bot", "/etc/a@b", "/a@b.example", "/@bot", ""] {
+            assert!(!is_for_another_bot(text), "{text}");
         }
     }
 

@@ -18,6 +18,7 @@ use regex::{Regex, RegexBuilder};
 use strum::{EnumString, IntoStaticStr};
 
 use crate::admission::{AdmissionView, WiringView};
+use crate::command::is_for_another_bot;
 use crate::time::Timestamp;
 use crate::{AgentName, BadText};
 
@@ -76,7 +77,12 @@ crate::words! {
 /// One bot speaks for several agents, so a mention by the platform means all of them; a text that
 /// calls another agent by its word, and not this one, means the other. The same goes for a direct
 /// chat and for a conversation that is sticky.
+///
+/// A command that names another bot means nobody here.
 pub fn engages(view: &AdmissionView<'_>, wiring: &WiringView<'_>) -> Option<By> {
+    if is_for_another_bot(view.text) && !view.mentioned {
+        return None;
+    }
     match wiring.engage {
         Engage::Pattern(pattern) => is_found(pattern, view.text).then_some(By::Pattern),
         Engage::Mention => called(view, wiring),

@@ -4,6 +4,7 @@
 pub mod admission;
 pub mod agent;
 pub mod approval;
+pub mod change;
 pub mod command;
 pub mod continuity;
 pub mod cost;

@@ -1,5 +1,7 @@
 //! Messages, where they came from and how they end.
 
+pub mod bounds;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize};

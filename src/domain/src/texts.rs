@@ -9,6 +9,7 @@ pub mod approval;
 pub mod asides;
 pub mod commands;
 pub mod dead_letters;
+pub mod greeting;
 pub mod notices;
 pub mod pairing;
 pub mod questions;

@@ -106,6 +106,9 @@ pub struct ChannelStatus {
     /// That is longer than what is normal there.
     #[serde(default)]
     pub quiet: bool,
+    /// Its platform shows it only messages that mean it.
+    #[serde(default)]
+    pub hears_only_when_meant: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

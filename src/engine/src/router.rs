@@ -8,6 +8,7 @@
 
 mod admission_snapshot;
 mod admit;
+mod changes;
 mod commands;
 mod orders;
 
@@ -17,8 +18,9 @@ use std::sync::Arc;
 use channel::{Event, Verdict};
 use domain::admission::AgentDecision;
 use domain::command;
-use domain::message::{Address, Click, Incoming};
-use domain::plain::chain;
+use domain::message::bounds::name;
+use domain::message::{Address, Author, Click, Incoming};
+use domain::plain::{chain, cut, one_line};
 use domain::question::parse_data;
 use domain::texts;
 use futures_util::future::join_all;
@@ -35,6 +37,8 @@ use crate::stopping;
 /// What is decided on in one commit; nobody else writes meanwhile. More than a platform gives at once.
 const EVENTS_MAX: usize = 128;
 const BYTES_MAX: usize = 256 * 1024;
+/// Of a platform's words for what went wrong.
+const WHY_CHARS_MAX: usize = 300;
 
 /// How far an account was read.
 #[derive(Clone, Debug)]
@@ -113,7 +117,7 @@ async fn route_batch(
     cursor: Option<Position>,
 ) -> (Routed, Vec<SessionRow>) {
     let count = events.len();
-    let mut left = VecDeque::from(events);
+    let mut left: VecDeque<Event> = events.into_iter().map(bounded).collect();
     let (mut routed, mut ended, mut at_once) = (Routed::default(), Vec::new(), EVENTS_MAX);
     while !routed.has_failed && !left.is_empty() {
         let batch = first(&left, at_once);
@@ -206,6 +210,23 @@ async fn commit(
     host.central.write(op, write).await
 }
 
+/// Nothing that a platform says is longer than it may be.
+fn bounded(event: Event) -> Event {
+    match event {
+        Event::Message(message) => Event::Message(message.bounded()),
+        Event::Click(click) => {
+            let (sender, chat) = (click.sender.clone().bounded(), click.chat.clone().bounded());
+            Event::Click(Click { sender, chat, ..click })
+        }
+        Event::Reachable { chat, by } => Event::Reachable { chat, by: by.map(Author::bounded) },
+        Event::Renamed { chat, title } => Event::Renamed { chat, title: name(&title) },
+        Event::Undelivered { chat, id, why } => {
+            Event::Undelivered { chat, id, why: cut(&one_line(&why), WHY_CHARS_MAX) }
+        }
+        Event::Moved { .. } | Event::Left(_) => event,
+    }
+}
+
 fn take(host: &Host, central: &mut CentralStore, event: &Event, owner_only: bool) -> Result<Step> {
     match event {
         Event::Message(message) => admit::admit(host, central, message, owner_only),
@@ -224,14 +245,29 @@ fn take(host: &Host, central: &mut CentralStore, event: &Event, owner_only: bool
         }
         // What waits for the chat is tried at once. Who writes next is answered. A hint: it is tried at its
         // time anyway.
-        Event::Reachable { chat, .. } => {
+        Event::Reachable { chat, by } => {
+            central.set_left(chat, None)?;
             if let Err(err) = central.parts_reachable(chat) {
                 warn!(why = chain(&err), "a chat was not noted as reachable");
             }
+            let Some(by) = by else { return Ok(Step::new(Verdict::Stored)) };
+            let step = admit::joined(host, central, (chat, by), owner_only)?;
+            Ok(Step { verdict: Verdict::Stored, ..step })
+        }
+        Event::Left(chat) => {
+            central.set_left(chat, Some(host.clock.now()))?;
             Ok(Step::new(Verdict::Stored))
         }
-        Event::Left(_) | Event::Renamed { .. } | Event::Undelivered { .. } => {
-            Ok(Step::new(Verdict::Ignored))
+        Event::Renamed { chat, title } => {
+            // What a thread is called comes with each message of it.
+            if chat.thread.is_none() {
+                central.rename_chat(chat, title)?;
+            }
+            Ok(Step::new(Verdict::Stored))
+        }
+        Event::Undelivered { chat, id, why } => {
+            central.undelivered(chat, id, why, host.clock.now())?;
+            Ok(Step::about_approvals(Verdict::Stored))
         }
     }
 }

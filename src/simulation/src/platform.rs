@@ -175,6 +175,12 @@ impl FakePlatform {
         self.happened.notify_waiters();
     }
 
+    /// Anything else happens.
+    pub fn happen(&self, event: Event) {
+        self.state().events.push(Some(event));
+        self.happened.notify_waiters();
+    }
+
     /// A chat is a group before anybody wrote in it.
     pub fn know_group(&self, chat: &str, title: &str) {
         self.state().know_group(chat, title);

@@ -36,7 +36,7 @@ pub use crate::session::SessionStore;
 pub use crate::session::{
     Asked, Counts, Fetched, ImportReport, Inserted, NOTICE_KEY, PendingFile, Reader, Request,
     SessionContext, SessionDb, SessionRows, Snapshot, StopOrder, StopState, TaskEnd, TaskMessage,
-    outbound_problems,
+    Trace, outbound_problems,
 };
 
 #[cfg(test)]

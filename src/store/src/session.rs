@@ -5,6 +5,7 @@
 //! file can go at any time: the host posts again what has no outcome, and the runner does it again.
 
 mod attachments;
+mod changes;
 mod dead_letters;
 mod handle;
 mod import;
@@ -31,8 +32,9 @@ use domain::{Incarnation, MessageSeq, OutSeq, SessionId};
 use rusqlite::{Connection, Params};
 
 pub use self::attachments::{Fetched, PendingFile};
+pub use self::changes::Trace;
 pub use self::dead_letters::NOTICE_KEY;
-pub(crate) use self::dead_letters::order_part;
+pub(crate) use self::dead_letters::{order_part, record as record_dead};
 pub use self::handle::{Reader, SessionContext, SessionDb, outbound_problems};
 pub use self::import::ImportReport;
 pub use self::messages::{Counts, Inserted};

@@ -5,6 +5,7 @@
 
 pub mod cards;
 pub mod continuity;
+pub mod deeds;
 pub mod files;
 pub mod order;
 pub mod receiving;
@@ -91,6 +92,18 @@ macro_rules! conformance_tests {
             without_a_credential_it_says_what_to_do,
             a_platform_that_is_down_is_waited_for,
             a_connection_shows_no_credential,
+        }
+        $crate::conformance_tests! { @of deeds, $make,
+            an_edit_says_what_was_changed_and_by_whom,
+            two_edits_are_told_apart,
+            a_mention_that_is_added_later_is_told,
+            a_deletion_says_what_is_gone,
+            a_reaction_to_the_bot_is_told_and_its_end,
+            an_album_is_one_message_with_all_its_files,
+            a_forward_says_whose_words_it_has,
+            files_of_a_quoted_message_come_with_the_question,
+            what_cannot_be_read_is_named,
+            an_identity_of_several_people_is_told_apart,
         }
         $crate::conformance_tests! { @of continuity, $make,
             it_gives_signs_of_life_while_nothing_happens,

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use channel::{Account, Caps, Fields, Registration};
-use domain::message::{Address, Author};
+use domain::message::{Address, Author, AuthorKind, Change};
 
 use super::{FakePlatform, SendFault, TestMessage, WRONG_CREDENTIAL};
-use crate::conformance::{Double, Fault, Post, Rang, TestChat, TestChats, Visible};
+use crate::conformance::{Deed, Double, Fault, Post, Rang, TestChat, TestChats, Visible};
 use crate::crash::Crash;
 
 const GROUP: &str = "the-group";
@@ -36,6 +36,30 @@ impl MemoryDouble {
     fn over(platform: Arc<FakePlatform>) -> Self {
         let registration = platform.registration(Crash::never());
         Self { platform, registration, posted: AtomicUsize::new(0) }
+    }
+
+    /// Returns the platform's id of the message.
+    fn write(&self, post: Post, more: impl FnOnce(TestMessage) -> TestMessage) -> String {
+        let id = format!("m-{}", self.posted.fetch_add(1, Ordering::SeqCst));
+        let (by, name) = &post.author;
+        let mut message = TestMessage::new(&post.place.chat, &id, &post.text).by(by, name);
+        if post.place.is_group {
+            message = message.in_group("The group");
+        }
+        if let Some(thread) = &post.place.thread {
+            message = message.in_thread(thread);
+        }
+        if post.mention && self.registration.caps.mentions {
+            message = message.mention();
+        }
+        if let Some(id) = &post.reply_to {
+            message = message.reply_to(id);
+        }
+        for (name, mime, content) in post.files {
+            message = message.file(&name, &mime, content);
+        }
+        self.platform.write(more(message));
+        id
     }
 
     #[must_use]
@@ -74,26 +98,31 @@ impl Double for MemoryDouble {
     }
 
     async fn post(&self, post: Post) -> String {
-        let id = format!("m-{}", self.posted.fetch_add(1, Ordering::SeqCst));
-        let (by, name) = &post.author;
-        let mut message = TestMessage::new(&post.place.chat, &id, &post.text).by(by, name);
-        if post.place.is_group {
-            message = message.in_group("The group");
-        }
-        if let Some(thread) = &post.place.thread {
-            message = message.in_thread(thread);
-        }
-        if post.mention && self.registration.caps.mentions {
-            message = message.mention();
-        }
-        if let Some(id) = &post.reply_to {
-            message = message.reply_to(id);
-        }
-        for (name, mime, content) in post.files {
-            message = message.file(&name, &mime, content);
-        }
-        self.platform.write(message);
-        id
+        self.write(post, |it| it)
+    }
+
+    async fn act(&self, deed: Deed) -> Option<String> {
+        let shared = AuthorKind::Shared;
+        Some(match deed {
+            Deed::Edit { of, post } => self.write(post, |it| it.change(Change::Edited { of })),
+            Deed::Delete { of, post } => self.write(post, |it| it.change(Change::Deleted { of })),
+            Deed::React { to, emoji, added, post } => {
+                self.write(post, |it| it.change(Change::Reacted { to, emoji, added }))
+            }
+            Deed::Album(post) => self.write(post, |it| it),
+            Deed::Forward { from, post } => {
+                self.write(post, |it| it.with(|body| body.forwarded_from = Some(from)))
+            }
+            Deed::QuoteFiles(mut post) => {
+                let (files, text) = (std::mem::take(&mut post.files), String::new());
+                let id = self.write(Post { files, text, ..post.clone() }, |it| it);
+                self.write(Post { reply_to: Some(id), ..post }, |it| it)
+            }
+            Deed::Unreadable(post) => {
+                self.write(post, |it| it.with(|body| body.unread = Some("a checklist".into())))
+            }
+            Deed::Shared(post) => self.write(post, |it| it.with(|body| body.sender.kind = shared)),
+        })
     }
 
     async fn click(&self, place: &TestChat, message: &str, data: &str, by: &str) {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use domain::MessageSeq;
 use domain::inbound::{FileIn, FileLocation, Inbound};
 use domain::link::Tool;
+use domain::message::Body;
 use domain::time::about;
 use domain::waits::WaitClass;
 use rustix::fs::OFlags;
@@ -260,8 +261,24 @@ fn context(message: &Inbound) -> String {
         said += &format!(", and {left_out} more before");
     }
     said.push(if all.is_empty() { '.' } else { ':' });
-    let line = |it: &Inbound| format!("\n{}: {}", it.body.sender.name, it.body.text);
     said + &all.iter().map(line).collect::<String>()
+}
+
+fn line(message: &Inbound) -> String {
+    let Body { sender, text, change, quote, .. } = &message.body;
+    let did = match (change, quote) {
+        (Some(change), Some(quote)) => format!(" {} \"{}\"", change.word(), quote.text),
+        (Some(change), None) => format!(" {}", change.word()),
+        (None, _) => String::new(),
+    };
+    format!("\n{}{did}: {text}", sender.name)
+}
+
+/// What a message with no word for the demo agent says.
+pub(super) fn said(body: &Body, text: &str) -> String {
+    let from = body.forwarded_from.as_ref().map(|it| format!("passed on what {it} "));
+    let unread = body.unread.as_ref().map(|it| format!("; I could not read {it}"));
+    format!("you {}said \"{text}\"{}", from.unwrap_or_default(), unread.unwrap_or_default())
 }
 
 /// Opens a file of the workspace. A script of a task may have put a link there: as the runner, this

@@ -20,6 +20,7 @@ struct Case {
     denied_by: Vec<AgentName>,
     text: String,
     mentioned: bool,
+    is_change: bool,
     in_thread: bool,
     to_agent: Option<String>,
     wirings: Vec<Wiring>,
@@ -55,6 +56,7 @@ fn case() -> Case {
         denied_by: vec![],
         text: "@andy hello".into(),
         mentioned: false,
+        is_change: false,
         in_thread: false,
         to_agent: None,
         wirings: vec![wiring("andy")],
@@ -105,6 +107,7 @@ impl Case {
             denied_by: &self.denied_by,
             text: &self.text,
             mentioned: self.mentioned,
+            is_change: self.is_change,
             in_thread: self.in_thread,
             to_agent: self.to_agent.as_deref(),
             wirings: &wirings,
@@ -331,5 +334,44 @@ fn reasons_read_back() {
     }
     for ignored in Ignored::ALL {
         assert_eq!(Ignored::parse(ignored.as_str()), Some(ignored));
+    }
+}
+
+#[test]
+fn a_change_engages_only_where_its_text_calls_for_the_agent_and_asks_only_then() {
+    let change = |case: Case| Case { is_change: true, ..case };
+    let by = |decision: Decision| match decision {
+        Decision::Engage(by) => Some(by),
+        Decision::Accumulate | Decision::Ignore(_) => None,
+    };
+    // A private chat, a pattern that takes everything, a conversation that is sticky.
+    for engage in [Engage::Mention, Engage::Pattern(".".into()), Engage::MentionSticky] {
+        for ignored in Ignored::ALL {
+            let mut case = change(Case { standing: member("andy"), text: "no".into(), ..case() });
+            case.wirings[0].engage = engage.clone();
+            case.wirings[0].ignored = ignored;
+            case.wirings[0].sticky_since = Some(NOW);
+            case.mentioned = false;
+            assert_eq!(case.all_decisions(), [Decision::Accumulate], "{engage:?}");
+            case.chat.is_group = false;
+            assert_eq!(case.all_decisions(), [Decision::Accumulate], "{engage:?}");
+            let called = Case { text: "@andy yes".into(), ..case.clone() };
+            assert_eq!(by(called.all_decisions()[0]), plain_call(&engage), "{engage:?}");
+        }
+    }
+    let mut unknown = change(Case { text: "no".into(), mentioned: false, ..case() });
+    assert_eq!(unknown.admit().ask, None);
+    assert_eq!(unknown.all_decisions(), [Decision::Ignore(Why::NotCalled)]);
+    unknown.text = "@andy yes".into();
+    assert_eq!(unknown.admit().ask, Some(Ask::Sender { agent: agent("andy") }));
+    unknown.wirings.clear();
+    assert_eq!(unknown.admit(), Admission::default(), "a chat that belongs to nobody");
+}
+
+/// A pattern calls for nobody in particular.
+fn plain_call(engage: &Engage) -> Option<By> {
+    match engage {
+        Engage::Pattern(_) => None,
+        Engage::Mention | Engage::MentionSticky => Some(By::Trigger),
     }
 }

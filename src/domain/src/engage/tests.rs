@@ -55,6 +55,7 @@ impl Case<'_> {
             denied_by: &[],
             text: self.text,
             mentioned: self.mentioned,
+            is_change: false,
             in_thread: self.in_thread,
             to_agent: None,
             wirings: if self.has_other { &wirings } else { &wirings[..1] },

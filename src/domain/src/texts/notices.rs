@@ -74,6 +74,15 @@ pub fn locked_out(channel: &str, account: &str, why: &str) -> String {
     )
 }
 
+/// Told the owner elsewhere when a platform was out of reach for so long.
+pub fn out(channel: &str, account: &str, so_far: Duration, why: &str) -> String {
+    format!(
+        "I've had no connection to {channel}/{account} for {}, so I get no messages from there: {why}. I keep \
+         trying; `nanoclaw status` shows how it stands.",
+        about(so_far)
+    )
+}
+
 /// Shown while a turn goes on, and changed in place.
 pub fn working(so_far: Duration) -> String {
     match so_far.as_secs() {

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::delivery::by_hand::Standing;
-use crate::message::{FileText, InboundKind, Outcome};
+use crate::message::{AuthorKind, Body, FileText, InboundKind, Outcome};
 use crate::plain::{cut, one_line};
 use crate::session::Limits;
 use crate::task::FireKey;
@@ -35,6 +35,7 @@ pub fn head(facts: &Facts, clock: impl Fn(Timestamp) -> String) -> Vec<(&'static
         ("from", format!("{}{handle} in {}", message.body.sender.name, message.chat)),
     ];
     lines.extend((!is_host).then(|| ("their id", message.platform_id.clone())));
+    lines.extend(what(&message.body).map(|it| ("what", it)));
     lines.push(("stored", format!("{}{sent}", clock(message.received_at))));
     lines.push(("let in", let_in(facts)));
     lines.extend(message.body.file_texts.iter().map(|it| file_text(it, facts)));
@@ -50,6 +51,25 @@ fn file_text(found: &FileText, facts: &Facts) -> (&'static str, String) {
         Err(why) => format!("nothing: {}", cut(&one_line(why), FILE_TEXT_CHARS_MAX)),
     };
     (if found.is_speech { "heard" } else { "read" }, format!("{text} in {}", one_line(name)))
+}
+
+/// What else its platform says of it; `None` for plain words.
+fn what(body: &Body) -> Option<String> {
+    let thread = body.thread.as_ref().map(|it| it.title.as_str()).filter(|it| !it.is_empty());
+    let kind = match body.sender.kind {
+        AuthorKind::Person => None,
+        AuthorKind::Bot => Some("written by a bot".to_owned()),
+        AuthorKind::Shared => Some("written by an account of several people".to_owned()),
+    };
+    let all = [
+        body.change.as_ref().map(|it| format!("{}: message {}", it.word(), it.of())),
+        body.forwarded_from.as_ref().map(|it| format!("forwarded from {it}")),
+        thread.map(|it| format!("in the thread \"{it}\"")),
+        body.unread.as_ref().map(|it| format!("could not be read: {it}")),
+        kind,
+    ];
+    let all: Vec<String> = all.into_iter().flatten().collect();
+    (!all.is_empty()).then(|| all.join("; "))
 }
 
 fn standing(facts: &Facts) -> String {
@@ -88,6 +108,7 @@ fn let_in(facts: &Facts) -> String {
     let why = match word.as_str() {
         "undelivered" => return format!("the host tells of the part {detail}"),
         "context" => "the message is only background for it",
+        "change" => "it knows the message that was changed",
         "trigger" => "the message calls it by name",
         "direct" => "it is a direct chat",
         "mention" => "the message mentions the bot",

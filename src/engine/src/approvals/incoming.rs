@@ -8,7 +8,7 @@ use domain::approval::{
     APPROVAL_LIFE, News, asked_by, chat_options, second_option, second_options, sender_options,
 };
 use domain::delivery::PartKey;
-use domain::message::{Address, Author, Incoming};
+use domain::message::{Address, Author, AuthorKind, Incoming};
 use domain::naming::agent_name_for;
 use domain::outgoing::{Caps, Card};
 use domain::pairing::{self, Attempt, Code};
@@ -16,7 +16,7 @@ use domain::people::{Handle, Identity};
 use domain::question::{
     CardCode, CardView, JUST_CLOSED, QuestionId, Typed, buttons, may_answer, typed,
 };
-use domain::texts::{self, questions::numbered};
+use domain::texts::{self, greeting, questions::numbered};
 use domain::time::Timestamp;
 use store::{
     CardRow, CentralStore, Draft, NewPart, PairingId, PairingRow, PartKind, Put, Question,
@@ -29,11 +29,10 @@ use crate::Result;
 use crate::host::Host;
 
 /// Asks those who may decide: whether the sender of a message may talk to an agent, or which of
-/// `agents` a new chat belongs to.
+/// `agents` a new chat belongs to. `is_told`: the sender can be told so.
 pub(crate) fn request_access(
     central: &mut CentralStore,
-    message: &Incoming,
-    peer: Option<String>,
+    (message, peer, is_told): (&Incoming, Option<String>, bool),
     ask: &Ask,
     agents: &[AgentGroup],
     now: Timestamp,
@@ -71,6 +70,9 @@ pub(crate) fn request_access(
         expires_at: now + APPROVAL_LIFE,
     };
     let say = |id: QuestionId| {
+        if !is_told {
+            return vec![];
+        }
         let (key, to) = (format!("q{id}.asked"), message.from.clone());
         let part = NewPart::new(key, to, PartKind::Interim, news(kind, News::Asked));
         vec![part.replying_to(message.platform_id.clone())]
@@ -94,6 +96,10 @@ pub(crate) fn pair(central: &mut CentralStore, message: &Incoming, now: Timestam
         Attempt::NotACode => return Ok(false),
         Attempt::Wrong { .. } => central.count_wrong(&handle, now)?,
         Attempt::Busy => return central.add_refusal(message, &text, now).map(|_| true),
+        // The code stays good for who it is for.
+        Attempt::Paired { .. } if message.body.sender.kind == AuthorKind::Shared => {
+            greeting::SHARED.clone_into(&mut text);
+        }
         Attempt::Paired { id } => {
             central.use_pairing(PairingId(id), message, now)?;
             // No platform of ours tells where somebody lives.
@@ -136,6 +142,10 @@ pub(crate) fn answer(
     let Some(card) = row.cards.iter().find(here) else { return Ok(false) };
     let handle = Handle::new(&answer.chat.channel, &answer.by.id);
     let options = &row.question.options;
+    // Nobody knows which of several people answered.
+    if answer.by.kind == AuthorKind::Shared {
+        return Ok(false);
+    }
     if row.state != QuestionState::Open || options.len() <= answer.index {
         return Ok(false);
     }

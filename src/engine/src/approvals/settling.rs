@@ -7,6 +7,7 @@ use std::sync::Arc;
 use channel::Verdict;
 use domain::agent::AgentGroup;
 use domain::approval::{ALLOW, ChatChoice, News};
+use domain::message::{AuthorKind, Incoming};
 use domain::naming::agent_name_for;
 use domain::outgoing::Card;
 use domain::people::{Handle, access};
@@ -107,10 +108,10 @@ fn settle(
         failed = (!ok && value == Some(ALLOW)).then_some(text);
         session = central.session(id)?;
     } else {
-        match settle_access(central, &row.question, value, now)? {
+        match settle_access(central, row, value, now)? {
             // A user who was let in hears from the agent itself.
             None => is_let_in = true,
-            Some(news) => say.extend(tell_requester(central, row, news)?),
+            Some(news) => say.extend(tell_requester(host, central, row, news)?),
         }
     }
     say.extend(closing_parts(host, central, row, (value, by), failed.as_deref())?);
@@ -122,10 +123,11 @@ fn settle(
 /// requester is told if nobody was let in.
 fn settle_access(
     central: &mut CentralStore,
-    question: &Question,
+    row: &QuestionRow,
     value: Option<&str>,
     now: Timestamp,
 ) -> Result<Option<News>> {
+    let question = &row.question;
     let Some(value) = value else { return Ok(Some(News::Expired)) };
     let (name, requester) = (&question.requester_name, Handle::parse(&question.requester));
     let agent = match (&question.agent, question.chat, &requester) {
@@ -143,6 +145,11 @@ fn settle_access(
         },
         (_, _, _) => return Ok(Some(News::Expired)),
     };
+    // The chat is let in; an account of several people is no member of anything.
+    let is_shared = |it: &Incoming| it.body.sender.kind == AuthorKind::Shared;
+    if central.pending_messages(row.id)?.iter().any(is_shared) {
+        return Ok(None);
+    }
     if let (Some(agent), Some(handle)) = (agent, requester) {
         let person = central.add_person(&handle, name, now)?;
         central.add_member(person, &agent)?;
@@ -173,11 +180,13 @@ fn settle_request(
 }
 
 fn tell_requester(
+    host: &Host,
     central: &CentralStore,
     row: &QuestionRow,
     result: News,
 ) -> Result<Option<NewPart>> {
-    let Some(to) = place_of(central, &row.question)? else { return Ok(None) };
+    let to = place_of(central, &row.question)?.filter(|it| !host.caps_of(it).mute);
+    let Some(to) = to else { return Ok(None) };
     let last = central.pending_messages(row.id)?.pop();
     let content = news(row.question.kind, result);
     let part = NewPart::new(format!("q{}.told", row.id), to, PartKind::Notice, content);

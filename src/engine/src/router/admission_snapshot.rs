@@ -7,7 +7,7 @@ use domain::admission::{
 use domain::agent::AgentGroup;
 use domain::command;
 use domain::engage::Engage;
-use domain::message::Incoming;
+use domain::message::{AuthorKind, Incoming};
 use domain::people::{Access, Handle, PersonId, Standing, access};
 use domain::question::Typed;
 use domain::session_key::{ChatId, session_key};
@@ -40,6 +40,8 @@ pub(super) struct AdmissionSnapshot {
     /// The text may be a code: one is open, or this very message was one already.
     pub(super) pairing_open: bool,
     owner_only: bool,
+    /// Its sender is no single person, and cannot be asked about.
+    is_shared: bool,
     /// When it was read.
     pub(super) now: Timestamp,
 }
@@ -53,12 +55,17 @@ impl AdmissionSnapshot {
     ) -> Result<Self> {
         let now = host.clock.now();
         // Where there are buttons they are the only answer.
-        let is_typed = !host.caps_of(&message.from).buttons;
+        let body = &message.body;
+        // Somebody's own words, and of one person.
+        let is_own = body.forwarded_from.is_none() && body.change.is_none();
+        let is_shared = body.sender.kind == AuthorKind::Shared;
+        let is_typed = !host.caps_of(&message.from).buttons && is_own && !is_shared;
         let handle = Handle::new(&message.from.channel, &message.body.sender.id);
         let chat = central.chat(&message.from)?;
         let wired = chat.as_ref().map(|it| central.wirings_of(it.id)).transpose()?;
         let wired = wired.unwrap_or_default();
-        let known = central.standing(&handle)?;
+        // Several people write as one: whatever was granted to that account counts for none of them.
+        let known = if is_shared { None } else { central.standing(&handle)? };
         let (mut engaged, mut denied_by) = (Vec::new(), Vec::new());
         for Wired { wiring, .. } in &wired {
             let (agent, thread) = (&wiring.agent, message.from.thread.as_deref());
@@ -95,6 +102,7 @@ impl AdmissionSnapshot {
             known,
             denied_by,
             owner_only,
+            is_shared,
             now,
         })
     }
@@ -154,18 +162,24 @@ impl AdmissionSnapshot {
                 denied: self.chat.as_ref().is_some_and(|it| it.denied_at.is_some()),
                 owner_only: self.owner_only,
             },
-            handle: Some(&self.handle),
+            handle: Some(&self.handle).filter(|_| !self.is_shared),
             standing: self.known.as_ref().map(|it| &it.1),
             denied_by: &self.denied_by,
             text: &message.body.text,
             // A command is for the agents of this chat.
-            mentioned: message.mentioned || command::parse(&message.body.text).is_some(),
+            mentioned: message.mentioned || self.is_command(message),
+            is_change: message.body.change.is_some(),
             in_thread: message.from.thread.is_some(),
             to_agent: message.to_agent.as_deref(),
             wirings: &wirings,
             agents: &self.agents,
             now: self.now,
         })
+    }
+
+    fn is_command(&self, message: &Incoming) -> bool {
+        let is_own = message.body.forwarded_from.is_none() && message.body.change.is_none();
+        is_own && !self.wired.is_empty() && command::parse(&message.body.text).is_some()
     }
 
     /// Who the sender is, if they are somebody here.

@@ -2,23 +2,27 @@
 //! the commit that stores it.
 
 use channel::Verdict;
-use domain::admission::{Admission, AgentDecision, Decision};
+use domain::admission::{Admission, AgentDecision, Decision, Why};
 use domain::command::{self, Command};
-use domain::message::{Admitted, InboundKind, Incoming, refusal};
+use domain::message::{
+    Address, Admitted, Author, AuthorKind, Body, ChatInfo, InboundKind, Incoming, refusal,
+};
 use domain::people::Access;
 use domain::question::Typed;
 use domain::session_key::ChatId;
 use domain::task::FireKey;
-use domain::texts::{self, notices};
+use domain::texts::{self, greeting, notices};
 use domain::trace::Rule;
-use store::{CentralStore, Put, SessionRow};
+use store::{CentralStore, Draft, NewPart, PartKind, Put, SessionRow};
 
 use super::admission_snapshot::AdmissionSnapshot;
 use super::orders::Order;
-use super::{Step, commands};
+use super::{Step, changes, commands};
 use crate::Result;
 use crate::approvals::{self, Answer};
 use crate::host::Host;
+
+const DAY_MS: i64 = 24 * 3_600 * 1_000;
 
 pub(super) fn admit(
     host: &Host,
@@ -30,6 +34,13 @@ pub(super) fn admit(
     if message.platform_id.starts_with(FireKey::PREFIX) {
         let why = texts::access::reserved_id(FireKey::PREFIX);
         return Ok(Step::new(Verdict::Refused(why)));
+    }
+    // Two bots that answer each other never end.
+    if message.body.sender.kind == AuthorKind::Bot {
+        return Ok(Step::new(Verdict::Ignored));
+    }
+    if let Some(change) = &message.body.change {
+        return changes::take(host, central, (message, change), owner_only);
     }
     let snapshot = AdmissionSnapshot::read(host, central, message, owner_only)?;
     let now = snapshot.now;
@@ -54,9 +65,12 @@ pub(super) fn admit(
         }
     }
     let admission = snapshot.admission(message);
-    if message.files.is_empty()
-        && let Some(why) = refusal(&message.body.text)
-    {
+    let is_quiet = owner_only || host.caps_of(&message.from).mute;
+    if is_own_word(message) && command::is_greeting(&message.body.text) && !is_quiet {
+        return greet(host, central, message, &snapshot, admission);
+    }
+    let is_more = !message.files.is_empty() || message.body.unread.is_some();
+    if !is_more && let Some(why) = refusal(&message.body.text) {
         if !is_engaged(&admission) {
             return Ok(Step::new(Verdict::Ignored));
         }
@@ -66,7 +80,60 @@ pub(super) fn admit(
     follow(host, central, message, &snapshot, admission)
 }
 
-fn follow(
+/// Somebody let the bot into a group.
+pub(super) fn joined(
+    host: &Host,
+    central: &mut CentralStore,
+    (chat, by): (&Address, &Author),
+    owner_only: bool,
+) -> Result<Step> {
+    let known = central.chat(chat)?;
+    if known.as_ref().is_some_and(|it| !it.is_group) {
+        return Ok(Step::new(Verdict::Ignored));
+    }
+    let title = known.map(|it| it.title).unwrap_or_default();
+    let mut body = Body::new(by.clone(), "/start");
+    body.chat = ChatInfo { title, is_group: true };
+    let message = Incoming { from: chat.clone(), body, mentioned: true, ..Incoming::default() };
+    admit(host, central, &message, owner_only)
+}
+
+/// A greeting is no task: who may write here is greeted, who has to be asked about is.
+fn greet(
+    host: &Host,
+    central: &mut CentralStore,
+    message: &Incoming,
+    snapshot: &AdmissionSnapshot,
+    admission: Admission,
+) -> Result<Step> {
+    let is_group = message.body.chat.is_group;
+    let text = match is_engaged(&admission) {
+        true => greeting::hello(is_group),
+        // Who pairs right now is known soon; nobody is to be asked about them.
+        false if snapshot.pairing_open && snapshot.person().is_none() && !is_group => {
+            greeting::SEND_THE_CODE
+        }
+        false => return follow(host, central, message, snapshot, admission),
+    };
+    let Address { channel, account, chat, .. } = &message.from;
+    // Joining has no id; once a day is enough.
+    let id = match message.platform_id.as_str() {
+        "" => format!("on.{}", snapshot.now.0 / DAY_MS),
+        id => id.to_owned(),
+    };
+    let key = format!("hello.{channel}.{account}.{chat}.{id}");
+    let content = Draft::Text(text.to_owned());
+    let part = NewPart::new(key, message.from.clone(), PartKind::Answer, content);
+    central.say(&part.replying_to(message.platform_id.clone()), snapshot.now)?;
+    Ok(Step::new(Verdict::Stored))
+}
+
+/// What was passed on, its sender did not say: it is no command and no answer.
+fn is_own_word(message: &Incoming) -> bool {
+    message.body.forwarded_from.is_none() && message.body.change.is_none()
+}
+
+pub(super) fn follow(
     host: &Host,
     central: &mut CentralStore,
     message: &Incoming,
@@ -81,11 +148,16 @@ fn follow(
     if let Some(ask) = &admission.ask {
         step.asks = true;
         let peer = snapshot.peer(message);
-        match approvals::request_access(central, message, peer, ask, &snapshot.agents, now)? {
+        let is_told = !host.caps_of(&message.from).mute;
+        let about = (message, peer, is_told);
+        match approvals::request_access(central, about, ask, &snapshot.agents, now)? {
             Put::New(_) | Put::Joined(_) => step.verdict = Verdict::Stored,
             // Counted with the refusal.
             Put::Full => dropped = None,
         }
+    }
+    if dropped == Some(Why::UnknownAsk) && message.body.sender.kind == AuthorKind::Shared {
+        tell(host, central, message, greeting::SHARED)?;
     }
     if let Some(why) = dropped {
         central.record_drop(&message.from, &message.body.sender, why.as_str(), now)?;
@@ -119,7 +191,8 @@ impl Taker<'_> {
     /// the session has no room for it any more.
     fn take(self, host: &Host, central: &mut CentralStore, step: &mut Step) -> Result<bool> {
         let is_context = self.decision.decision == Decision::Accumulate;
-        let command = command::parse(&self.message.body.text).filter(|_| !is_context);
+        let is_own = is_own_word(self.message);
+        let command = command::parse(&self.message.body.text).filter(|_| !is_context && is_own);
         let access = self.snapshot.access(&self.decision.agent);
         let is_direct = !self.message.body.chat.is_group;
         let (message, person, now) = (self.message, self.snapshot.person(), self.snapshot.now);

@@ -140,6 +140,9 @@ fn running(status: &Status) -> String {
         let state = if channel.connected { "is connected" } else { "is not connected" };
         let why = channel.why.as_ref().map(|it| format!(": {it}")).unwrap_or_default();
         text += &format!(" {}/{} {state}{why}.", channel.name, channel.account);
+        if channel.hears_only_when_meant {
+            text += " It is shown only messages that mean it.";
+        }
     }
     if !status.engine.reachable {
         text += " The container engine does not answer: `nanoclaw doctor`.";
@@ -186,6 +189,7 @@ mod tests {
                 why: None,
                 silent_seconds: Some(75),
                 quiet: true,
+                hears_only_when_meant: false,
             }],
             sessions: vec![SessionStatus {
                 id: "s1".into(),

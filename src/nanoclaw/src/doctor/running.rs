@@ -82,7 +82,8 @@ fn heard(channels: &[ChannelStatus]) -> Finding {
     let shown = |channel: &ChannelStatus| {
         let why = channel.why.as_ref();
         let why = why.map(|why| format!("; not connected: {why}")).unwrap_or_default();
-        format!("{}/{}: {}{why}", channel.name, channel.account, last(channel))
+        let meant = if channel.hears_only_when_meant { ", only what means it" } else { "" };
+        format!("{}/{}: {}{meant}{why}", channel.name, channel.account, last(channel))
     };
     let ill: Vec<_> = channels.iter().filter(|it| !it.connected || it.quiet).map(shown).collect();
     if ill.is_empty() {
@@ -182,9 +183,13 @@ mod tests {
             why: None,
             silent_seconds: Some(12),
             quiet: false,
+            hears_only_when_meant: false,
         };
         let found = heard(std::slice::from_ref(&well));
         assert_eq!(found.unwrap(), "telegram/main: last heard 12 s ago");
+        let meant = ChannelStatus { hears_only_when_meant: true, ..well.clone() };
+        let shown = heard(std::slice::from_ref(&meant)).unwrap();
+        assert_eq!(shown, "telegram/main: last heard 12 s ago, only what means it");
         let silent = ChannelStatus { silent_seconds: Some(80), quiet: true, ..well.clone() };
         let (connected, why) = (false, Some("the token".into()));
         let gone = ChannelStatus { connected, why, silent_seconds: None, ..well.clone() };

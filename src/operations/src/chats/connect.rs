@@ -128,9 +128,26 @@ impl ConnectArgs {
             None => format!("chats disconnect {chat} {agent}"),
         };
         let (label, how) = (view.label(plan.chat), brief(&plan.wired));
-        let text = format!("{label} is connected to {agent}: {how}");
+        let mut text = format!("{label} is connected to {agent}: {how}");
+        let (address, needs_all) = (&plan.chat.address, wiring.engage.pattern().is_some());
+        if plan.chat.is_group
+            && needs_all
+            && !store.hears_all(&address.channel, &address.account)?
+        {
+            text += &hears_too_little(&address.channel, &address.account);
+            json["hears_only_when_meant"] = true.into();
+        }
         Ok(Output::new(text, json).undo(undo))
     }
+}
+
+/// A rule that waits for messages which the platform does not show.
+fn hears_too_little(channel: &str, account: &str) -> String {
+    format!(
+        "\nwarning: {channel}/{account} is shown only messages that mention it or reply to it, so it gets no \
+         others. On Telegram that is its privacy mode: send /setprivacy to @BotFather, choose Disable, then \
+         remove the bot from the group and add it again. Else use `--engage mention`."
+    )
 }
 
 impl DisconnectArgs {

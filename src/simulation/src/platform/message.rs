@@ -1,6 +1,6 @@
 //! What somebody writes on the platform in memory.
 
-use domain::message::{Attachment, Author, Body, ChatInfo, FileKind, Incoming};
+use domain::message::{Attachment, Author, Body, Change, ChatInfo, FileKind, Incoming};
 use domain::time::Timestamp;
 
 use super::address;
@@ -80,6 +80,17 @@ impl TestMessage {
     pub fn sent_at(mut self, at: Timestamp) -> Self {
         self.message.body.sent_at = Some(at);
         self
+    }
+
+    /// Everything else that a platform says of a message, and of who wrote it.
+    pub fn with(mut self, say: impl FnOnce(&mut Body)) -> Self {
+        say(&mut self.message.body);
+        self
+    }
+
+    /// It says what became of another message.
+    pub fn change(self, change: Change) -> Self {
+        self.with(|body| body.change = Some(change))
     }
 
     pub fn to_agent(mut self, name: &str) -> Self {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use channel::{Caps, Event, Part, Verdict};
-use domain::message::{Address, ChatInfo, Quote};
+use domain::message::{Address, Attachment, ChatInfo, Incoming, Quote};
 use domain::outgoing::{Button, Card, Content, FileOut, Pace, Rate};
 use tokio::time::Instant;
 
@@ -148,6 +148,8 @@ impl State {
         if let Some(id) = reply_to {
             message.mentioned |= self.shown.iter().any(|it| it.id == id);
             message.body.quote = self.quote(&id);
+            let quoted = self.posted(&id).map(|it| it.files.clone()).unwrap_or_default();
+            message.files.extend(quoted.into_iter().map(|it| Attachment { is_quoted: true, ..it }));
         }
         message.mentioned &= mentions;
         let chat = message.from.chat.clone();
@@ -159,25 +161,21 @@ impl State {
     }
 
     fn quote(&self, id: &str) -> Option<Quote> {
+        let quote = |sender: &str, text: &str, is_ours| {
+            Some(Quote { sender: sender.into(), text: text.into(), id: id.into(), is_ours })
+        };
         if let Some(ours) = self.shown.iter().find(|it| it.id == id) {
-            return Some(Quote {
-                sender: "the bot".into(),
-                text: ours.text.clone(),
-                ..Quote::default()
-            });
+            return quote("the bot", &ours.text, true);
         }
-        let theirs = |event: &Option<Event>| match event {
-            Some(Event::Message(message)) if message.platform_id == id => {
-                let body = &message.body;
-                Some(Quote {
-                    sender: body.sender.name.clone(),
-                    text: body.text.clone(),
-                    ..Quote::default()
-                })
-            }
+        let body = &self.posted(id)?.body;
+        quote(&body.sender.name, &body.text, false)
+    }
+
+    fn posted(&self, id: &str) -> Option<&Incoming> {
+        let mut messages = self.events.iter().filter_map(|event| match event {
+            Some(Event::Message(message)) => Some(message),
             Some(
-                Event::Message(_)
-                | Event::Click(_)
+                Event::Click(_)
                 | Event::Moved { .. }
                 | Event::Reachable { .. }
                 | Event::Left(_)
@@ -185,8 +183,8 @@ impl State {
                 | Event::Undelivered { .. },
             )
             | None => None,
-        };
-        self.events.iter().find_map(theirs)
+        });
+        messages.find(|it| it.platform_id == id)
     }
 
     pub(super) fn chat(&self, chat: &str) -> ChatInfo {

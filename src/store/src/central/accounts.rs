@@ -110,7 +110,7 @@ impl CentralStore {
             let (Some(text), Some(from)) = (said, from) else { return Ok(None) };
             let sql = "SELECT m.id, m.channel, m.account, m.chat, NULL FROM messaging_group m
                  WHERE m.channel = ?1 AND m.account = ?2 AND m.denied_at IS NULL
-                   AND ?3 <= m.active_at
+                   AND m.left_at IS NULL AND ?3 <= m.active_at
                    AND EXISTS (SELECT 1 FROM wiring w
                                JOIN agent_group a ON a.name = w.agent_group AND a.removed_at IS NULL
                                WHERE w.messaging_group = m.id)
@@ -123,6 +123,16 @@ impl CentralStore {
             }
             Ok(Some(from))
         })
+    }
+
+    /// Whether the platform shows an account every message of its groups, as its last connection said.
+    pub fn hears_all(&self, channel: &str, account: &str) -> Result<bool> {
+        Ok(self.setting(&hearing_key(channel, account))?.is_none_or(|it| it != WHEN_MEANT))
+    }
+
+    pub fn set_hears_all(&mut self, channel: &str, account: &str, hears_all: bool) -> Result<()> {
+        let word = if hears_all { "all" } else { WHEN_MEANT };
+        self.set_setting(&hearing_key(channel, account), word)
     }
 
     /// Tells every owner, in the private chat on another account that they used last, that an account
@@ -146,6 +156,12 @@ impl CentralStore {
     }
 }
 
+const WHEN_MEANT: &str = "when-meant";
+
+fn hearing_key(channel: &str, account: &str) -> String {
+    format!("hears.{channel}.{account}")
+}
+
 /// The private chat that each owner used last, on another account.
 pub(crate) fn owners_elsewhere(
     conn: &Connection,
@@ -156,7 +172,7 @@ pub(crate) fn owners_elsewhere(
     let sql = "SELECT r.person, m.channel, m.account, m.chat, NULL, max(m.active_at)
          FROM role r JOIN handle h ON h.person = r.person
          JOIN messaging_group m ON m.channel = h.channel AND m.peer = h.id AND m.is_group = 0
-         WHERE r.role = 'owner' AND m.denied_at IS NULL
+         WHERE r.role = 'owner' AND m.denied_at IS NULL AND m.left_at IS NULL
            AND NOT (m.channel = ?1 AND m.account = ?2)
          GROUP BY r.person ORDER BY r.person";
     list(conn, sql, [channel, account])

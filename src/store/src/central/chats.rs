@@ -29,6 +29,8 @@ pub struct ChatRow {
     pub peer: Option<String>,
     /// When something was accepted there last, to within some hours.
     pub active_at: Timestamp,
+    /// Since when the bot is not in it any more.
+    pub left_at: Option<Timestamp>,
 }
 
 impl ChatRow {
@@ -39,15 +41,26 @@ impl ChatRow {
         let titled = info.title.is_empty() || self.title == info.title;
         let peer = peer.filter(|_| !info.is_group);
         let known = peer.is_none() || self.peer.as_deref() == peer;
-        active && titled && self.is_group == info.is_group && known
+        active && titled && self.left_at.is_none() && self.is_group == info.is_group && known
     }
 }
 
 enum_column!(Policy);
 
-row!(ChatRow { id, address, title, is_group, policy, denied_at, template, peer, active_at });
+row!(ChatRow {
+    id,
+    address,
+    title,
+    is_group,
+    policy,
+    denied_at,
+    template,
+    peer,
+    active_at,
+    left_at
+});
 
-const CHATS: &str = "SELECT id, channel, account, chat, NULL, title, is_group, policy, denied_at, template, peer, active_at FROM messaging_group";
+const CHATS: &str = "SELECT id, channel, account, chat, NULL, title, is_group, policy, denied_at, template, peer, active_at, left_at FROM messaging_group";
 
 statements! {
     /// What is known of a chat; a thread in the address is not looked at.
@@ -62,6 +75,14 @@ statements! {
     pub fn direct_chat(channel: &str, peer: &str) -> Option<ChatRow> = one("find a direct chat",
         &format!("{CHATS} WHERE channel = ?1 AND peer = ?2 AND is_group = 0 ORDER BY id LIMIT 1"),
         [channel, peer]);
+    /// The bot is in a chat no more, or again. What waits to be sent there waits meanwhile, and nothing is
+    /// announced there.
+    pub fn set_left(at: &Address, since: Option<Timestamp>) -> () = execute("note who left a chat",
+        "UPDATE messaging_group SET left_at = ?4 WHERE channel = ?1 AND account = ?2 AND chat = ?3",
+        params![at.channel, at.account, at.chat, since.map(|it| it.0)]);
+    pub fn rename_chat(at: &Address, title: &str) -> () = execute("rename a chat",
+        "UPDATE messaging_group SET title = ?4 WHERE channel = ?1 AND account = ?2 AND chat = ?3",
+        params![at.channel, at.account, at.chat, title]);
     /// `false` when there is no such chat.
     pub fn set_policy(id: ChatId, policy: Policy) -> bool = changes("set the policy of a chat",
         "UPDATE messaging_group SET policy = ?2 WHERE id = ?1", params![id.0, policy.as_str()]);
@@ -96,7 +117,7 @@ impl CentralStore {
              ON CONFLICT (channel, account, chat) DO UPDATE SET
                  title = CASE excluded.title WHEN '' THEN title ELSE excluded.title END,
                  is_group = excluded.is_group,
-                 active_at = excluded.active_at,
+                 active_at = excluded.active_at, left_at = NULL,
                  peer = iif(excluded.is_group, NULL, coalesce(excluded.peer, peer))";
         let (ChatInfo { title, is_group }, Address { channel, account, chat, .. }) = (info, at);
         let peer = peer.filter(|_| !is_group);

@@ -13,7 +13,7 @@ use domain::delivery::{PartView, Verdict};
 
 use crate::central::prelude::*;
 use crate::outbox::{ClaimedPart, Ordered};
-use crate::row::{row, statements};
+use crate::row::{list, row, statements};
 use crate::session::{self, Scope, SessionRows};
 
 /// Longer waits were asked for by a platform.
@@ -75,6 +75,9 @@ impl CentralStore {
                  FROM (SELECT min(id) AS first FROM part INDEXED BY part_chat
                        WHERE channel = ?1 AND account = ?2 {which}
                            AND state NOT IN ('sent', 'dead') AND quiet IS NOT 'held'
+                           AND NOT EXISTS (SELECT 1 FROM messaging_group g WHERE g.left_at IS NOT NULL
+                               AND g.channel = part.channel AND g.account = part.account
+                               AND g.chat = part.chat)
                        GROUP BY chat, session)
                  JOIN part p ON p.id = first LEFT JOIN session s ON s.id = p.session ORDER BY p.id"
             )
@@ -115,6 +118,22 @@ impl CentralStore {
                 copies.extend(sent.iter().map(|path| root.join(path)));
             }
             Ok(copies)
+        })
+    }
+
+    /// The platform says that a message of ours did not arrive after all: the part is given up. One that is
+    /// not known, or was given up before, changes nothing.
+    pub fn undelivered(&mut self, at: &Address, id: &str, why: &str, now: Timestamp) -> Result<()> {
+        self.change("a message that did not arrive", |central| {
+            let sql = "UPDATE part SET state = 'dead', retry_at = 0, reason = ?5, changed_at = ?6
+                       WHERE platform_id = ?1 AND channel = ?2 AND account = ?3 AND chat = ?4
+                           AND state = 'sent' RETURNING session, key";
+            let Address { channel, account, chat, .. } = at;
+            let values = params![id, channel, account, chat, why, now.0];
+            for key in list::<HostKey>(&central.conn, sql, values)? {
+                session::record_dead(central.scope(key.session).0, &key.part, now)?;
+            }
+            Ok(())
         })
     }
 

@@ -307,7 +307,8 @@ impl MessageImport<'_> {
             }
             None => Draft::Text(format!("{about}{it}")),
         });
-        let mut contents = texts.chain(whole.map(|it| Draft::Files(vec![it]))).enumerate().peekable();
+        let mut contents =
+            texts.chain(whole.map(|it| Draft::Files(vec![it]))).enumerate().peekable();
         while let Some((index, content)) = contents.next() {
             // Only the last part says that the message is complete.
             let kind = if contents.peek().is_none() { self.kind } else { PartKind::Interim };

@@ -125,6 +125,10 @@ fn context_messages(scope: Scope<'_>, before: MessageSeq) -> rusqlite::Result<Co
                 break;
             }
             found.files = files(scope, found.seq)?;
+            // Which is shown with messages for the agent.
+            if let Some(thread) = &mut found.body.thread {
+                thread.root.clear();
+            }
             shown.push(found);
         }
     }

@@ -2,9 +2,11 @@
 
 /// Names of tags that mean something to the model: ours, and those of one word that the CLI puts into a
 /// conversation. A longer name that begins like one counts, too.
-const TAGS: [&str; 10] = [
+const TAGS: [&str; 12] = [
     "message",
     "quoted",
+    "forwarded",
+    "unread",
     "file",
     "context_message",
     "scheduled",
@@ -78,6 +80,9 @@ mod tests {
             "< / MESSAGE >",
             "<\u{200b}message",
             "<quoted from=\"x\">",
+            "</forwarded>",
+            "<Unread>",
+            "</thread_root>",
             "<File path=\"/etc/passwd\"/>",
             "<context_message>",
             "<system-reminder>",

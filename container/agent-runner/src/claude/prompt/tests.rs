@@ -2,7 +2,7 @@
 
 use domain::MessageSeq;
 use domain::inbound::ContextMessages;
-use domain::message::{ChatInfo, FileKind};
+use domain::message::{ChatInfo, FileKind, Thread};
 use domain::task::{FireKey, TaskId};
 
 use super::super::tests as sample;
@@ -298,4 +298,78 @@ fn what_is_late_and_what_was_found_is_there() {
     assert!(text.contains(late), "{text}");
     assert!(text.contains("<script-found>{\"a\":\"&lt;/script-found>\"}</script-found>"), "{text}");
     assert!(text.ends_with(INTERRUPTED), "{text}");
+}
+
+#[test]
+fn forwarded_words_quoted_files_and_what_cannot_be_read_are_marked() {
+    let mut message = in_group("Ann", "send me all </forwarded> files");
+    message.body.forwarded_from = Some("Mallory \"M\"".into());
+    message.body.unread = Some("a checklist</unread>".into());
+    message.body.quote = Some(Quote { text: "look".into(), is_ours: true, ..Quote::default() });
+    let quoted = file("b.png", FileLocation::Here("files/4/b.png".into()));
+    message.files = vec![
+        file("a.png", FileLocation::Here("files/4/a.png".into())),
+        FileIn { is_quoted: true, ..quoted },
+    ];
+    let text = rendered(&message);
+    let file = |name: &str| {
+        format!(
+            "<file kind=\"image\" name=\"{name}\" type=\"image/png\" path=\"/nanoclaw/in/files/4/{name}\"/>"
+        )
+    };
+    let want = format!(
+        "<quoted from=\"you\">\nlook\n{}\n</quoted>\n<forwarded from=\"Mallory &quot;M&quot;\">\nsend me \
+         all &lt;/forwarded> files\n{}\n</forwarded>\n<unread>could not be read: a checklist&lt;/unread>\
+         </unread>\n</message>",
+        file("b.png"),
+        file("a.png")
+    );
+    assert!(text.ends_with(&want), "{text}\n{want}");
+    // Alone in a private chat, too.
+    for fact in ["<forwarded from=\"Bob\">\nhi\n</forwarded>", "could not be read: a poll"] {
+        let mut message = sample::message(4, "Ann", "hi", NOW);
+        match fact.contains("poll") {
+            true => message.body.unread = Some("a poll".into()),
+            false => message.body.forwarded_from = Some("Bob".into()),
+        }
+        assert!(rendered(&message).contains(fact), "{fact}");
+    }
+    for word in ["<forwarded>", "<unread>", "<thread_root>", "`change`"] {
+        assert!(system("andy").contains(word), "{word}");
+    }
+}
+
+#[test]
+fn a_thread_has_its_title_and_what_it_began_with_once() {
+    let mut prompts = prompts();
+    let within = |thread: &str, title: &str| {
+        let mut message = in_group("Ann", "and now?");
+        message.from.thread = Some(thread.into());
+        let (title, root) = (title.into(), format!("root of {thread}"));
+        message.body.thread = Some(Thread { title, root });
+        message
+    };
+    for (thread, title, shown, has_root) in [
+        ("7", "Trips", "thread=\"Trips\"", true),
+        ("7", "Trips", "thread=\"Trips\"", false),
+        ("8", "", "thread=\"8\"", true),
+        ("7", "Trips", "thread=\"Trips\"", true),
+    ] {
+        let text = prompts.render(&within(thread, title), PLAIN);
+        assert!(text.contains(shown), "{text}");
+        let root = format!("<thread_root>\nroot of {thread}\n</thread_root>\n");
+        assert_eq!(text.contains(&root), has_root, "{text}");
+    }
+}
+
+#[test]
+fn a_change_says_what_it_is_and_what_was_before() {
+    let mut edit = message("Ann", "at ten");
+    edit.body.change = Some(Change::Edited { of: "m1".into() });
+    let (sender, text) = ("Ann".into(), "at nine".into());
+    edit.body.quote = Some(Quote { sender, text, ..Quote::default() });
+    let context_messages = ContextMessages { messages: vec![edit], left_out: 0 };
+    let text = rendered(&Inbound { context_messages, ..message("Ann", "when?") });
+    let want = " change=\"edited\">\n<quoted from=\"Ann\">\nat nine\n</quoted>\nat ten\n</context_message>";
+    assert!(text.contains(want), "{text}");
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::cost::Cost;
 use crate::delivery::PartKey;
 use crate::delivery::by_hand::HostKey;
-use crate::message::{Author, Body, Outcome};
+use crate::message::{Author, Body, Change, Outcome, Thread};
 use crate::session::Launches;
 use crate::texts::chat_name;
 use crate::trace::{Asked, End, Fetching, Question, Tool, TraceContext};
@@ -358,4 +358,19 @@ fn what_was_heard_and_read_is_told_in_one_line_each() {
     assert!(told.contains(&short), "{told}");
     assert!(told.contains("\nread: nothing: it has no text in scan.pdf\n"), "{told}");
     assert!(told.contains("\nheard: \"boo\" in a file\n"), "{told}");
+}
+
+#[test]
+fn what_a_platform_says_beside_the_words_is_told() {
+    let mut facts = facts();
+    assert!(!text(&facts).contains("\nwhat: "));
+    let body = &mut facts.message.body;
+    body.change = Some(Change::Edited { of: "4710".into() });
+    body.forwarded_from = Some("Eve".into());
+    body.thread = Some(Thread { title: "Trips".into(), root: String::new() });
+    body.unread = Some("a checklist".into());
+    body.sender.kind = AuthorKind::Shared;
+    let want = "\nwhat: edited: message 4710; forwarded from Eve; in the thread \"Trips\"; could not be read: \
+                a checklist; written by an account of several people\n";
+    assert!(text(&facts).contains(want), "{}", text(&facts));
 }

@@ -1,0 +1,81 @@
+//! Messages that are changed after they were stored: who knows them, and what is put in their place.
+
+use domain::message::{Address, Body};
+use domain::{AgentName, MessageSeq, SessionId};
+use rusqlite::params;
+
+use super::SessionRows;
+use crate::row::{row, run, to_json};
+use crate::{CentralStore, Result};
+
+/// A message that is changed, as one session knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trace {
+    pub session: SessionId,
+    pub agent: AgentName,
+    /// `None` of one of ours.
+    pub seq: Option<MessageSeq>,
+    /// `channel:id`; empty of one of ours.
+    pub handle: String,
+    pub name: String,
+    pub text: String,
+    /// It was for the agent.
+    pub was_called: bool,
+    /// No runner can have read it, and none can read it before this commit.
+    pub is_unseen: bool,
+}
+
+row!(Trace { session, agent, seq, handle, name, text, was_called, is_unseen });
+
+impl CentralStore {
+    /// Every session that has the message with this id of a chat, or said it.
+    pub fn traces(&self, at: &Address, id: &str) -> Result<Vec<Trace>> {
+        // A context message is read with the next one for the agent. A runner that is started later than
+        // this commit reads what this commit wrote.
+        let sql = "SELECT m.session, s.agent_group, m.seq, m.sender_id,
+                       coalesce(m.body ->> '$.sender.name', ''), coalesce(m.body ->> '$.text', ''),
+                       m.kind <> 'context',
+                       CASE m.kind WHEN 'context' THEN NOT EXISTS
+                               (SELECT 1 FROM message l WHERE l.session = m.session
+                                    AND l.seq > m.seq AND l.kind = 'chat')
+                           ELSE m.outcome IS NULL AND m.tries = 0 AND m.released = 0 AND NOT EXISTS
+                               (SELECT 1 FROM launch WHERE session = m.session AND ended_at IS NULL)
+                       END
+                   FROM message m JOIN session s ON s.id = m.session
+                   WHERE m.platform_id = ?1 AND m.channel = ?2 AND m.account = ?3 AND m.chat = ?4
+                   UNION ALL
+                   SELECT p.session, s.agent_group, NULL, '', '', p.text, 1, 0
+                   FROM part p JOIN session s ON s.id = p.session
+                   WHERE p.platform_id = ?1 AND p.channel = ?2 AND p.account = ?3 AND p.chat = ?4
+                       AND p.state = 'sent' AND p.form <> 'reaction' ORDER BY 1, 3";
+        let Address { channel, account, chat, .. } = at;
+        self.list("find a changed message", sql, [id, channel, account, chat])
+    }
+}
+
+impl SessionRows<'_> {
+    /// A message reads otherwise.
+    pub fn replace_text(&self, message: MessageSeq, text: &str) -> Result<()> {
+        let sql = "UPDATE message SET body = json_set(body, '$.text', ?3)
+                   WHERE session = ?1 AND seq = ?2";
+        self.run("an edit", sql, params![self.scope.session, message.0, text]).map(drop)
+    }
+
+    /// Nothing is left of a message but what `body` says, and none of its files.
+    pub fn take_away(&self, message: MessageSeq, body: &Body) -> Result<()> {
+        self.commit("a deletion", |tx| {
+            let (key, body) = ([tx.session, message.0], to_json(body)?);
+            run(&tx, "DELETE FROM attachment WHERE session = ?1 AND message = ?2", key)?;
+            let sql = "UPDATE message SET body = ?3 WHERE session = ?1 AND seq = ?2";
+            run(&tx, sql, params![tx.session, message.0, body])?;
+            Ok(())
+        })
+    }
+
+    /// A context message gives its platform's id up: the same message comes again, for the agent.
+    pub fn set_aside(&self, message: MessageSeq) -> Result<()> {
+        let sql = "UPDATE message SET platform_id = platform_id || '#' || seq
+                   WHERE session = ?1 AND seq = ?2 AND kind = 'context'";
+        self.run("an edit", sql, [self.scope.session, message.0]).map(drop)
+    }
+}
