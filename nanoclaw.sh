@@ -337,7 +337,7 @@ choose_to_remove() {
 add_channel() {
     local channel=$1 name=$2 token=$3
     if "$BIN" channels list --json </dev/null 2>/dev/null | tr -d ' \n' |
-        grep -qF "{\"name\":\"$channel\",\"needs_token\":false}"; then
+        grep -qF "\"name\":\"$channel\",\"needs_token\":false"; then
         say "$channel needs no account; it is connected whenever the host runs"
         "$BIN" restart </dev/null
         return

@@ -22,9 +22,10 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use channel::{ChannelError, Connection, DeliverError, FetchError, Registration, Sink};
+use channel::{ChannelError, Connection, DeliverError, FetchError, Me, Registration, Sink};
 use domain::message::Address;
-use engine::protocol::ChannelStatus;
+use domain::time::Timestamp;
+use engine::protocol::{CONNECTING, ChannelStatus};
 use ractor::{ActorRef, RpcReplyPort};
 use store::{Gate, on_disk};
 use tokio::io::{AsyncReadExt, duplex};
@@ -80,8 +81,9 @@ pub enum ChannelMessage {
         handle: String,
         reply: RpcReplyPort<Result<String, DeliverError>>,
     },
-    /// The credential may be another one: if there is trouble, try again now.
-    Renew,
+    /// Somebody may have given the account other fields or addresses: they are used at once, and the former
+    /// ones no more. If there is trouble, try again now.
+    Renew(AccountKey),
     Status(RpcReplyPort<ChannelStatus>),
 }
 
@@ -104,6 +106,8 @@ pub struct ChannelActor {
     sending: JoinSet<()>,
     /// Why it is not connected; `None` when it is.
     trouble: Option<String>,
+    /// Who it is there and since when, by the last connection.
+    met: Option<(Me, Timestamp)>,
 }
 
 impl Behavior for ChannelActor {
@@ -113,8 +117,9 @@ impl Behavior for ChannelActor {
     async fn start(args: ChannelArgs, myself: ActorRef<ChannelMessage>) -> Done<Self> {
         myself.send_interval(line::LOOK_EVERY, || ChannelMessage::Look);
         let (line, lanes, sending) = (Line::new(&args.host), Lanes::default(), JoinSet::new());
-        let trouble = Some("it is connecting".into());
-        let mut state = Self { args, myself, sink: None, line, lanes, sending, trouble };
+        let trouble = Some(CONNECTING.into());
+        let met = None;
+        let mut state = Self { args, myself, sink: None, line, lanes, sending, trouble, met };
         state.connect(Duration::ZERO, None);
         Ok(state)
     }
@@ -157,11 +162,7 @@ impl Behavior for ChannelActor {
                 }
                 None => drop(reply.send(Err(DeliverError::Unreachable("not connected".into())))),
             },
-            ChannelMessage::Renew => {
-                if self.trouble.is_some() && self.sink.is_none() {
-                    self.connect(Duration::ZERO, None);
-                }
-            }
+            ChannelMessage::Renew(key) => self.renew(key),
             ChannelMessage::Status(reply) => drop(reply.send(self.status())),
         }
         Ok(())

@@ -14,10 +14,12 @@ use channel::Registration;
 use domain::message::Address;
 use domain::plain::chain;
 use domain::restart::{BACKOFF_MAX, RestartBudget};
+use domain::time::Timestamp;
 use engine::host::LOCAL;
 use engine::protocol::ChannelStatus;
 use ractor::rpc::CallResult;
 use ractor::{ActorId, ActorRef, RpcReplyPort};
+use store::AccountRow;
 use tokio::task::JoinSet;
 use tracing::warn;
 
@@ -58,9 +60,15 @@ pub struct AccountKey {
     pub channel: &'static str,
     pub name: String,
     pub urls: BTreeMap<String, String>,
+    /// When it was given what it has. With another one it is connected again at once.
+    pub renewed_at: Timestamp,
 }
 
 impl AccountKey {
+    fn is(&self, other: &Self) -> bool {
+        self.channel == other.channel && self.name == other.name
+    }
+
     /// The channel and the name.
     pub(crate) fn names(&self) -> (&'static str, String) {
         (self.channel, self.name.clone())
@@ -84,11 +92,8 @@ impl ChannelListed {
         ChannelStatus {
             name: self.key.channel.into(),
             account: self.key.name.clone(),
-            connected: false,
             why: Some("it is being restarted".into()),
-            silent_seconds: None,
-            quiet: false,
-            hears_only_when_meant: false,
+            ..ChannelStatus::default()
         }
     }
 }
@@ -121,7 +126,12 @@ impl Behavior for ChannelSupervisor {
             .registrations
             .iter()
             .filter(|it| !it.needs_account())
-            .map(|it| AccountKey { channel: it.name, name: LOCAL.into(), urls: BTreeMap::new() })
+            .map(|registration| AccountKey {
+                channel: registration.name,
+                name: LOCAL.into(),
+                urls: BTreeMap::new(),
+                renewed_at: Timestamp(0),
+            })
             .collect();
         myself.cast(ChannelsMessage::Accounts(local))?;
         myself.cast(ChannelsMessage::Reload)?;
@@ -201,33 +211,29 @@ impl ChannelSupervisor {
             let keys = rows.into_iter().filter_map(|row| {
                 // An adapter that is not in this program: `nanoclaw channels list` says so.
                 let channel = host.registration(&row.channel)?.name;
-                Some(AccountKey { channel, name: row.name, urls: row.urls })
+                let AccountRow { name, urls, renewed_at, .. } = row;
+                Some(AccountKey { channel, name, urls, renewed_at })
             });
             let _ = myself.cast(ChannelsMessage::Accounts(keys.collect()));
         });
     }
 
-    /// Starts what is new, ends what is gone, and tells the others that their credential may be
-    /// another one.
+    /// Starts what is new, ends what is gone, and has the others connect again if they were given something
+    /// else.
     async fn take_accounts(&mut self, accounts: Vec<AccountKey>) -> Done {
-        self.children.retain_mut(|child| {
-            let of =
-                |it: &&AccountKey| it.channel == child.key.channel && it.name == child.key.name;
-            let now = accounts.iter().find(of);
-            let stays = !child.registration.needs_account() || now.is_some();
-            let is_changed = now.is_some_and(|it| *it != child.key);
-            if let Some(actor) = child.actor.as_ref().filter(|_| is_changed || !stays) {
+        self.children.retain(|child| {
+            let stays =
+                !child.registration.needs_account() || accounts.iter().any(|it| it.is(&child.key));
+            if let Some(actor) = child.actor.as_ref().filter(|_| !stays) {
                 actor.stop(None);
             }
-            // It comes back with its new settings once the old actor has ended, so that never two of them send
-            // the same.
-            child.key = now.unwrap_or(&child.key).clone();
             stays
         });
         for key in accounts {
-            if let Some(child) = self.children.iter().find(|it| it.key == key) {
+            if let Some(child) = self.children.iter_mut().find(|it| it.key.is(&key)) {
+                child.key = key;
                 if let Some(actor) = &child.actor {
-                    let _ = actor.cast(ChannelMessage::Renew);
+                    let _ = actor.cast(ChannelMessage::Renew(child.key.clone()));
                 }
             } else if let Some(registration) = self.host.registration(key.channel) {
                 let (budget, hint, actor) = (RestartBudget::default(), Hint::default(), None);
@@ -240,11 +246,11 @@ impl ChannelSupervisor {
 
     async fn respawn(&mut self, key: &AccountKey) -> Done {
         let host = Arc::clone(&self.host);
-        let found = self.children.iter_mut().find(|it| it.key == *key && it.actor.is_none());
+        let found = self.children.iter_mut().find(|it| it.key.is(key) && it.actor.is_none());
         let Some(child) = found.filter(|_| !self.host.peers.is_stopping()) else { return Ok(()) };
         child.hint = Hint::default();
         let (registration, hint) = (child.registration, child.hint.clone());
-        let args = ChannelArgs { host, hint, registration, account: key.clone() };
+        let args = ChannelArgs { host, hint, registration, account: child.key.clone() };
         child.actor = Some(spawn_below::<ChannelActor>(args, self.myself.get_cell()).await?);
         Ok(())
     }

@@ -26,12 +26,17 @@ CREATE TABLE agent_group (
     admin_scope TEXT    NOT NULL DEFAULT 'own' CHECK (admin_scope IN ('none', 'own', 'all'))
 ) STRICT;
 
--- Our own accounts on platforms. Their credentials lie in the vault.
+-- Our own accounts on platforms. Their secret fields are rows of `secret`, sealed by the vault.
 CREATE TABLE account (
     channel    TEXT    NOT NULL,
     name       TEXT    NOT NULL,
     urls       TEXT    NOT NULL DEFAULT '{}',    -- a JSON object; see each adapter
     created_at INTEGER NOT NULL,
+    fields     TEXT    NOT NULL DEFAULT '{}',    -- those that are no secret: a JSON object
+    me_id      TEXT    NOT NULL DEFAULT '',      -- who it is on its platform, as far as that said
+    me_name    TEXT    NOT NULL DEFAULT '',
+    -- When somebody gave it fields or addresses last; it grows with each time, whatever the clock says.
+    renewed_at INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (channel, name)
 ) STRICT, WITHOUT ROWID;
 
@@ -49,6 +54,14 @@ CREATE TABLE spool (
 ) STRICT;
 CREATE INDEX spool_waiting ON spool (channel, account, number) WHERE bytes IS NOT NULL;
 CREATE INDEX spool_known ON spool (channel, account, known_until) WHERE bytes IS NULL;
+-- What the adapter of an account keeps between connections.
+CREATE TABLE shelf (
+    channel TEXT NOT NULL,
+    account TEXT NOT NULL,
+    key     TEXT NOT NULL,
+    value   TEXT NOT NULL,
+    PRIMARY KEY (channel, account, key)
+) STRICT, WITHOUT ROWID;
 
 -- How far an account's events were accepted, and the last sign of life of its platform. While a
 -- connection has not stated what became of the gap before it, that is where the gap begins.

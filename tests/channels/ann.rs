@@ -25,12 +25,7 @@ pub(super) fn world(double: &dyn Double) -> World {
     world.credential = account.fields.get("token").unwrap().clone();
     let mut central = CentralStore::open(&world.layout().central()).unwrap();
     let (channel, now) = (double.registration().name.to_owned(), world.now());
-    let row = AccountRow {
-        channel: channel.clone(),
-        name: account.name.clone(),
-        urls: account.urls,
-        created_at: now,
-    };
+    let row = AccountRow { urls: account.urls, ..AccountRow::new(&channel, &account.name, now) };
     central.put_account(&row).unwrap();
     let andy = AgentName::parse("andy").unwrap();
     central.add_agent(&AgentGroup::new(andy.clone())).unwrap();

@@ -92,9 +92,7 @@ async fn a_revoked_credential_is_told_elsewhere_once_and_a_new_one_is_taken_at_o
     let world = World::on(FakePlatform::locked(OWNER_ONLY));
     let (mut central, now) = (CentralStore::open(&world.layout().central()).unwrap(), world.now());
     for name in ["local", "other"] {
-        let (channel, name) = (NAME.to_owned(), name.to_owned());
-        let urls = Default::default();
-        central.put_account(&AccountRow { channel, name, urls, created_at: now }).unwrap();
+        central.put_account(&AccountRow::new(NAME, name, now)).unwrap();
     }
     let ann = central.add_person(&Handle::new(NAME, "ann"), "Ann", now).unwrap();
     central.grant(ann, &Role::Owner).unwrap();

@@ -3,6 +3,7 @@
 #![expect(clippy::print_stderr, reason = "the simulation says how much it ran")]
 
 mod access;
+mod accounts;
 mod answers;
 mod continuity;
 mod events;

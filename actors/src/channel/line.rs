@@ -3,11 +3,12 @@
 //! One task at a time stands for it: it waits, connects, and then receives until that fails. What it reports
 //! carries the number of its line, so that it is not taken for a word of its successor.
 
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use channel::{Account, ChannelError, CommandInfo, Connection, Fields, NoKeeper, Pulse};
+use channel::{Account, ChannelError, CommandInfo, Connection, Fields, Me, Pulse, Shelf};
 use domain::command::Command;
 use domain::continuity::{self, LineEffect, LineView};
 use domain::message::Address;
@@ -16,9 +17,10 @@ use domain::plain::chain;
 use domain::texts::commands::summary;
 use domain::texts::notices;
 use domain::time::{Timestamp, backoff, jittered};
-use engine::protocol::ChannelStatus;
+use engine::host::Opened;
+use engine::protocol::{CONNECTING, ChannelStatus};
 use engine::spool::AccountSpool;
-use store::CentralStore;
+use store::{AccountRow, CentralStore, StoreError};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, info, warn};
@@ -86,12 +88,16 @@ impl ChannelActor {
         let ended = self.line.last_words(self.args.host.clock.now());
         self.sink = None;
         let line = &mut self.line;
-        (line.task, line.kept, line.storing) = (JoinSet::new(), None, Arc::default());
+        let mut former = mem::take(&mut line.task);
+        former.abort_all();
+        (line.kept, line.storing) = (None, Arc::default());
         line.number += 1;
         let (number, pulse) = (line.number, line.pulse.clone());
         let (host, adapter) = (Arc::clone(&self.args.host), self.args.registration.adapter);
         let (key, myself) = (self.args.account.clone(), self.myself.clone());
         line.task.spawn(async move {
+            // What it listened on is free then.
+            former.shutdown().await;
             if let Some(at) = ended {
                 keep(&host, &key, at).await;
             }
@@ -100,12 +106,26 @@ impl ChannelActor {
                 tell_owners(&host, &key, text).await;
             }
             sleep(after).await;
-            let connected = match account(&host, key, pulse).await {
-                Ok(account) => adapter.connect(&account).await,
-                Err(err) => Err(err),
+            let connected = async {
+                let connection = adapter.connect(&account(&host, &key, pulse).await?).await?;
+                meet(&host, &key, &connection.me).await?;
+                Ok(connection)
             };
+            let connected = connected.await;
             let _ = myself.cast(ChannelMessage::Connected(number, connected));
         });
+    }
+
+    /// Takes over what the account was given, if that is something else.
+    pub(super) fn renew(&mut self, key: AccountKey) {
+        if self.args.account != key {
+            self.args.account = key;
+            self.line.failures = 0;
+            self.trouble = Some(CONNECTING.into());
+            self.connect(Duration::ZERO, None);
+        } else if self.trouble.is_some() && self.sink.is_none() {
+            self.connect(Duration::ZERO, None);
+        }
     }
 
     pub(super) fn receive(&mut self, connection: Connection) {
@@ -115,6 +135,7 @@ impl ChannelActor {
         (line.failures, line.down_since, self.trouble) = (0, None, None);
         let key = &self.args.account;
         self.args.host.caps.connected(key.channel, &key.name, connection.caps);
+        self.met = Some((connection.me, self.args.host.clock.now()));
         let (sink, channel) = (connection.sink, key.channel);
         self.sink = Some(Arc::clone(&sink));
         let (host, key) = (Arc::clone(&self.args.host), key.clone());
@@ -221,6 +242,9 @@ impl ChannelActor {
             silent_seconds: silent.map(|it| it.as_secs()),
             quiet: silent.is_some_and(|it| continuity::is_quiet(it, alive_every)),
             hears_only_when_meant: self.sink.is_some() && !self.caps().hears_all,
+            me: self.met.as_ref().map(|it| it.0.to_string()).filter(|it| !it.is_empty()),
+            since: self.met.as_ref().map(|it| it.1.0).filter(|_| self.sink.is_some()),
+            fields_of: self.args.account.renewed_at.0,
         }
     }
 }
@@ -231,24 +255,44 @@ fn commands() -> Vec<CommandInfo> {
     Command::ALL.into_iter().map(info).collect()
 }
 
-async fn account(host: &LiveHost, key: AccountKey, pulse: Pulse) -> Result<Account, ChannelError> {
-    let fields = host.credentials.of_account(key.channel, &key.name).await;
-    let fields = fields.map_err(ChannelError::Unauthorized)?;
-    let (channel, name) = (key.channel, key.name.clone());
+async fn account(host: &LiveHost, key: &AccountKey, pulse: Pulse) -> Result<Account, ChannelError> {
+    let opened = host.credentials.of_account(key.channel, &key.name, &key.urls).await;
+    let Opened { values, keeper } = opened.map_err(ChannelError::Unauthorized)?;
+    let (channel, name) = key.names();
     let heard = host.central.read(move |it| it.heard(channel, &name)).await;
-    let heard_until = heard.map_err(|err| ChannelError::Unreachable(err.into()))?;
-    let run_dir = host.layout.run();
-    let door = host.door.of(key.channel, &key.name);
-    let spool = Arc::new(AccountSpool {
-        central: host.central.clone(),
-        clock: Arc::clone(&host.clock),
-        channel: key.channel,
-        account: key.name.clone(),
-    });
-    let fields = Fields::new(fields, Arc::new(NoKeeper));
-    let AccountKey { name, urls, .. } = key;
-    let account = Account::new(&name);
-    Ok(Account { run_dir, fields, urls, pulse, heard_until, door, spool, ..account })
+    Ok(Account {
+        name: key.name.clone(),
+        run_dir: host.layout.run(),
+        fields: Fields::new(values, Arc::clone(&keeper)),
+        shelf: Shelf::new(keeper, &host.layout.account(key.channel, &key.name)),
+        urls: key.urls.clone(),
+        pulse,
+        heard_until: heard.map_err(|err| ChannelError::Unreachable(err.into()))?,
+        door: host.door.of(key.channel, &key.name),
+        spool: Arc::new(AccountSpool {
+            central: host.central.clone(),
+            clock: Arc::clone(&host.clock),
+            channel: key.channel,
+            account: key.name.clone(),
+        }),
+    })
+}
+
+/// Stores who the account is there, before anything is read of it: another one than before has other events.
+async fn meet(host: &LiveHost, key: &AccountKey, me: &Me) -> Result<(), ChannelError> {
+    let unreachable = |err: StoreError| ChannelError::Unreachable(err.into());
+    let (channel, name) = key.names();
+    let known = host.central.read(move |it| it.account(channel, &name)).await;
+    let is_known = |it: &AccountRow| it.me_id == me.id && it.me_name == me.name;
+    if me.id.is_empty() || known.map_err(unreachable)?.as_ref().is_none_or(is_known) {
+        return Ok(());
+    }
+    let ((channel, name), me) = (key.names(), me.clone());
+    let meet = move |it: &mut CentralStore| it.meet_account(channel, &name, &me.id, &me.name);
+    if host.central.write("who an account is", meet).await.map_err(unreachable)? {
+        warn!(channel, account = key.name, "it is another account of the platform than before");
+    }
+    Ok(())
 }
 
 /// In another channel, since this one is closed. The row makes it once.

@@ -71,6 +71,17 @@ pub struct Me {
     pub name: String,
 }
 
+impl fmt::Display for Me {
+    /// `@bot (id 7)`; nothing where the platform does not say.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.name.as_str(), self.id.as_str()) {
+            (name, "") => f.write_str(name),
+            ("", id) => write!(f, "id {id}"),
+            (name, id) => write!(f, "{name} (id {id})"),
+        }
+    }
+}
+
 /// Something that an account has to be given.
 #[derive(Clone, Copy, Debug)]
 pub struct Need {
@@ -87,7 +98,17 @@ pub struct Need {
 
 impl Need {
     pub const fn secret(name: &'static str, what: &'static str) -> Self {
-        Self { name, what, is_secret: true, is_optional: false, check: |_| Ok(()) }
+        Self { name, what, is_secret: true, is_optional: false, check: is_token }
+    }
+}
+
+/// A token or key: visible ASCII characters, as any of them can stand in a header.
+pub fn is_token(text: &str) -> Result<(), &'static str> {
+    let is_fine = text.bytes().all(|it| it.is_ascii_graphic());
+    if is_fine {
+        Ok(())
+    } else {
+        Err("it has a space, a line break or a character that no token has")
     }
 }
 

@@ -13,8 +13,10 @@
 mod account;
 pub mod cli;
 pub mod door;
+mod enroll;
 pub mod http;
 mod intake;
+pub mod oauth;
 mod registry;
 pub mod signature;
 pub mod spool;
@@ -31,7 +33,9 @@ use tokio::io::AsyncWrite;
 
 pub use crate::account::{
     Account, ExposeSecret, Fields, Keeper, Me, Need, NoKeeper, Pulse, SecretString, Shelf, Sign,
+    is_token,
 };
+pub use crate::enroll::Steps;
 pub use crate::intake::{Intake, Waiter};
 pub use crate::registry::{Adapter, Connection, Registration, registration, registrations};
 

@@ -1,5 +1,6 @@
 //! Which adapters are linked into this program. Each registers itself; there is no list to edit.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use domain::message::Address;
 use domain::outgoing::Caps;
 
 use crate::account::{Account, Me, Need};
-use crate::{ChannelError, Sink, Source};
+use crate::{ChannelError, SecretString, Sink, Source, Steps};
 
 #[derive(Debug)]
 pub struct Connection {
@@ -28,6 +29,17 @@ pub trait Adapter: fmt::Debug + Send + Sync {
     /// another program may be connected with them.
     async fn check(&self, _account: &Account) -> Result<Me, ChannelError> {
         Ok(Me::default())
+    }
+
+    /// Gets fields of an account from its user, in the platform's own way: a code that is scanned, a page in
+    /// the browser. What is needed and not returned is asked for afterwards. `account` has what is known
+    /// by now.
+    async fn enroll(
+        &self,
+        _account: &Account,
+        _steps: &mut dyn Steps,
+    ) -> Result<BTreeMap<String, SecretString>, ChannelError> {
+        Ok(BTreeMap::new())
     }
 
     /// What can be done in one chat, of what its account can do. Pure.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use channel::door::{Door, LISTEN, LISTEN_SETTING, PROXIES_SETTING, Settings, URL_SETTING};
-use channel::{Cause, DeliverError, Registration, SecretString};
+use channel::{Cause, DeliverError, Keeper, NoKeeper, Registration, SecretString};
 use domain::message::Address;
 use domain::outgoing::{Caps, CapsBook};
 use domain::restart::RESTARTS_MAX;
@@ -177,18 +177,33 @@ pub enum Wake {
     DueAt(Timestamp),
 }
 
-/// Opens the credentials of accounts; the vault.
+/// What is stored of accounts; the vault and the central database.
 #[async_trait]
 pub trait Credentials: fmt::Debug + Send + Sync {
-    /// What is stored of its fields, by their names.
+    /// What an account was given, for these addresses of its platform.
     ///
     /// # Errors
     /// When something is stored and cannot be opened.
     async fn of_account(
         &self,
-        channel: &str,
+        channel: &'static str,
         name: &str,
-    ) -> Result<BTreeMap<String, SecretString>, Cause>;
+        urls: &BTreeMap<String, String>,
+    ) -> Result<Opened, Cause>;
+}
+
+/// The fields of an account by their names, and who keeps what its adapter stores.
+#[derive(Debug)]
+pub struct Opened {
+    pub values: BTreeMap<String, SecretString>,
+    pub keeper: Arc<dyn Keeper>,
+}
+
+impl Opened {
+    /// With nothing behind them.
+    pub fn fixed(values: BTreeMap<String, SecretString>) -> Self {
+        Self { values, keeper: Arc::new(NoKeeper) }
+    }
 }
 
 /// Limits and periods.

@@ -7,6 +7,7 @@
 pub mod approvals;
 pub mod container;
 pub mod container_slots;
+pub mod credentials;
 pub mod disk;
 pub mod folders;
 pub mod host;

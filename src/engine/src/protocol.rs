@@ -93,7 +93,10 @@ pub struct ActorStatus {
     pub restarts: u64,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The `why` of an account that is being connected.
+pub const CONNECTING: &str = "it is connecting";
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChannelStatus {
     pub name: String,
     pub account: String,
@@ -109,6 +112,15 @@ pub struct ChannelStatus {
     /// Its platform shows it only messages that mean it.
     #[serde(default)]
     pub hears_only_when_meant: bool,
+    /// Who it is on its platform, where that said so.
+    #[serde(default)]
+    pub me: Option<String>,
+    /// Since when it has this connection, in milliseconds since 1970.
+    #[serde(default)]
+    pub since: Option<i64>,
+    /// The `renewed_at` of the fields that it uses.
+    #[serde(default)]
+    pub fields_of: i64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,6 +6,8 @@
 //! vault.key.sealed           the master key, sealed with a passphrase; see `vault::carry`
 //! sessions/<id>/…            received files, files on their way, the CLI's home
 //! agents/<name>/…            workspaces
+//! channels/<channel>/<account>/kept/…
+//!                            what adapters keep, but for keys that must not go back in time
 //! sparse.json                before a file with holes: where its data belongs
 //! manifest.json              symbolic links, and what was left out
 //! manifest.mac               SHA-256 of all bytes before it, and its HMAC; a file without it is not complete
@@ -34,6 +36,7 @@ use std::path::Path;
 use anyhow::Context;
 use domain::{AgentName, SessionId};
 use serde::{Deserialize, Serialize};
+use store::layout::KEPT;
 use tempfile::TempDir;
 
 use self::unpack::Refused;
@@ -110,15 +113,21 @@ fn plain(name: &str) -> Option<&Path> {
         ["sessions", session, "in" | "out" | "sending" | "home", ..] => {
             SessionId::parse(session).is_some_and(|it| it.to_string() == *session)
         }
+        ["channels", channel, account, KEPT, ..] => is_name(channel) && is_name(account),
         _ => false,
     };
     (is_plain && is_known).then_some(Path::new(name))
 }
 
+/// Whether it can be the name of a channel or an account.
+fn is_name(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+}
+
 /// Whether a path lies inside of a folder that the host itself makes, and is none.
 fn is_inside(path: &Path) -> bool {
-    let folders = if path.starts_with("agents") { 2 } else { 3 };
-    folders < path.components().count()
+    let folders = [("agents", 2), ("channels", 4)].into_iter().find(|it| path.starts_with(it.0));
+    folders.map_or(3, |it| it.1) < path.components().count()
 }
 
 fn may_hold_files(path: &Path) -> bool {

@@ -1,18 +1,14 @@
 //! The vault's rows, kept in the central database.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Context;
 use async_trait::async_trait;
-use channel::SecretString;
 use domain::SessionId;
 use domain::time::{Clock, SystemClock};
-use engine::host::Credentials;
 use store::layout::Layout;
 use store::{CentralStore, Db, NoGate};
 use vault::keyfile::{KeyFileError, open_or_create};
-use vault::platform::Holder;
 use vault::seal::Key;
 use vault::{Cause, Limits, SealedRow, SecretRows, Vault};
 
@@ -63,30 +59,6 @@ impl SecretRows for CentralRows {
         let now = SystemClock.now();
         let counted = move |db: &mut CentralStore| db.count_refusals(session, why, count, now);
         Ok(self.0.write("a refusal", counted).await?)
-    }
-}
-
-/// Tokens of accounts, for the adapters.
-#[derive(Debug)]
-pub(crate) struct Tokens {
-    pub(crate) vault: Arc<Vault>,
-    pub(crate) central: Db<CentralStore>,
-}
-
-#[async_trait]
-impl Credentials for Tokens {
-    async fn of_account(
-        &self,
-        channel: &str,
-        name: &str,
-    ) -> Result<BTreeMap<String, SecretString>, Cause> {
-        let accounts = self.central.read(|db| db.accounts()).await?;
-        let known = accounts.into_iter().find(|it| it.channel == channel && it.name == name);
-        // A token is good for the addresses that it was given for, and for no others.
-        let urls = known.map(|it| it.urls).unwrap_or_default();
-        let token = self.vault.token(Holder { channel, account: name, urls: &urls }).await?;
-        let secret = channel::registration(channel).and_then(|it| it.needs.first());
-        Ok(secret.map(|it| it.name.to_owned()).zip(token).into_iter().collect())
     }
 }
 

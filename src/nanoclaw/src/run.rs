@@ -12,6 +12,7 @@ use channel::door::{Door, Settings as DoorSettings};
 use domain::plain::chain;
 use domain::time::{Clock, SystemClock};
 use engine::container_slots::ContainerSlots;
+use engine::credentials::AccountCredentials;
 use engine::host::{ConnectedCaps, Hints, Host, Policy};
 use engine::stops::StopGate;
 use ractor::Actor;
@@ -27,7 +28,6 @@ use tracing_subscriber::fmt::writer::MakeWriterExt;
 use vault::Vault;
 
 use crate::error::fail;
-use crate::rows::Tokens;
 use crate::{home, install, lock, logfile, rows};
 
 /// What is logged unless this variable says otherwise.
@@ -113,7 +113,11 @@ fn wire(layout: &Layout) -> anyhow::Result<(Arc<LiveHost>, Arc<Vault>)> {
     let peers = Peers::default();
     let central = peers.central(layout.central(), Arc::new(NoGate));
     let vault = Arc::new(rows::vault(layout)?);
-    let tokens = Tokens { vault: Arc::clone(&vault), central: central.clone() };
+    let credentials = AccountCredentials {
+        vault: Arc::clone(&vault),
+        central: central.clone(),
+        clock: Arc::clone(&clock),
+    };
     let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let host = Host {
         layout: layout.clone(),
@@ -125,7 +129,7 @@ fn wire(layout: &Layout) -> anyhow::Result<(Arc<LiveHost>, Arc<Vault>)> {
         egress: Arc::clone(&vault) as _,
         caps: ConnectedCaps::new(&channel::registrations()),
         registrations: channel::registrations(),
-        credentials: Arc::new(tokens),
+        credentials: Arc::new(credentials),
         container_slots: ContainerSlots::new(containers_max(&meminfo)),
         stops,
         policy: Policy::default(),

@@ -4,9 +4,12 @@
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use anyhow::Context;
 use domain::plain::{for_a_terminal, is_invisible};
 
 use crate::error::{fail, hint_of, lines};
+
+const UNREAD: &str = "the terminal could not be read";
 
 static HAS_FAILED: AtomicBool = AtomicBool::new(false);
 
@@ -104,6 +107,30 @@ pub(crate) fn confirm(question: &str) -> bool {
     let mut answer = String::new();
     let read = io::stdin().read_line(&mut answer);
     read.is_ok() && matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+}
+
+/// Asks for a line, which is shown as it is typed.
+pub(crate) fn ask(question: &str) -> anyhow::Result<String> {
+    note_piece(question);
+    let mut line = String::new();
+    match io::stdin().read_line(&mut line).context(UNREAD)? {
+        0 => Err(fail("nothing was typed", "run it again")),
+        _ => Ok(line.trim().to_owned()),
+    }
+}
+
+/// The same, and nothing is shown.
+pub(crate) fn ask_unseen(question: &str) -> anyhow::Result<String> {
+    rpassword::prompt_password(question).context(UNREAD)
+}
+
+/// Shows lines in the place of `former` ones that were shown last; returns how many they are.
+pub(crate) fn redraw(lines: &[String], former: usize) -> usize {
+    if former != 0 && notes_are_seen() {
+        note_piece(&format!("\x1b[{former}A\x1b[J"));
+    }
+    note_piece(&format!("{}\n", lines.join("\n")));
+    lines.len()
 }
 
 /// Shows what will be done and asks whether it may be, unless `yes` says so already.

@@ -16,7 +16,7 @@ use domain::message::Outcome;
 use domain::time::{Clock, Timestamp};
 use domain::{AgentName, SessionId};
 use engine::container_slots::ContainerSlots;
-use engine::host::{ConnectedCaps, Credentials, Hints, Host, Policy, settings};
+use engine::host::{ConnectedCaps, Credentials, Hints, Host, Opened, Policy, settings};
 use engine::stops::StopGate;
 use ractor::{Actor, ActorCell, ActorRef, call};
 use store::CentralStore;
@@ -42,6 +42,8 @@ pub struct World {
     /// Adapters beside the platform in memory, and what all their accounts have for a credential.
     pub others: Vec<&'static Registration>,
     pub credential: SecretString,
+    /// What stands in the place of that credential.
+    pub credentials: Option<Arc<dyn Credentials>>,
     /// What happened so far.
     pub env: Arc<SimulationEnv>,
     dir: tempfile::TempDir,
@@ -81,6 +83,7 @@ impl World {
             containers_max: 10,
             others: vec![],
             credential: SecretString::from("any"),
+            credentials: None,
             env,
             dir: dir.unwrap(),
         }
@@ -128,7 +131,10 @@ impl World {
             egress: Arc::new(NoEgress),
             caps: ConnectedCaps::new(&registrations),
             registrations,
-            credentials: Arc::new(OneCredential(self.credential.clone())),
+            credentials: self
+                .credentials
+                .clone()
+                .unwrap_or_else(|| Arc::new(OneCredential(self.credential.clone()))),
             container_slots: ContainerSlots::new(self.containers_max),
             stops: StopGate::new(central.stops().unwrap()),
             policy: self.policy,
@@ -242,10 +248,12 @@ struct OneCredential(SecretString);
 impl Credentials for OneCredential {
     async fn of_account(
         &self,
-        _channel: &str,
+        _channel: &'static str,
         _name: &str,
-    ) -> Result<BTreeMap<String, SecretString>, Cause> {
-        Ok(["token", "secret"].map(|it| (it.to_owned(), self.0.clone())).into())
+        _urls: &BTreeMap<String, String>,
+    ) -> Result<Opened, Cause> {
+        let values = ["token", "secret"].map(|it| (it.to_owned(), self.0.clone()));
+        Ok(Opened::fixed(values.into()))
     }
 }
 

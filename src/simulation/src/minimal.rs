@@ -7,12 +7,12 @@ use std::sync::Arc;
 use actors::peers::{LiveHost, Peers};
 use actors::tree::{RootArgs, RootMessage, RootSupervisor};
 use async_trait::async_trait;
-use channel::{Cause, Registration, SecretString};
+use channel::{Cause, Registration};
 use domain::AgentName;
 use domain::agent::{AgentGroup, DEFAULT_AGENT, Provider};
 use domain::time::Clock;
 use engine::container_slots::ContainerSlots;
-use engine::host::{ConnectedCaps, Credentials, Hints, Host, Policy, settings};
+use engine::host::{ConnectedCaps, Credentials, Hints, Host, Opened, Policy, settings};
 use engine::stops::StopGate;
 use ractor::{Actor, ActorRef, call};
 use store::layout::Layout;
@@ -125,9 +125,10 @@ impl Egress for Nothing {
 impl Credentials for Nothing {
     async fn of_account(
         &self,
-        _channel: &str,
+        _channel: &'static str,
         _name: &str,
-    ) -> Result<BTreeMap<String, SecretString>, Cause> {
-        Ok(BTreeMap::new())
+        _urls: &BTreeMap<String, String>,
+    ) -> Result<Opened, Cause> {
+        Ok(Opened::fixed(BTreeMap::new()))
     }
 }

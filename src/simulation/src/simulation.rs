@@ -18,7 +18,6 @@ pub mod sweep;
 pub mod tasks;
 pub mod wedge;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use store::AccountRow;
@@ -110,8 +109,7 @@ pub fn run_broken(plan: &Plan, mutation: Option<Mutation>) -> Report {
 
 /// The second account of the platform.
 fn add_account(world: &World) {
-    let (channel, name) = (NAME.to_owned(), "work".to_owned());
-    let row = AccountRow { channel, name, urls: BTreeMap::new(), created_at: world.now() };
+    let row = AccountRow::new(NAME, "work", world.now());
     tasks::central(world).put_account(&row).unwrap();
     world.platform.separate_accounts();
 }

@@ -41,6 +41,8 @@ pub fn copy_database(from: &Path, to: &Path) -> Result<()> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Contents {
     pub sessions: Vec<SessionId>,
+    /// Channel and name of each account.
+    pub accounts: Vec<(String, String)>,
     pub install: Option<String>,
     /// Credentials are sealed in it.
     pub sealed: bool,
@@ -52,6 +54,7 @@ pub fn contents(central: &Path) -> Result<Contents> {
     let read = || -> rusqlite::Result<Contents> {
         Ok(Contents {
             sessions: list(&conn, "SELECT id FROM session ORDER BY id", [])?,
+            accounts: list(&conn, "SELECT channel, name FROM account ORDER BY 1, 2", [])?,
             install: one(&conn, "SELECT value FROM setting WHERE key = 'install'", [])?,
             sealed: is_there(&conn, "SELECT 1 FROM secret", [])?,
         })

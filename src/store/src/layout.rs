@@ -7,6 +7,8 @@
 //! <home>/logs/              what host and setup wrote
 //! <home>/cache/             downloads that can be had again
 //! <home>/agents/<name>/     workspace and memory of an agent group
+//! <home>/channels/<channel>/<account>/
+//!                           kept/ ratchet/ of an account's adapter
 //! <home>/sessions/<id>/     in/ out/ home/ link/ sending/ quarantine/ of a session
 //! ```
 
@@ -18,6 +20,9 @@ use domain::{AgentName, Incarnation, SessionId};
 pub const INBOUND: &str = "inbound.db";
 pub const OUTBOUND: &str = "outbound.db";
 pub const FILES: &str = "files";
+/// What an account's adapter keeps in files: part of backups, and in none.
+pub const KEPT: &str = "kept";
+pub const RATCHET: &str = "ratchet";
 
 /// Methods that say where something below a folder is.
 macro_rules! paths {
@@ -46,6 +51,7 @@ impl Layout {
         host_log: "logs/host.log",
         cache: "cache",
         sessions: "sessions",
+        channels: "channels",
     }
 
     pub fn new(home: impl Into<PathBuf>) -> Self {
@@ -58,6 +64,11 @@ impl Layout {
 
     pub fn workspace(&self, agent: &AgentName) -> PathBuf {
         self.0.join("agents").join(agent.as_str())
+    }
+
+    /// The folders of an account's adapter: [`KEPT`] and [`RATCHET`].
+    pub fn account(&self, channel: &str, account: &str) -> PathBuf {
+        self.channels().join(channel).join(account)
     }
 
     pub fn session(&self, session: SessionId) -> SessionLayout {

@@ -142,9 +142,9 @@ pub(crate) fn open(key: &Key, bound: &[u8], sealed: &[u8]) -> Result<Secret, Ope
         .cipher()
         .decrypt(XNonce::from_slice(nonce), payload)
         .map_err(|_no_detail| OpenError::Tampered)?;
-    // Only valid values are sealed, so neither step fails for bytes that were authentic.
+    // Only valid values are sealed, so this does not fail for bytes that were authentic.
     let plain = String::from_utf8(plain).map_err(|_secret| OpenError::Tampered)?;
-    Secret::from_input(plain).map_err(|_secret| OpenError::Tampered)
+    Ok(Secret::opened(plain))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! Invariants
 //! - It has neither `Display` nor `Serialize`, and its `Debug` shows nothing of it.
-//! - It is 1 to 4096 visible ASCII characters, so it is always a valid header value.
+//! - One that is typed in is 1 to 4096 visible ASCII characters, so it is always a valid header value.
 //! - Its memory is wiped when dropped. That is best effort: the HTTP client copies header bytes.
 
 use secrecy::{ExposeSecret, SecretString};
@@ -10,6 +10,8 @@ use secrecy::{ExposeSecret, SecretString};
 /// Far above every key and token in use (an OAuth token has about 110 bytes), far below what an
 /// HTTP server takes as a header.
 const SECRET_BYTES_MAX: usize = 4096;
+/// Holds the key file of a service's account.
+const FIELD_BYTES_MAX: usize = 64 * 1024;
 
 /// A credential's value. `Debug` prints a placeholder.
 #[derive(Clone, Debug)]
@@ -22,6 +24,8 @@ pub enum InvalidSecret {
     Empty,
     #[error("the credential is longer than {SECRET_BYTES_MAX} bytes; is it the right one?")]
     TooLong,
+    #[error("it is longer than {FIELD_BYTES_MAX} bytes")]
+    FieldTooLong,
     #[error("the credential has a space, a line break or a character that no key has")]
     NotPrintable,
 }
@@ -42,6 +46,20 @@ impl Secret {
         } else {
             Ok(secret)
         }
+    }
+
+    /// A field of an account on a platform, which may be any text: a password, a key file.
+    pub(crate) fn of_field(value: &SecretString) -> Result<Self, InvalidSecret> {
+        match value.expose_secret().len() {
+            0 => Err(InvalidSecret::Empty),
+            1..=FIELD_BYTES_MAX => Ok(Self(value.clone())),
+            _ => Err(InvalidSecret::FieldTooLong),
+        }
+    }
+
+    /// What was sealed, and checked before that.
+    pub(crate) fn opened(plain: String) -> Self {
+        Self(plain.into())
     }
 
     /// The value itself. Only sealing and injection call this.

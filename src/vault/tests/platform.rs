@@ -1,12 +1,12 @@
-//! Tokens of accounts on platforms.
+//! Secret fields of accounts on platforms.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use domain::time::Timestamp;
-use secrecy::ExposeSecret;
-use vault::platform::Holder;
-use vault::{Key, Limits, Secret, SecretRows, Vault, VaultError};
+use secrecy::{ExposeSecret, SecretString};
+use vault::platform::{Holder, check_field};
+use vault::{Key, Limits, SealedRow, SecretRows, Vault, VaultError};
 
 use crate::rig::MemoryRows;
 
@@ -17,48 +17,54 @@ fn vault(rows: &Arc<MemoryRows>) -> Vault {
     Vault::new(Key::generate(), rows, Limits::default()).unwrap()
 }
 
-async fn add(vault: &Vault, of: Holder<'_>) {
-    let token = Secret::from_input(VALUE.to_owned()).unwrap();
-    vault.add_token(of, &token, Timestamp(1)).await.unwrap();
+fn sealed(vault: &Vault, of: Holder<'_>, field: &str, value: &str) -> SealedRow {
+    vault.seal_field(of, field, &value.into(), Timestamp(1)).unwrap()
 }
 
 #[tokio::test]
-async fn a_token_opens_for_its_account_and_no_agents_list_shows_it() {
+async fn a_field_opens_for_its_account_and_no_agents_list_shows_it() {
     let rows = Arc::new(MemoryRows::default());
     let vault = vault(&rows);
     let urls = BTreeMap::new();
     let of = Holder { channel: "telegram", account: "main", urls: &urls };
-    assert!(vault.token(of).await.unwrap().is_none());
-    add(&vault, of).await;
-    assert_eq!(vault.token(of).await.unwrap().unwrap().expose_secret(), VALUE);
-    assert!(vault.has_token(of).await.unwrap());
-    assert!(vault.token(Holder { account: "second", ..of }).await.unwrap().is_none());
+    let password = "two words,\n\u{fc}";
+    let all = [sealed(&vault, of, "token", VALUE), sealed(&vault, of, "password", password)];
+    let opened = vault.open_fields(of, &all).unwrap();
+    assert_eq!(opened["token"].expose_secret(), VALUE);
+    assert_eq!(opened["password"].expose_secret(), password, "a password may be any text");
+    assert!(vault.open_fields(of, &[]).unwrap().is_empty());
+    rows.put(all[0].clone()).await.unwrap();
     assert_eq!(vault.list().await.unwrap(), []);
     let stored = format!("{:?}", rows.rows.lock().unwrap());
-    assert!(!stored.contains(VALUE) && !format!("{vault:?}").contains(VALUE));
-
-    assert!(vault.remove_token(of).await.unwrap());
-    assert!(!vault.remove_token(of).await.unwrap());
+    assert!(!stored.contains(VALUE) && !format!("{vault:?}{opened:?}").contains(VALUE));
 }
 
-#[tokio::test]
-async fn a_token_is_not_sent_to_an_address_or_account_that_it_was_not_given_for() {
-    let rows = Arc::new(MemoryRows::default());
-    let vault = vault(&rows);
+#[test]
+fn a_field_opens_for_no_other_address_account_or_field() {
+    let vault = vault(&Arc::default());
     let urls = BTreeMap::from([("api".to_owned(), "https://bots.example".to_owned())]);
     let of = Holder { channel: "telegram", account: "main", urls: &urls };
-    add(&vault, of).await;
-
+    let row = sealed(&vault, of, "token", VALUE);
+    let refused = |of: Holder<'_>, row: &SealedRow| {
+        let err = vault.open_fields(of, std::slice::from_ref(row)).unwrap_err();
+        assert!(matches!(err, VaultError::Unreadable { .. }));
+        assert!(err.to_string().contains("nanoclaw channels add telegram --name"), "{err}");
+    };
     let elsewhere = BTreeMap::from([("api".to_owned(), "https://evil.example".to_owned())]);
     for urls in [&elsewhere, &BTreeMap::new()] {
-        let opened = vault.token(Holder { urls, ..of }).await;
-        let err = opened.unwrap_err();
-        assert!(matches!(err, VaultError::Unreadable { .. }));
-        assert!(err.to_string().contains("nanoclaw channels add telegram"), "{err}");
+        refused(Holder { urls, ..of }, &row);
     }
-    // The row under another account's name.
-    let mut row = rows.rows.lock().unwrap().values().next().unwrap().clone();
-    row.name = "channel/telegram/second".to_owned();
-    rows.put(row).await.unwrap();
-    assert!(vault.token(Holder { account: "second", ..of }).await.is_err());
+    let second = Holder { account: "second", ..of };
+    refused(second, &row);
+    // The row under another account's name, and under another field's.
+    refused(second, &SealedRow { name: second.name("token"), ..row.clone() });
+    refused(of, &SealedRow { name: of.name("password"), ..row });
+}
+
+#[test]
+fn what_is_no_value_is_not_sealed() {
+    assert!(check_field(&SecretString::from("x".repeat(64 * 1024))).is_ok());
+    for bad in [String::new(), "x".repeat(64 * 1024 + 1)] {
+        check_field(&bad.into()).unwrap_err();
+    }
 }

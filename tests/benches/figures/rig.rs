@@ -10,7 +10,7 @@ use actors::tree::{RootArgs, RootMessage, RootSupervisor};
 use async_trait::async_trait;
 use channel::{
     Account, Adapter, Batch, Caps, Cause, ChannelError, Connection, Cursor, DeliverError, Event,
-    Me, Part, Registration, SecretString, Sink, Source, Verdict,
+    Me, Part, Registration, Sink, Source, Verdict,
 };
 use domain::AgentName;
 use domain::agent::{AgentGroup, DEFAULT_AGENT};
@@ -18,7 +18,7 @@ use domain::message::{Address, Author, Body, Incoming};
 use domain::outgoing::TextLimit;
 use domain::time::{Clock, SystemClock};
 use engine::container_slots::ContainerSlots;
-use engine::host::{ConnectedCaps, Credentials, Hints, Host, Policy, settings};
+use engine::host::{ConnectedCaps, Credentials, Hints, Host, Opened, Policy, settings};
 use engine::stops::StopGate;
 use ractor::{Actor, ActorRef};
 use sandbox::Sandbox;
@@ -199,9 +199,10 @@ struct NoCredentials;
 impl Credentials for NoCredentials {
     async fn of_account(
         &self,
-        _channel: &str,
+        _channel: &'static str,
         _name: &str,
-    ) -> Result<BTreeMap<String, SecretString>, Cause> {
-        Ok(BTreeMap::new())
+        _urls: &BTreeMap<String, String>,
+    ) -> Result<Opened, Cause> {
+        Ok(Opened::fixed(BTreeMap::new()))
     }
 }

@@ -1,14 +1,14 @@
 //! Makes a backup.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use anyhow::Context;
 use domain::AgentName;
 use domain::time::Timestamp;
 use store::copies::{contents, copy_database};
-use store::layout::{FILES, Layout};
+use store::layout::{FILES, KEPT, Layout, RATCHET};
 use tempfile::NamedTempFile;
 use vault::seal::Key;
 
@@ -110,6 +110,14 @@ fn write(
     if let Some(sealed) = with.sealed {
         to.add_bytes(KEY, sealed)?;
     }
+    for (channel, name) in &contents.accounts {
+        account(
+            &mut to,
+            &layout.account(channel, name),
+            scratch,
+            (channel.as_str(), name.as_str()),
+        )?;
+    }
     let sessions = contents.sessions.len();
     for (index, id) in contents.sessions.iter().enumerate() {
         let (paths, name) = (layout.session(*id), Path::new("sessions").join(id.to_string()));
@@ -124,6 +132,64 @@ fn write(
     let (manifest, bytes) = to.finish(with.key)?;
     term::rewrite("");
     Ok(Made { sessions, bytes, changed, manifest })
+}
+
+/// What an adapter keeps; its databases are copied while it writes them.
+fn account(
+    to: &mut Archive<'_>,
+    folder: &Path,
+    scratch: &Path,
+    (channel, account): (&str, &str),
+) -> anyhow::Result<()> {
+    let name = Path::new("channels").join(channel).join(account);
+    if folder.join(RATCHET).is_dir() {
+        let again = format!(
+            "it must not go back in time: after a restore, link the account again with \
+             `nanoclaw channels add {channel} --name {account}`"
+        );
+        to.leave_out(&name.join(RATCHET), &again);
+    }
+    let kept = folder.join(KEPT);
+    if !kept.is_dir() {
+        return Ok(());
+    }
+    let copy = tempfile::tempdir_in(scratch)?;
+    copy_kept(&kept, copy.path())
+        .with_context(|| format!("{} cannot be copied", kept.display()))?;
+    to.add_tree(copy.path(), &name.join(KEPT))
+}
+
+fn copy_kept(from: &Path, to: &Path) -> anyhow::Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (path, target, kind) = (entry.path(), to.join(entry.file_name()), entry.file_type()?);
+        if kind.is_dir() {
+            fs::create_dir(&target)?;
+            copy_kept(&path, &target)?;
+        } else if kind.is_file() && is_database(&path) {
+            copy_database(&path, &target)?;
+        } else if kind.is_file() && !is_beside_database(&path) {
+            match fs::copy(&path, &target) {
+                // Removed meanwhile.
+                Err(err) if err.kind() == io::ErrorKind::NotFound => {}
+                copied => drop(copied?),
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_database(path: &Path) -> bool {
+    let mut head = [0; 16];
+    File::open(path).and_then(|mut it| it.read_exact(&mut head)).is_ok()
+        && head == *b"SQLite format 3\0"
+}
+
+/// Whether a file is the journal of a database, which the copy has in it.
+fn is_beside_database(path: &Path) -> bool {
+    let name = path.to_string_lossy();
+    let of = ["-wal", "-shm", "-journal"].iter().find_map(|it| name.strip_suffix(it));
+    of.is_some_and(|it| is_database(Path::new(it)))
 }
 
 fn workspaces(to: &mut Archive<'_>, folder: &Path) -> anyhow::Result<()> {

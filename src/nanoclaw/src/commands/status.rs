@@ -46,7 +46,7 @@ fn text(status: &Status) -> String {
         let undo = "undo with `nanoclaw agents resume AGENT`, or `nanoclaw agents resume --all`";
         parts.push(undo.to_owned());
     }
-    let keys = "name account connected quiet silent_seconds why";
+    let keys = "name account connected me quiet silent_seconds why";
     parts.push(section("actors", json!(status.actors), "name running restarts"));
     parts.push(section("channels", json!(status.channels), keys));
     let keys = "id agent chat container waiting undelivered why";
@@ -189,7 +189,8 @@ mod tests {
                 why: None,
                 silent_seconds: Some(75),
                 quiet: true,
-                hears_only_when_meant: false,
+                me: Some("@bot (id 7)".into()),
+                ..ChannelStatus::default()
             }],
             sessions: vec![SessionStatus {
                 id: "s1".into(),
@@ -212,7 +213,7 @@ mod tests {
             "0.0.1",
             "restart",
             "up 1 h",
-            "telegram  main     yes        yes    75",
+            "telegram  main     yes        @bot (id 7)  yes    75",
             "does not answer: refused",
             "router",
             "parked",

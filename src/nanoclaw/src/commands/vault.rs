@@ -86,10 +86,15 @@ pub(crate) async fn add_model_credential(
 }
 
 /// Asks on the terminal without showing what is typed, or reads the standard input.
-pub(super) fn read_secret(prompt: &str) -> anyhow::Result<String> {
+fn read_secret(prompt: &str) -> anyhow::Result<String> {
     if io::stdin().is_terminal() {
-        return rpassword::prompt_password(prompt).context("the terminal could not be read");
+        return term::ask_unseen(prompt);
     }
+    read_input()
+}
+
+/// The whole standard input.
+pub(super) fn read_input() -> anyhow::Result<String> {
     io::read_to_string(io::stdin().take(INPUT_BYTES_MAX))
         .context("the standard input could not be read as text")
         .hint(CONVERT)
@@ -142,10 +147,12 @@ fn reset(yes: bool, layout: &Layout) -> anyhow::Result<Output> {
         return Ok(Output::new("the vault is empty: there is nothing to forget", json));
     }
     let again = names.iter().map(|name| match name.split('/').collect::<Vec<_>>()[..] {
-        [_, channel, account] => format!("`nanoclaw channels add {channel} --name {account}`"),
+        [_, channel, account, _] => format!("`nanoclaw channels add {channel} --name {account}`"),
         _ => format!("`nanoclaw vault add {name}`"),
     });
-    let again = again.collect::<Vec<_>>().join(", ");
+    let mut again: Vec<String> = again.collect();
+    again.dedup();
+    let again = again.join(", ");
     let output = Output::new(format!("forgotten: {all}"), json);
     Ok(output.hint(format!("enter them again with {again}; then run `nanoclaw start`")))
 }

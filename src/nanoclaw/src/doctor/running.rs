@@ -182,8 +182,7 @@ mod tests {
             connected: true,
             why: None,
             silent_seconds: Some(12),
-            quiet: false,
-            hears_only_when_meant: false,
+            ..ChannelStatus::default()
         };
         let found = heard(std::slice::from_ref(&well));
         assert_eq!(found.unwrap(), "telegram/main: last heard 12 s ago");

@@ -352,3 +352,36 @@ fn a_backup_that_would_be_too_large_is_an_error_with_what_to_do() {
         .refused(1, "would be larger than");
     assert!(!file.exists());
 }
+
+#[test]
+fn what_an_adapter_keeps_goes_along_and_its_ratchet_never_does() {
+    let (home, file) = home();
+    home.store().put_account(&store::AccountRow::new("signal", "main", NOW)).unwrap();
+    let folders = Layout::new(home.path()).account("signal", "main");
+    for folder in ["kept/deep", "ratchet"] {
+        fs::create_dir_all(folders.join(folder)).unwrap();
+    }
+    fs::write(folders.join("kept/deep/note"), "remember").unwrap();
+    fs::write(folders.join("ratchet/key"), "moves on").unwrap();
+    // A database with a journal that nobody has written back, as one in use has.
+    let state = folders.join("kept/state.db");
+    let central = store::CentralStore::open(&state).unwrap();
+    central.set_setting("colour", "red").unwrap();
+    assert!(folders.join("kept/state.db-wal").exists());
+    create(&home, &file);
+    drop(central);
+    let target = file.to_str().unwrap();
+    let back = home.0.path().join("back");
+    let restored = home.feed(
+        &["--home", back.to_str().unwrap(), "backup", "restore", target, "--passphrase-stdin"],
+        PHRASE,
+    );
+    let said = restored.fine();
+    assert!(said.contains("channels/signal/main/ratchet"), "{said}");
+    assert!(said.contains("link the account again"), "{said}");
+    let folders = Layout::new(&back).account("signal", "main");
+    assert_eq!(fs::read_to_string(folders.join("kept/deep/note")).unwrap(), "remember");
+    assert!(!folders.join("ratchet").exists() && !folders.join("kept/state.db-wal").exists());
+    let state = store::CentralStore::open(&folders.join("kept/state.db")).unwrap();
+    assert_eq!(state.setting("colour").unwrap().as_deref(), Some("red"));
+}

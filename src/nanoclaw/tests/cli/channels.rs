@@ -26,7 +26,7 @@ fn channels_that_are_not_in_the_program_are_named_with_what_to_do() {
 fn a_token_is_sealed_and_never_seen_again() {
     let home = Home::new();
     let token = b"12345:very-secret\n";
-    let add = ["channels", "add", "telegram", "--url", "api=http://127.0.0.1:9"];
+    let add = ["channels", "add", "telegram", "--unchecked", "--url", "api=http://127.0.0.1:9"];
     let said = home.feed(&add, token);
     assert!(
         said.err.contains("nanoclaw pair") && !said.err.contains("very-secret"),
@@ -37,7 +37,7 @@ fn a_token_is_sealed_and_never_seen_again() {
     // Another token leaves the address as it is.
     let lock = std::fs::File::create(home.path().join("run/host.lock")).unwrap();
     lock.lock().unwrap();
-    let said = home.feed(&["channels", "add", "telegram"], token);
+    let said = home.feed(&["channels", "add", "telegram", "--unchecked"], token);
     assert!(said.err.contains("owner with `nanoclaw pair`"), "{}", said.err);
     assert!(!said.err.contains("nanoclaw start"), "a host runs: {}", said.err);
     assert!(said.fine().contains("renewed telegram/main"));
@@ -46,7 +46,7 @@ fn a_token_is_sealed_and_never_seen_again() {
 
     let list = home.run(&["channels", "list", "--json"]).json();
     let account = &list["accounts"][0];
-    assert_eq!((&account["name"], &account["has_token"]), (&"main".into(), &true.into()));
+    assert_eq!((&account["name"], &account["fields"]), (&"main".into(), &["token"][..].into()));
     assert_eq!(account["urls"]["api"], "http://127.0.0.1:9");
     assert!(home.run(&["vault", "list"]).fine().contains("is empty"), "it is no agent's");
     for entry in std::fs::read_dir(home.path()).unwrap() {
@@ -54,10 +54,51 @@ fn a_token_is_sealed_and_never_seen_again() {
         let bytes = if path.is_file() { std::fs::read(&path).unwrap() } else { Vec::new() };
         assert!(!String::from_utf8_lossy(&bytes).contains("very-secret"), "{}", path.display());
     }
+    let kept = home.path().join("channels/telegram/main/kept");
+    std::fs::create_dir_all(&kept).unwrap();
     let said = home.run(&["channels", "remove", "telegram"]);
     assert!(said.err.contains("--url") && said.err.contains("127.0.0.1:9"), "{}", said.err);
     said.fine();
     assert_eq!(home.store().secrets().unwrap(), []);
+    assert!(!kept.exists());
+}
+
+/// Run with `--features telegram`.
+#[cfg(feature = "telegram")]
+#[test]
+fn what_is_given_is_named_and_what_is_not_mentioned_stays() {
+    let home = Home::new();
+    let fields = home.run(&["channels", "fields", "telegram", "--json"]).json();
+    assert_eq!((&fields[0]["field"], &fields[0]["is_secret"]), (&"token".into(), &true.into()));
+    let add = |more: &[&str], input: &[u8]| {
+        let all = [&["channels", "add", "telegram", "--unchecked"], more].concat();
+        home.feed(&all, input)
+    };
+    add(&["--set", "token=1:x"], b"").refused(1, "token is a secret");
+    add(&["--set", "colour=red"], b"1:x").refused(1, "telegram has no field `colour`");
+    add(&["--from-stdin"], b"colour=red").refused(1, "telegram has no field `colour`");
+    add(&["--from-stdin"], b"").refused(1, "missing: token");
+    add(&["--from-stdin"], b"token=").refused(1, "this is no token");
+    add(&["--from-stdin"], b"1:x").refused(1, "line 1");
+    add(&[], b"").refused(1, "this is no token");
+    assert_eq!(home.store().accounts().unwrap(), []);
+    let api = "api=http://127.0.0.1:9";
+    add(
+        &["--url", api, "--url", "files=http://127.0.0.1:8", "--from-stdin"],
+        b"{\"token\": \"1:x\"}",
+    )
+    .fine();
+    let secrets = home.store().secrets().unwrap();
+    let first = home.store().accounts().unwrap().remove(0);
+    // Sealed again for the other address, and nothing is asked for.
+    add(&["--url", "files="], b"").fine();
+    let second = home.store().accounts().unwrap().remove(0);
+    assert_eq!(second.urls.keys().collect::<Vec<_>>(), ["api"]);
+    assert!(first.renewed_at < second.renewed_at, "the host is to connect again");
+    assert_ne!(home.store().secrets().unwrap(), secrets);
+    add(&[], b"2:y").fine();
+    assert_eq!(home.store().accounts().unwrap()[0].urls, second.urls);
+    assert_eq!(home.store().secrets().unwrap().len(), 1);
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! Codes that let people in.
 
-use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
 
@@ -30,9 +29,8 @@ fn the_first_code_makes_an_owner_and_the_wait_ends_with_its_use() {
     let home = Home::new();
     home.run(&["pair", "--channel", "telegram"]).refused(1, "there is no account of `telegram`");
     assert!(open(&home.store()).is_empty());
-    let (channel, name) = ("telegram".to_owned(), "main".to_owned());
-    let (urls, created_at) = (BTreeMap::new(), SystemClock.now());
-    home.store().put_account(&AccountRow { channel, name, urls, created_at }).unwrap();
+    let account = AccountRow::new("telegram", "main", SystemClock.now());
+    home.store().put_account(&account).unwrap();
     let said = home.run(&["pair", "--no-wait", "--no-wire"]);
     assert!(!said.err.contains("no messenger"), "{}", said.err);
     home.store().close_pairings(None, SystemClock.now()).unwrap();

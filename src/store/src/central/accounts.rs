@@ -17,16 +17,58 @@ pub struct AccountRow {
     /// Where the platform is instead of its usual place; the names are the adapter's.
     pub urls: BTreeMap<String, String>,
     pub created_at: Timestamp,
+    /// Those that are no secret.
+    pub fields: BTreeMap<String, String>,
+    /// Who it is on its platform; both are empty until that said so.
+    pub me_id: String,
+    pub me_name: String,
+    /// When somebody gave it fields or addresses last; grows with each time.
+    pub renewed_at: Timestamp,
 }
 
+impl AccountRow {
+    /// One that was given nothing yet.
+    pub fn new(channel: &str, name: &str, created_at: Timestamp) -> Self {
+        Self {
+            channel: channel.to_owned(),
+            name: name.to_owned(),
+            urls: BTreeMap::new(),
+            created_at,
+            fields: BTreeMap::new(),
+            me_id: String::new(),
+            me_name: String::new(),
+            renewed_at: created_at,
+        }
+    }
+}
+
+/// Bounds of what one account keeps on its shelf.
+const SHELF_KEY_BYTES_MAX: usize = 200;
+const SHELF_VALUE_BYTES_MAX: usize = 64 * 1024;
+const SHELF_ROWS_MAX: i64 = 10_000;
+
 json_column!(BTreeMap<String, String>);
-row!(AccountRow { channel, name, urls, created_at });
+row!(AccountRow { channel, name, urls, created_at, fields, me_id, me_name, renewed_at });
 row!(SealedRow { name, kind, base_url, sealed, created_at });
 
 statements! {
     /// Every account, by channel and name.
     pub fn accounts() -> Vec<AccountRow> = list("list the accounts",
-        "SELECT channel, name, urls, created_at FROM account ORDER BY channel, name", []);
+        "SELECT channel, name, urls, created_at, fields, me_id, me_name, renewed_at
+           FROM account ORDER BY channel, name", []);
+    /// `None` when there is none of that name.
+    pub fn account(channel: &str, name: &str) -> Option<AccountRow> = one("read an account",
+        "SELECT channel, name, urls, created_at, fields, me_id, me_name, renewed_at
+           FROM account WHERE channel = ?1 AND name = ?2", [channel, name]);
+    /// The secret fields of an account, by their names: what begins with `channel/…/…/`.
+    pub fn account_secrets(channel: &str, name: &str) -> Vec<SealedRow> = list("read its secrets",
+        "SELECT name, kind, base_url, sealed, created_at FROM secret
+          WHERE 'channel/' || ?1 || '/' || ?2 || '/' < name
+            AND name < 'channel/' || ?1 || '/' || ?2 || '0' ORDER BY name", [channel, name]);
+    /// What its adapter put there; `None` when there is none of that name.
+    pub fn on_shelf(channel: &str, account: &str, key: &str) -> Option<String> = one("read a shelf",
+        "SELECT value FROM shelf WHERE channel = ?1 AND account = ?2 AND key = ?3",
+        [channel, account, key]);
     pub fn secret(name: &str) -> Option<SealedRow> = one("read a secret",
         "SELECT name, kind, base_url, sealed, created_at FROM secret WHERE name = ?1", [name]);
     pub fn secrets() -> Vec<SealedRow> = list("list the secrets",
@@ -60,29 +102,128 @@ statements! {
 }
 
 impl CentralStore {
-    /// Stores an account, or replaces the addresses of one that is there. Its cursor is forgotten:
-    /// another credential may belong to another account of the platform, whose events are numbered
-    /// differently, and reading some of them twice does no harm. `false` when it was there.
+    /// Stores an account, or replaces what was given to one that is there; its `renewed_at` grows. Who it is
+    /// stays where the new one does not say. Its cursor and shelf are forgotten where it is another account of the
+    /// platform now, or nobody ever knew which: events are numbered differently there, and reading some
+    /// of them twice does no harm. `false` when it was there.
     pub fn put_account(&mut self, account: &AccountRow) -> Result<bool> {
         self.change("store an account", |central| {
-            let tx = &central.conn;
-            let AccountRow { channel, name, urls, created_at } = account;
-            let forget = "UPDATE cursor SET value = NULL WHERE channel = ?1 AND account = ?2";
-            tx.execute(forget, [channel, name])?;
-            let sql = "SELECT 1 FROM account WHERE channel = ?1 AND name = ?2";
-            let is_new = !is_there(tx, sql, [channel, name])?;
-            let sql =
-                "INSERT INTO account (channel, name, urls, created_at) VALUES (?1, ?2, ?3, ?4)
-                       ON CONFLICT DO UPDATE SET urls = excluded.urls";
-            tx.execute(sql, params![channel, name, to_json(urls)?, created_at.0])?;
-            Ok(is_new)
+            let AccountRow { channel, name, .. } = account;
+            let known = central.account(channel, name)?;
+            let was = known.as_ref().map_or("", |it| &it.me_id);
+            if was.is_empty() || (!account.me_id.is_empty() && was != account.me_id) {
+                central.start_over(channel, name)?;
+            }
+            let (urls, fields) = (to_json(&account.urls)?, to_json(&account.fields)?);
+            let sql = "INSERT INTO account VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+                ON CONFLICT DO UPDATE SET urls = excluded.urls, fields = excluded.fields,
+                    me_id = iif(excluded.me_id = '', me_id, excluded.me_id),
+                    me_name = iif(excluded.me_id = '', me_name, excluded.me_name),
+                    renewed_at = max(renewed_at + 1, excluded.renewed_at)";
+            let (created_at, renewed_at) = (account.created_at.0, account.renewed_at.0);
+            let (id, who) = (&account.me_id, &account.me_name);
+            let row = params![channel, name, urls, created_at, fields, id, who, renewed_at];
+            central.conn.execute(sql, row)?;
+            Ok(known.is_none())
         })
     }
 
-    /// Forgets an account and how far it was read. What came through it stays. `false` when there
-    /// is none of that name.
+    /// Stores who an account is on its platform, as a connection said. `true` when that is another one than
+    /// before: its cursor and shelf are forgotten.
+    pub fn meet_account(&mut self, channel: &str, name: &str, id: &str, who: &str) -> Result<bool> {
+        self.change("who an account is", |central| {
+            let Some(known) = central.account(channel, name)? else { return Ok(false) };
+            let is_other = !known.me_id.is_empty() && known.me_id != id;
+            if is_other {
+                central.start_over(channel, name)?;
+            }
+            let sql =
+                "UPDATE account SET me_id = ?3, me_name = ?4 WHERE channel = ?1 AND name = ?2";
+            central.conn.execute(sql, [channel, name, id, who])?;
+            Ok(is_other)
+        })
+    }
+
+    fn start_over(&self, channel: &str, name: &str) -> Result<()> {
+        const OP: &str = "forget a cursor";
+        let sql = "UPDATE cursor SET value = NULL WHERE channel = ?1 AND account = ?2";
+        self.execute(OP, sql, [channel, name])?;
+        self.execute(OP, "DELETE FROM shelf WHERE channel = ?1 AND account = ?2", [channel, name])
+    }
+
+    /// An account with its secret fields, as they were at one moment.
+    pub fn sealed_account(
+        &self,
+        channel: &str,
+        name: &str,
+    ) -> Result<Option<(AccountRow, Vec<SealedRow>)>> {
+        let begun = self.conn.unchecked_transaction();
+        let _moment = begun.map_err(StoreError::query("read an account"))?;
+        let Some(account) = self.account(channel, name)? else { return Ok(None) };
+        Ok(Some((account, self.account_secrets(channel, name)?)))
+    }
+
+    /// Stores a secret field that its platform renewed, unless the account was given others since `renewed_at`
+    /// or is gone: then `false`.
+    pub fn renew_secret(
+        &mut self,
+        channel: &str,
+        name: &str,
+        renewed_at: Timestamp,
+        secret: &SealedRow,
+    ) -> Result<bool> {
+        self.change("renew a secret", |central| {
+            let known = central.account(channel, name)?;
+            let stands = known.is_some_and(|it| it.renewed_at == renewed_at);
+            if stands {
+                central.put_secret(secret)?;
+            }
+            Ok(stands)
+        })
+    }
+
+    /// Puts a value on the shelf of an account, or takes it away. The inner error says why there is no place
+    /// for it.
+    pub fn put_on_shelf(
+        &mut self,
+        channel: &str,
+        account: &str,
+        key: &str,
+        value: Option<&str>,
+    ) -> Result<std::result::Result<(), String>> {
+        self.change("put on a shelf", |central| {
+            let Some(value) = value else {
+                let sql = "DELETE FROM shelf WHERE channel = ?1 AND account = ?2 AND key = ?3";
+                return Ok(Ok(central.execute("clear a shelf", sql, [channel, account, key])?));
+            };
+            if SHELF_KEY_BYTES_MAX < key.len() || SHELF_VALUE_BYTES_MAX < value.len() {
+                let why = format!(
+                    "a key has at most {SHELF_KEY_BYTES_MAX} bytes and a value {SHELF_VALUE_BYTES_MAX}; \
+                     these have {} and {}", key.len(), value.len()
+                );
+                return Ok(Err(why));
+            }
+            if central.account(channel, account)?.is_none() {
+                return Ok(Err(format!("there is no account {channel}/{account}")));
+            }
+            let sql = "SELECT count(*) FROM shelf
+                WHERE channel = ?1 AND account = ?2 AND key <> ?3 HAVING ?4 <= count(*)";
+            if is_there(&central.conn, sql, params![channel, account, key, SHELF_ROWS_MAX])? {
+                return Ok(Err(format!("it holds {SHELF_ROWS_MAX} values already")));
+            }
+            let sql = "INSERT OR REPLACE INTO shelf VALUES (?1, ?2, ?3, ?4)";
+            Ok(Ok(central.execute("put on a shelf", sql, [channel, account, key, value])?))
+        })
+    }
+
+    /// Forgets an account, its secrets, its shelf and how far it was read. What came through it stays. `false`
+    /// when there is none of that name.
     pub fn remove_account(&mut self, channel: &str, name: &str) -> Result<bool> {
         self.change("remove an account", |central| {
+            for secret in central.account_secrets(channel, name)? {
+                central.remove_secret(&secret.name)?;
+            }
+            central.start_over(channel, name)?;
             let tx = &central.conn;
             let sql = "DELETE FROM cursor WHERE channel = ?1 AND account = ?2";
             tx.execute(sql, [channel, name])?;

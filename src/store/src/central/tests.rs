@@ -11,6 +11,7 @@ use domain::AgentName;
 use domain::agent::{AdminScope, AgentGroup};
 use domain::message::{Address, ChatInfo};
 use domain::people::Handle;
+use domain::sealed::SealedRow;
 use domain::session_key::{ChatId, SessionKey};
 use domain::time::Timestamp;
 
@@ -131,26 +132,98 @@ fn every_key_has_one_session_of_its_own() {
     assert_eq!(store.awake_session(rows[2].id).unwrap(), None);
 }
 
+fn sealed(name: &str, byte: u8) -> SealedRow {
+    let (kind, base_url) = ("channel-field".into(), String::new());
+    SealedRow { name: name.into(), kind, base_url, sealed: vec![byte], created_at: NOW }
+}
+
 #[test]
-fn an_account_keeps_its_addresses_and_forgets_its_cursor() {
+fn an_account_keeps_its_cursor_while_it_is_the_same_on_its_platform() {
     let (_dir, mut store) = store();
-    let urls = std::collections::BTreeMap::from([("api".to_owned(), "http://127.0.0.1:1".into())]);
-    let mut account =
-        AccountRow { channel: "telegram".into(), name: "main".into(), urls, created_at: NOW };
+    let mut account = AccountRow::new("telegram", "main", NOW);
+    account.urls.insert("api".into(), "http://127.0.0.1:1".into());
+    account.fields.insert("server".into(), "x".into());
     assert!(store.put_account(&account).unwrap());
+    assert_eq!(store.accounts().unwrap(), std::slice::from_ref(&account));
     store.set_cursor("telegram", "main", "99").unwrap();
     store.set_cursor("cli", "local", "1").unwrap();
-    assert_eq!(store.accounts().unwrap(), std::slice::from_ref(&account));
+    assert!(!store.meet_account("telegram", "main", "7", "@bot").unwrap());
+    store.put_on_shelf("telegram", "main", "k", Some("v")).unwrap().unwrap();
 
+    // Nobody said who it is now: the platform will.
     account.urls.clear();
     assert!(!store.put_account(&account).unwrap(), "there already");
-    assert_eq!(store.accounts().unwrap(), [account]);
-    assert_eq!(store.cursor("telegram", "main").unwrap(), None);
+    let known = store.account("telegram", "main").unwrap().unwrap();
+    assert!(account.renewed_at < known.renewed_at, "at the same instant");
+    assert_eq!((known.me_name.as_str(), known.urls.len()), ("@bot", 0));
+    assert!(!store.meet_account("telegram", "main", "7", "@renamed").unwrap());
+    let kept = |store: &CentralStore| {
+        let cursor = store.cursor("telegram", "main").unwrap();
+        (cursor, store.on_shelf("telegram", "main", "k").unwrap())
+    };
+    assert_eq!(kept(&store), (Some("99".into()), Some("v".into())));
+    assert!(store.meet_account("telegram", "main", "8", "@other").unwrap());
+    assert_eq!(kept(&store), (None, None));
     store.set_cursor("telegram", "main", "5").unwrap();
+    account.me_id = "9".into();
+    store.put_account(&account).unwrap();
+    assert_eq!(kept(&store).0, None, "it is another one");
+
     assert!(store.remove_account("telegram", "main").unwrap());
     assert!(!store.remove_account("telegram", "main").unwrap());
-    assert_eq!(store.cursor("telegram", "main").unwrap(), None);
     assert_eq!(store.cursor("cli", "local").unwrap().as_deref(), Some("1"));
+    assert!(!store.meet_account("telegram", "main", "9", "x").unwrap(), "it is gone");
+}
+
+#[test]
+fn secrets_belong_to_one_account_and_an_outdated_connection_renews_none() {
+    let (_dir, mut store) = store();
+    store.put_account(&AccountRow::new("telegram", "main", NOW)).unwrap();
+    for name in ["channel/telegram/main/token", "channel/telegram/main2/token", "anthropic"] {
+        store.put_secret(&sealed(name, 1)).unwrap();
+    }
+    let (account, secrets) = store.sealed_account("telegram", "main").unwrap().unwrap();
+    assert_eq!(secrets, [sealed("channel/telegram/main/token", 1)]);
+    let renewed = sealed("channel/telegram/main/token", 2);
+    let since = account.renewed_at;
+    assert!(store.renew_secret("telegram", "main", since, &renewed).unwrap());
+    assert_eq!(store.account_secrets("telegram", "main").unwrap(), [renewed]);
+    store.put_account(&account).unwrap();
+    let late = sealed("channel/telegram/main/token", 3);
+    assert!(!store.renew_secret("telegram", "main", since, &late).unwrap());
+    assert_eq!(store.account_secrets("telegram", "main").unwrap()[0].sealed, [2]);
+    store.remove_account("telegram", "main").unwrap();
+    assert!(!store.renew_secret("telegram", "main", since, &late).unwrap());
+    let left: Vec<String> = store.secrets().unwrap().into_iter().map(|it| it.name).collect();
+    assert_eq!(left, ["anthropic", "channel/telegram/main2/token"]);
+}
+
+#[test]
+fn a_shelf_is_bounded_and_belongs_to_an_account() {
+    let (_dir, mut store) = store();
+    let mut put =
+        |key: &str, value: Option<&str>| store.put_on_shelf("x", "main", key, value).unwrap();
+    put("k", Some("v")).unwrap_err();
+    put("k", None).unwrap();
+    drop(store);
+    let (_dir, mut store) = self::store();
+    store.put_account(&AccountRow::new("x", "main", NOW)).unwrap();
+    let mut put =
+        |key: &str, value: Option<&str>| store.put_on_shelf("x", "main", key, value).unwrap();
+    put(&"k".repeat(200), Some(&"v".repeat(64 * 1024))).unwrap();
+    put(&"k".repeat(201), Some("v")).unwrap_err();
+    put("k", Some(&"v".repeat(64 * 1024 + 1))).unwrap_err();
+    let many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9999)
+        INSERT INTO shelf SELECT 'x', 'main', CAST(i AS TEXT), 'v' FROM n";
+    store.conn.execute(many, []).unwrap();
+    let mut put =
+        |key: &str, value: Option<&str>| store.put_on_shelf("x", "main", key, value).unwrap();
+    assert!(put("k", Some("v")).unwrap_err().contains("10000"));
+    put("1", Some("w")).unwrap();
+    put("2", None).unwrap();
+    put("k", Some("v")).unwrap();
+    assert_eq!(store.on_shelf("x", "main", "1").unwrap().as_deref(), Some("w"));
+    assert_eq!(store.on_shelf("x", "main", "2").unwrap(), None);
 }
 
 #[test]
