@@ -9,6 +9,7 @@
 //! - Its format is checked by clients that we did not write, in `channels/telegram/foreign.rs`.
 
 mod call;
+mod deeds;
 mod double;
 mod edits;
 mod faults;
@@ -118,9 +119,20 @@ impl FakeTelegram {
     }
 
     /// As if another program had set a webhook.
-    pub fn set_webhook(&self) {
-        self.state.lock().webhook = true;
+    pub fn set_webhook(&self, url: &str) {
+        self.state.lock().webhook = url.to_owned();
         self.state.news.notify_waiters();
+    }
+
+    /// What people see behind `/`.
+    #[must_use]
+    pub fn menu(&self) -> Value {
+        self.state.lock().menu.clone()
+    }
+
+    /// The bot receives only what is meant for it, as a new bot does.
+    pub fn set_privacy_mode(&self) {
+        self.state.lock().reads_all = false;
     }
 
     /// The presses that were answered, by id.

@@ -3,7 +3,9 @@
 //! The token is part of every URL. It leaves this file in no form: errors are stripped of their
 //! URL, `Debug` shows the server alone.
 
+use std::collections::HashSet;
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use channel::http::{self, Failure};
@@ -16,12 +18,12 @@ use serde_json::Value;
 use tokio::io::AsyncWrite;
 use tokio::time::sleep;
 
-use crate::refusal::{Envelope, channel_error};
+use crate::refusal::Envelope;
 
 /// A method without a file answers within a second or two.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
-/// 50 MB over a slow line. The host sets a shorter limit of its own if it wants one.
-const UPLOAD_MAX: Duration = Duration::from_secs(600);
+/// 50 MB at 30 KB a second. The host has a limit of its own, by the size of what is sent.
+const UPLOAD_MAX: Duration = Duration::from_secs(1_800);
 /// What a server takes longer than this to allow is better retried by the host.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -32,6 +34,8 @@ pub(crate) struct Api {
     token: SecretString,
     /// Beats with every answer of the server, refusals too: it is there and heard us.
     pulse: Pulse,
+    /// Groups that were seen to have topics.
+    forums: Mutex<HashSet<i64>>,
 }
 
 impl fmt::Debug for Api {
@@ -62,7 +66,16 @@ impl Api {
             return Err(ChannelError::Misconfigured(why.into()));
         }
         let http = http::client().build().map_err(Failure::from)?;
-        Ok(Self { http, base: base.to_owned(), token: SecretString::from(token.to_owned()), pulse })
+        let (base, token) = (base.to_owned(), SecretString::from(token.to_owned()));
+        Ok(Self { http, base, token, pulse, forums: Mutex::default() })
+    }
+
+    pub(crate) fn learn_forum(&self, chat: i64) {
+        self.forums.lock().unwrap_or_else(PoisonError::into_inner).insert(chat);
+    }
+
+    pub(crate) fn is_forum(&self, chat: i64) -> bool {
+        self.forums.lock().unwrap_or_else(PoisonError::into_inner).contains(&chat)
     }
 
     /// Calls a method that has its effect at once. Parameters that are `null` are left out.
@@ -81,11 +94,11 @@ impl Api {
         within: Duration,
         method: &str,
         parameters: Value,
-    ) -> Result<T, ChannelError> {
+    ) -> Result<T, Failure> {
         loop {
             match self.call_within(within, method, parameters.clone()).await {
                 Err(Failure::Throttled { after }) if after <= PATIENCE => sleep(after).await,
-                result => return result.map_err(channel_error),
+                result => return result,
             }
         }
     }
@@ -104,11 +117,7 @@ impl Api {
         self.result_of(request.body(parameters.to_string())).await
     }
 
-    pub(crate) async fn upload<T: DeserializeOwned>(
-        &self,
-        method: &str,
-        form: Form,
-    ) -> Result<T, Failure> {
+    pub(crate) async fn upload(&self, method: &str, form: Form) -> Result<Value, Failure> {
         let request = self.http.post(self.url("bot", method)).multipart(form);
         self.result_of(request.timeout(UPLOAD_MAX)).await
     }

@@ -3,16 +3,16 @@
 
 use std::ops::Range;
 
-use crate::types::{Entity, Me};
+use crate::types::{Bot, Entity};
 
 /// The bot is named in the text: `@bot`, a mention by id, or `/command@bot`.
-pub(crate) fn names_bot(text: &str, entities: &[Entity], me: &Me) -> bool {
+pub(crate) fn names_bot(text: &str, entities: &[Entity], me: &Bot) -> bool {
     entities.iter().any(|entity| match entity.kind.as_str() {
         "mention" => {
             let named = slice(text, entity).and_then(|it| it.strip_prefix('@'));
             named.is_some_and(|it| is_username(it, me))
         }
-        "text_mention" => entity.user.as_ref().is_some_and(|user| user.id == me.id),
+        "text_mention" => entity.user["id"] == me.id,
         "bot_command" => own_suffix(text, entity, me).is_some(),
         _ => false,
     })
@@ -20,7 +20,7 @@ pub(crate) fn names_bot(text: &str, entities: &[Entity], me: &Me) -> bool {
 
 /// The text as Markdown, with `/help@bot` turned into `/help`. Formats that Markdown has no plain
 /// way for are left out; no character of the text is.
-pub(crate) fn to_markdown(text: &str, entities: &[Entity], me: &Me) -> String {
+pub(crate) fn to_markdown(text: &str, entities: &[Entity], me: &Bot) -> String {
     let mut edits: Vec<Edit> = Vec::new();
     for entity in entities {
         if let Some(suffix) = own_suffix(text, entity, me) {
@@ -92,7 +92,7 @@ fn marks(text: &str, entity: &Entity) -> Option<(Range<usize>, String, String)> 
 }
 
 /// The `@bot` of a command to this bot.
-fn own_suffix(text: &str, entity: &Entity, me: &Me) -> Option<Range<usize>> {
+fn own_suffix(text: &str, entity: &Entity, me: &Bot) -> Option<Range<usize>> {
     if entity.kind != "bot_command" {
         return None;
     }
@@ -101,7 +101,7 @@ fn own_suffix(text: &str, entity: &Entity, me: &Me) -> Option<Range<usize>> {
     is_username(bot, me).then(|| whole.start + command.len()..whole.end)
 }
 
-fn is_username(text: &str, me: &Me) -> bool {
+fn is_username(text: &str, me: &Bot) -> bool {
     !me.username.is_empty() && text.eq_ignore_ascii_case(&me.username)
 }
 
@@ -130,10 +130,9 @@ fn byte_at(text: &str, units: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::User;
 
-    fn me() -> Me {
-        Me { id: 42, username: "my_bot".into(), ..Me::default() }
+    fn me() -> Bot {
+        Bot { id: 42, username: "my_bot".into(), ..Bot::default() }
     }
 
     fn entity(kind: &str, offset: usize, length: usize) -> Entity {
@@ -145,10 +144,8 @@ mod tests {
         let named = |text: &str, it: Entity| names_bot(text, &[it], &me());
         assert!(named("😀 @My_Bot hi", entity("mention", 3, 7)));
         assert!(!named("😀 @Other_ hi", entity("mention", 3, 7)));
-        let by_id = |id| Entity {
-            user: Some(User { id, ..User::default() }),
-            ..entity("text_mention", 0, 2)
-        };
+        let by_id =
+            |id| Entity { user: serde_json::json!({ "id": id }), ..entity("text_mention", 0, 2) };
         assert!(named("hi", by_id(42)));
         assert!(!named("hi", by_id(43)));
         assert!(named("/help@my_bot", entity("bot_command", 0, 12)));

@@ -1,148 +1,206 @@
 //! From an update to what the host knows.
 
 use channel::Event;
-use domain::message::{Author, Body, ChatInfo, Click, Incoming, Quote};
-use domain::time::Timestamp;
+use domain::message::{
+    Attachment, Author, AuthorKind, Body, Change, ChatInfo, Click, Incoming, Quote, Thread,
+};
+use serde::Deserialize;
+use serde_json::Value;
 
-use crate::content::{files, stand_in};
+use crate::content::{files, stand_in, unread};
 use crate::entities::{names_bot, to_markdown};
 use crate::ids;
-use crate::types::{CallbackQuery, Chat, ChatMemberUpdated, Me, Message, Update};
+use crate::types::{Bot, Entity, name, text, time};
 
-/// `None` for what is nothing to the host: posts of channels, words of bots, service messages.
-pub(crate) fn event(update: Update, me: &Me, account: &str) -> Option<Event> {
-    if let Some(message) = update.message {
-        return moved(&message, account).or_else(|| said(&message, me, account));
-    }
-    if let Some(press) = update.callback_query {
-        return click(press, account);
-    }
-    update.my_chat_member.and_then(|it| reachable(&it, account))
+/// None for what is nothing to the host: posts of channels, words of bots, service messages.
+pub(crate) fn events(update: &Value, me: &Bot, account: &str) -> Vec<Event> {
+    let one = if let Some(message) = update.get("message") {
+        happened(message, account).or_else(|| said(message, me, account).map(Event::Message))
+    } else if let Some(message) = update.get("edited_message") {
+        edited(message, me, account)
+    } else if let Some(press) = update.get("callback_query") {
+        click(press, account)
+    } else if let Some(change) = update.get("my_chat_member") {
+        membership(change, account)
+    } else {
+        return reactions(&update["message_reaction"], account).unwrap_or_default();
+    };
+    one.into_iter().collect()
 }
 
-/// A group that becomes a supergroup gets another id, and both chats say so.
-fn moved(message: &Message, account: &str) -> Option<Event> {
-    let here = message.chat.id;
-    let (from, to) = match (message.migrate_to_chat_id, message.migrate_from_chat_id) {
-        (Some(to), _) => (here, to),
-        (None, Some(from)) => (from, here),
-        (None, None) => return None,
+/// A chat has another title; or another id, as a group that becomes a supergroup, and both chats say so.
+fn happened(message: &Value, account: &str) -> Option<Event> {
+    let here = &message["chat"]["id"];
+    let address = |id| ids::address(account, id, None);
+    if let Some(title) = message["new_chat_title"].as_str() {
+        return Some(Event::Renamed { chat: address(here), title: title.to_owned() });
+    }
+    let (from, to) = match ["migrate_to_chat_id", "migrate_from_chat_id"].map(|it| message.get(it))
+    {
+        [Some(to), _] => (here, to),
+        [None, Some(from)] => (from, here),
+        [None, None] => return None,
     };
-    let address = |id| ids::address(account, &Chat { id, ..Chat::default() }, None);
     Some(Event::Moved { from: address(from), to: address(to) })
 }
 
-fn said(message: &Message, me: &Me, account: &str) -> Option<Event> {
-    if message.chat.kind == "channel" {
+fn said(message: &Value, me: &Bot, account: &str) -> Option<Incoming> {
+    let chat = &message["chat"];
+    if chat["type"] == "channel" || message["is_automatic_forward"] == true {
         return None;
     }
-    let sender = author(message)?;
-    let (text, entities) = match (&message.text, &message.caption) {
-        (Some(text), _) => (text.as_str(), &message.entities[..]),
-        (None, Some(caption)) => (caption.as_str(), &message.caption_entities[..]),
-        (None, None) => ("", &[][..]),
+    let sender = author(&message["sender_chat"], &message["from"])?;
+    let (written, entities) = match message["text"].as_str() {
+        Some(text) => (text, &message["entities"]),
+        None => (message["caption"].as_str().unwrap_or_default(), &message["caption_entities"]),
     };
-    let files = files(message);
-    let shown = match stand_in(message) {
-        Some(words) if text.is_empty() => words,
-        Some(_) | None => to_markdown(text, entities, me),
-    };
-    if shown.is_empty() && files.is_empty() {
+    let entities = Vec::<Entity>::deserialize(entities).unwrap_or_default();
+    let mut attachments = files(message);
+    let words =
+        if written.is_empty() { stand_in(message) } else { to_markdown(written, &entities, me) };
+    // A caption says nothing of what it is the caption of.
+    let is_caption = !written.is_empty() && message["text"].is_null();
+    let is_whole = !attachments.is_empty() || !(words.is_empty() || is_caption);
+    let unread = if is_whole { None } else { unread(message) };
+    if words.is_empty() && attachments.is_empty() && unread.is_none() {
         return None;
     }
-    let to_bot = replied(message).and_then(|it| it.from.as_ref()).is_some_and(|it| it.id == me.id);
-    Some(Event::Message(Incoming {
-        from: ids::address(account, &message.chat, ids::topic(message)),
-        platform_id: ids::of_message(message.chat.id, message.message_id),
+    let quoted = replied(message).map_or(vec![], files).into_iter();
+    attachments.extend(quoted.map(|it| Attachment { is_quoted: true, ..it }));
+    let (quote, thread) = (quote(message, me), ids::topic(message));
+    Some(Incoming {
+        from: ids::address(account, &chat["id"], thread),
+        platform_id: ids::of(message)?,
+        mentioned: quote.as_ref().is_some_and(|it| it.is_ours) || names_bot(written, &entities, me),
         body: Body {
-            chat: chat_info(&message.chat),
-            quote: quote(message),
-            sent_at: sent_at(message),
-            ..Body::new(sender, shown)
+            chat: chat_info(chat),
+            quote,
+            sent_at: time(&message["date"]),
+            // As far as the message tells: the title with which its topic began.
+            thread: thread.map(|_| Thread {
+                title: text(&message["reply_to_message"]["forum_topic_created"]["name"]),
+                root: String::new(),
+            }),
+            forwarded_from: message.get("forward_origin").map(origin),
+            unread,
+            ..Body::new(sender, words)
         },
-        mentioned: to_bot || names_bot(text, entities, me),
-        files,
+        files: attachments,
         to_agent: None,
-    }))
+    })
 }
 
-/// A chat that speaks for itself, such as an anonymous administrator, comes with a bot of
-/// Telegram's as its sender; the channel of a group speaks through forwards.
-fn author(message: &Message) -> Option<Author> {
-    if message.is_automatic_forward {
-        return None;
-    }
-    if let Some(chat) = &message.sender_chat {
-        return Some(Author::new(chat.id.to_string(), title(chat)));
-    }
-    let user = message.from.as_ref().filter(|it| !it.is_bot)?;
-    Some(Author::new(user.id.to_string(), user.name()))
+/// An edit of a text or a caption: a live location moves all the time.
+fn edited(message: &Value, me: &Bot, account: &str) -> Option<Event> {
+    message.get("text").or(message.get("caption"))?;
+    let said = said(message, me, account)?;
+    let (of, date) = (said.platform_id, &message["edit_date"]);
+    let platform_id = format!("{of}#{date}");
+    let body = Body { change: Some(Change::Edited { of }), sent_at: time(date), ..said.body };
+    Some(Event::Message(Incoming { platform_id, body, ..said }))
 }
 
-fn chat_info(chat: &Chat) -> ChatInfo {
-    ChatInfo { title: title(chat), is_group: chat.kind != "private" }
-}
-
-fn title(chat: &Chat) -> String {
-    if let Some(title) = &chat.title {
-        return title.clone();
-    }
-    let names = [chat.first_name.as_deref(), chat.last_name.as_deref()];
-    names.into_iter().flatten().collect::<Vec<_>>().join(" ")
-}
-
-/// What this one replies to. In a topic, what replies to nothing seems to reply to its beginning.
-fn replied(message: &Message) -> Option<&Message> {
-    message.reply_to_message.as_deref().filter(|it| it.forum_topic_created.is_none())
-}
-
-fn quote(message: &Message) -> Option<Quote> {
-    let replied = replied(message);
-    let chosen = message.quote.as_ref().and_then(|it| it["text"].as_str());
-    let text = match (chosen, replied) {
-        (Some(text), _) => text.to_owned(),
-        (None, Some(quoted)) => excerpt(quoted),
-        (None, None) => return None,
+/// The bot is told of reactions between two, and in groups of which it is an administrator.
+fn reactions(update: &Value, account: &str) -> Option<Vec<Event>> {
+    let sender = author(&update["actor_chat"], &update["user"])?;
+    let (to, chat, date) = (ids::of(update)?, &update["chat"], &update["date"]);
+    let (old, new) = (update["old_reaction"].as_array()?, update["new_reaction"].as_array()?);
+    let gone = old.iter().filter(|it| !new.contains(it)).map(|it| (it, false));
+    let changes = gone.chain(new.iter().filter(|it| !old.contains(it)).map(|it| (it, true)));
+    let event = |(reaction, added): (&Value, bool)| {
+        let emoji = reaction["emoji"].as_str().unwrap_or("a custom emoji").to_owned();
+        let sign = if added { '+' } else { '-' };
+        let platform_id = format!("{to}#{date}:{}{sign}{emoji}", sender.id);
+        let change = Some(Change::Reacted { to: to.clone(), emoji, added });
+        let (chat_info, sent_at) = (chat_info(chat), time(date));
+        let body = Body { chat: chat_info, change, sent_at, ..Body::new(sender.clone(), "") };
+        let from = ids::address(account, &chat["id"], None);
+        Event::Message(Incoming { from, platform_id, body, ..Incoming::default() })
     };
-    let name = |quoted: &Message| match (&quoted.sender_chat, &quoted.from) {
-        (Some(chat), _) => title(chat),
-        (None, Some(user)) => user.name(),
-        (None, None) => String::new(),
-    };
-    Some(Quote { sender: replied.map(name).unwrap_or_default(), text, ..Quote::default() })
+    Some(changes.map(event).collect())
 }
 
-fn excerpt(message: &Message) -> String {
-    let text = message.text.clone().or_else(|| message.caption.clone());
+/// A chat that speaks for itself, such as an anonymous administrator, comes with a bot of Telegram's as
+/// its user. Other bots are nobody.
+fn author(chat: &Value, user: &Value) -> Option<Author> {
+    let by = |of: &Value| Some(Author::new(of["id"].as_i64()?.to_string(), name(of)));
+    if !chat.is_null() {
+        return Some(Author { kind: AuthorKind::Shared, ..by(chat)? });
+    }
+    by(user).filter(|_| user["is_bot"] != true)
+}
+
+/// Who wrote what was forwarded; some hide all but their name.
+fn origin(origin: &Value) -> String {
+    let known = ["sender_user", "sender_chat", "chat"].iter().find_map(|it| origin.get(it));
+    let name = known.map_or_else(|| text(&origin["sender_user_name"]), name);
+    if name.is_empty() { "somebody".to_owned() } else { name }
+}
+
+fn chat_info(chat: &Value) -> ChatInfo {
+    ChatInfo { title: name(chat), is_group: chat["type"] != "private" }
+}
+
+/// What this one replies to, here or in another chat. In a topic, what replies to nothing seems to reply to its
+/// beginning.
+fn replied(message: &Value) -> Option<&Value> {
+    let here = message.get("reply_to_message").filter(|it| it["forum_topic_created"].is_null());
+    here.or(message.get("external_reply"))
+}
+
+fn quote(message: &Value, me: &Bot) -> Option<Quote> {
+    let replied = replied(message)?;
+    let from = ["sender_chat", "from"].iter().find_map(|it| replied.get(it)).map(name);
+    let sender = from.or_else(|| replied.get("origin").map(origin)).unwrap_or_default();
+    let chosen = message["quote"]["text"].as_str().map(str::to_owned);
+    Some(Quote {
+        sender,
+        text: chosen.unwrap_or_else(|| excerpt(replied)),
+        id: ids::of(replied).unwrap_or_default(),
+        is_ours: [&replied["from"], &replied["origin"]["sender_user"]]
+            .iter()
+            .any(|it| it["id"] == me.id),
+    })
+}
+
+fn excerpt(message: &Value) -> String {
+    let written = message.get("text").or(message.get("caption"));
+    let words = written.map_or_else(|| stand_in(message), text);
     let file = || files(message).first().map(|it| format!("[{}]", it.kind.as_str()));
-    text.or_else(|| stand_in(message)).or_else(file).unwrap_or_default()
+    let unread = || unread(message).map(|it| format!("[{it}]"));
+    if words.is_empty() { file().or_else(unread).unwrap_or_default() } else { words }
 }
 
-/// 0 stands for a message that the bot may not see.
-fn sent_at(message: &Message) -> Option<Timestamp> {
-    (0 < message.date).then(|| Timestamp(message.date.saturating_mul(1_000)))
-}
-
-fn click(press: CallbackQuery, account: &str) -> Option<Event> {
-    // A press without data belongs to a game, one without a message to an inline result.
-    let (message, data) = (press.message?, press.data?);
+/// A press without data belongs to a game, one without a message to an inline result.
+fn click(press: &Value, account: &str) -> Option<Event> {
+    let (message, id) = (press.get("message")?, text(&press["id"]));
     Some(Event::Click(Click {
-        from: ids::address(account, &message.chat, ids::topic(&message)),
-        chat: chat_info(&message.chat),
-        platform_id: press.id.clone(),
-        press: press.id,
-        sender: Author::new(press.from.id.to_string(), press.from.name()),
-        data,
+        from: ids::address(account, &message["chat"]["id"], ids::topic(message)),
+        chat: chat_info(&message["chat"]),
+        platform_id: id.clone(),
+        press: id,
+        sender: author(&Value::Null, &press["from"])?,
+        data: press["data"].as_str()?.to_owned(),
     }))
 }
 
-/// Somebody unblocked the bot, or added it to a chat again.
-fn reachable(change: &ChatMemberUpdated, account: &str) -> Option<Event> {
-    let present = ["creator", "administrator", "member", "restricted"];
-    let status = change.new_chat_member["status"].as_str();
-    let here = status.is_some_and(|it| present.contains(&it));
-    (here && change.chat.kind != "channel")
-        .then(|| Event::Reachable { chat: ids::address(account, &change.chat, None), by: None })
+/// The bot was blocked or removed, or let in again, or may do more or less than before.
+fn membership(change: &Value, account: &str) -> Option<Event> {
+    let is_there = |member: &Value| match member["status"].as_str() {
+        Some("creator" | "administrator" | "member") => true,
+        Some("restricted") => member["is_member"] != false,
+        Some(_) | None => false,
+    };
+    let was_there = is_there(&change["old_chat_member"]);
+    let is_there = is_there(&change["new_chat_member"]);
+    let chat = ids::address(account, &change["chat"]["id"], None);
+    match (was_there, is_there) {
+        _ if change["chat"]["type"] == "channel" => None,
+        (false, false) => None,
+        (true, false) => Some(Event::Left(chat)),
+        (true, true) => Some(Event::Reachable { chat, by: None }),
+        (false, true) => Some(Event::Reachable { chat, by: author(&Value::Null, &change["from"]) }),
+    }
 }
 
 #[cfg(test)]

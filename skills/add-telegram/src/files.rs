@@ -5,92 +5,114 @@ use std::path::Path;
 
 use channel::FetchError;
 use channel::http::{self, Failure};
-use domain::outgoing::{FileOut, Unit};
+use domain::outgoing::FileOut;
 use reqwest::multipart::Form;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::AsyncWrite;
 
 use crate::api::Api;
 use crate::html;
-use crate::ids::Target;
+use crate::methods::number;
 use crate::refusal::is_about_the_content;
-use crate::types::Sent;
 
 /// What a bot may send.
 pub(crate) const BYTES_MAX: u64 = 50_000_000;
-/// A larger picture goes out as a document.
+/// A larger picture goes out as a document (<https://core.telegram.org/bots/api#sendphoto>).
 const PHOTO_BYTES_MAX: u64 = 10_000_000;
-/// Telegram gives a bot no larger file (`MAX_DOWNLOAD_FILE_SIZE` in the server's `Client.h`).
-const FETCHED_BYTES_MAX: u64 = 20 << 20;
 /// <https://core.telegram.org/bots/api#senddocument>, UTF-16 code units without the tags.
-const CAPTION_MAX: usize = 1024;
+pub(crate) const CAPTION_MAX: usize = 1024;
+/// <https://core.telegram.org/bots/api#sendmediagroup>.
+pub(crate) const ALBUM_MAX: usize = 10;
 
-/// A way to send a file: the method and the field of the file.
-type UploadMethod = (&'static str, &'static str);
+/// How a file is shown: the field that it is in, and the method that sends it alone.
+type Kind = (&'static str, &'static str);
 /// A text and its `parse_mode`.
 type Caption = (String, Option<&'static str>);
 /// Anything may be one.
-const DOCUMENT: UploadMethod = ("sendDocument", "document");
+const DOCUMENT: Kind = ("document", "sendDocument");
+const PHOTO: Kind = ("photo", "sendPhoto");
+const VIDEO: Kind = ("video", "sendVideo");
 
-/// The most telling way to send a file.
-fn upload_method(mime: &str, bytes: u64) -> UploadMethod {
+/// The most telling kind. Telegram makes a JPEG of every photo, so that only those are sent as one.
+fn kind(mime: &str, bytes: u64) -> Kind {
     match mime {
-        "image/jpeg" | "image/png" | "image/webp" if bytes < PHOTO_BYTES_MAX => {
-            ("sendPhoto", "photo")
-        }
-        "video/mp4" => ("sendVideo", "video"),
-        "audio/mpeg" => ("sendAudio", "audio"),
+        "image/jpeg" if bytes < PHOTO_BYTES_MAX => PHOTO,
+        "video/mp4" => VIDEO,
+        "audio/mpeg" => ("audio", "sendAudio"),
         _ => DOCUMENT,
     }
 }
 
-/// Whether a caption has to be a message of its own.
-pub(crate) fn is_too_long_for_a_caption(text: &str) -> bool {
-    CAPTION_MAX < Unit::Utf16.measure(text)
-}
-
-/// Sends a file with a caption that fits; returns the message's number.
-pub(crate) async fn send_file(
+/// Sends a file, or several as an album, with a caption that fits; returns the first message's number.
+pub(crate) async fn send_files(
     api: &Api,
-    to: Target,
-    file: &FileOut,
+    frame: &Value,
+    files: &[FileOut],
     caption: &str,
-    reply: &Value,
 ) -> Result<i64, Failure> {
-    let bytes = size(&file.path).await?;
+    let mut kinds = Vec::new();
+    for file in files {
+        kinds.push(kind(&file.mime, size(&file.path).await?));
+    }
     let mut refused = None;
-    for ((method, field), caption) in attempts(&file.mime, bytes, caption) {
-        let part = http::upload(file, header_safe(&file.name)).await?;
-        let form = form(to, caption, reply, field).part(field, part);
-        match api.upload::<Sent>(method, form).await {
+    for (kinds, caption) in attempts(kinds, caption) {
+        let (method, mut form) = parameters(frame.clone(), &kinds, caption);
+        for (at, file) in files.iter().enumerate() {
+            form =
+                form.part(format!("file{at}"), http::upload(file, header_safe(&file.name)).await?);
+        }
+        match api.upload(method, form).await {
             Err(err) if is_about_the_content(&err) => refused = Some(err),
-            sent => return Ok(sent?.message_id),
+            sent => return number(&sent?),
         }
     }
     Err(refused.unwrap_or_else(|| Failure::refused("there is no way to send the file")))
 }
 
-/// The best way with the best caption, and what Telegram never refuses for what is in it.
-fn attempts(mime: &str, bytes: u64, caption: &str) -> Vec<(UploadMethod, Caption)> {
+/// The best way with the best caption, and what Telegram never refuses for what is in it. In an album, photos
+/// and videos go together and else only one kind.
+fn attempts(kinds: Vec<Kind>, caption: &str) -> Vec<(Vec<Kind>, Caption)> {
     let plain = (caption.to_owned(), None);
     let formatted = html::within(caption, CAPTION_MAX).map(|it| (it, Some(html::PARSE_MODE)));
-    let best = (upload_method(mime, bytes), formatted.unwrap_or_else(|| plain.clone()));
-    let mut attempts = vec![best, (DOCUMENT, plain)];
+    let documents = vec![DOCUMENT; kinds.len()];
+    let fits = kinds.windows(2).all(|it| it[0] == it[1])
+        || kinds.iter().all(|it| [PHOTO, VIDEO].contains(it));
+    let best = if fits { kinds } else { documents.clone() };
+    let mut attempts = vec![(best, formatted.unwrap_or_else(|| plain.clone())), (documents, plain)];
     attempts.dedup();
     attempts
 }
 
-fn form(to: Target, (text, parse_mode): Caption, reply: &Value, field: &str) -> Form {
-    let fields = [
-        ("chat_id", Some(to.chat.to_string())),
-        ("message_thread_id", to.thread.map(|it| it.to_string())),
-        ("reply_parameters", (!reply.is_null()).then(|| reply.to_string())),
-        ("caption", Some(text).filter(|it| !it.is_empty())),
-        ("parse_mode", parse_mode.map(str::to_owned)),
-        ("disable_content_type_detection", (field == DOCUMENT.1).then(|| "true".to_owned())),
-    ];
-    let given = fields.into_iter().filter_map(|(name, value)| Some((name, value?)));
-    given.fold(Form::new(), |form, (name, value)| form.text(name, value))
+/// The method and its parameters; the files are in fields of their own. An album has the caption of its first.
+fn parameters(frame: Value, kinds: &[Kind], (text, parse_mode): Caption) -> (&'static str, Form) {
+    let item = |(at, &(field, _)): (usize, &Kind)| {
+        let is_first = at == 0;
+        json!({
+            "type": field,
+            "media": format!("attach://file{at}"),
+            "caption": Some(&text).filter(|it| is_first && !it.is_empty()),
+            "parse_mode": parse_mode.filter(|_| is_first),
+            "disable_content_type_detection": (field == DOCUMENT.0).then_some(true),
+        })
+    };
+    let mut items: Vec<Value> = kinds.iter().enumerate().map(item).collect();
+    let mut all = frame;
+    let method = if let ([(field, method)], [only]) = (kinds, &mut items[..]) {
+        all[field] = only["media"].take();
+        for name in ["caption", "parse_mode", "disable_content_type_detection"] {
+            all[name] = only[name].take();
+        }
+        method
+    } else {
+        all["media"] = items.into();
+        "sendMediaGroup"
+    };
+    let mut form = Form::new();
+    for (name, value) in all.as_object().into_iter().flatten().filter(|it| !it.1.is_null()) {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        form = form.text(name.clone(), text);
+    }
+    (method, form)
 }
 
 async fn size(path: &Path) -> Result<u64, Failure> {
@@ -123,23 +145,24 @@ pub(crate) async fn fetch(
     bytes_max: u64,
     into: &mut (dyn AsyncWrite + Send + Unpin),
 ) -> Result<(), FetchError> {
-    let bytes_max = bytes_max.min(FETCHED_BYTES_MAX);
-    let stored = match api.get_file(file_id).await {
+    let stored: Value = match api.call("getFile", json!({ "file_id": file_id })).await {
         Err(Failure::Refused(no)) if no.why.contains("file is too big") => {
-            return Err(FetchError::TooLarge { bytes_max });
+            let why =
+                "telegram gives a bot no file over 20 MB; send it in smaller parts, or as a link";
+            return Err(FetchError::Gone(why.into()));
         }
         stored => stored?,
     };
-    if stored.file_size.is_some_and(|it| bytes_max < it) {
+    if stored["file_size"].as_u64().is_some_and(|it| bytes_max < it) {
         return Err(FetchError::TooLarge { bytes_max });
     }
-    let path =
-        stored.file_path.ok_or_else(|| FetchError::Gone("telegram has it no more".into()))?;
+    let gone = || FetchError::Gone("telegram has it no more".into());
+    let path = stored["file_path"].as_str().ok_or_else(gone)?;
     if path.starts_with('/') {
         let why = "the Bot API server keeps its files on its own disk; start it without --local";
         return Err(FetchError::Gone(why.into()));
     }
-    api.download(&path, bytes_max, into).await
+    api.download(path, bytes_max, into).await
 }
 
 #[cfg(test)]
@@ -148,17 +171,28 @@ mod tests {
 
     #[test]
     fn a_file_goes_out_as_what_it_is_and_else_as_a_document() {
-        let first = |mime: &str, bytes| upload_method(mime, bytes).0;
-        assert_eq!(first("image/png", 5), "sendPhoto");
-        assert_eq!(first("image/png", PHOTO_BYTES_MAX), "sendDocument");
-        assert_eq!(first("image/svg+xml", 5), "sendDocument");
-        assert_eq!(first("video/mp4", 5), "sendVideo");
-        assert_eq!(first("audio/mpeg", 5), "sendAudio");
-        assert_eq!(first("text/plain", 5), "sendDocument");
-        let all = attempts("video/mp4", 5, "**x**");
-        assert_eq!(all[0].0.0, "sendVideo");
-        assert_eq!(all[1], (DOCUMENT, ("**x**".into(), None)));
-        assert_eq!(attempts("text/plain", 5, "").len(), 1);
+        let method = |mime: &str, bytes| kind(mime, bytes).1;
+        assert_eq!(method("image/jpeg", 5), "sendPhoto");
+        assert_eq!(method("image/jpeg", PHOTO_BYTES_MAX), "sendDocument");
+        assert_eq!(method("image/png", 5), "sendDocument", "a photo loses its sharp edges");
+        assert_eq!(method("video/mp4", 5), "sendVideo");
+        assert_eq!(method("audio/mpeg", 5), "sendAudio");
+        let all = attempts(vec![VIDEO], "**x**");
+        assert_eq!(all[0], (vec![VIDEO], ("<b>x</b>".into(), Some("HTML"))));
+        assert_eq!(all[1], (vec![DOCUMENT], ("**x**".into(), None)));
+        assert_eq!(attempts(vec![DOCUMENT], "").len(), 1);
+    }
+
+    #[test]
+    fn an_album_has_only_kinds_that_go_together() {
+        let audio = kind("audio/mpeg", 5);
+        let first = |kinds: &[Kind]| attempts(kinds.to_vec(), "").remove(0).0;
+        for together in [[PHOTO, VIDEO], [DOCUMENT, DOCUMENT], [audio, audio]] {
+            assert_eq!(first(&together), together);
+        }
+        for apart in [[PHOTO, DOCUMENT], [audio, VIDEO]] {
+            assert_eq!(first(&apart), [DOCUMENT; 2]);
+        }
     }
 
     #[test]

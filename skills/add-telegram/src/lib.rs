@@ -3,7 +3,8 @@
 //! `Account::urls["api"]` leads to another Bot API server than <https://api.telegram.org>.
 //!
 //! - A message's id is `<chat>:<message_id>`, since Telegram numbers messages per chat: a reply, an
-//!   edit or a reaction to a message of another chat is noticed instead of meeting a wrong message.
+//!   edit or a reaction to a message of another chat is noticed instead of meeting a wrong message. What
+//!   happened to a message later is named by its id, `#`, and when.
 //! - The cursor is the `offset` of the next poll. Telegram forgets what lies before it, so it moves
 //!   through [`channel::Source::receive`] alone, which the host calls again after the commit.
 //! - Updates wait for 24 hours, so a gap up to that long is none; of a longer one some may be gone.
@@ -23,17 +24,20 @@ mod source;
 mod types;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use channel::{
     Account, Adapter, Caps, ChannelError, Connection, Me, Need, REPEAT_NOTE, Registration,
 };
-use domain::outgoing::{Dialect, TextLimit, Unit};
-use tracing::debug;
+use domain::message::Address;
+use domain::outgoing::{Dialect, Pace, Rate, TextLimit, Unit};
 
 use crate::api::Api;
+use crate::ids::Target;
 use crate::sink::TelegramSink;
 use crate::source::TelegramSource;
+use crate::types::Bot;
 
 /// The channel's name.
 pub const NAME: &str = "telegram";
@@ -54,9 +58,15 @@ inventory::submit! {
 }
 
 const CAPS: Caps = Caps {
+    caption_max: files::CAPTION_MAX - REPEAT_NOTE.len(),
+    album_max: files::ALBUM_MAX,
     buttons: true,
     edits: true,
+    deletes: true,
     reactions: true,
+    silent: true,
+    pace: PACE,
+    hears_all: false,
     mentions: true,
     threads: true,
     file_bytes_max: files::BYTES_MAX,
@@ -65,23 +75,47 @@ const CAPS: Caps = Caps {
     ..Caps::plain(TextLimit { max: methods::TEXT_MAX - REPEAT_NOTE.len(), unit: Unit::Utf16 })
 };
 
+/// <https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this>.
+const PACE: Pace = Pace {
+    direct: Some(Rate { count: 1, per: Duration::from_secs(1) }),
+    group: Some(Rate { count: 20, per: Duration::from_secs(60) }),
+    account: Some(Rate { count: 30, per: Duration::from_secs(1) }),
+};
+
+fn api(account: &Account) -> Result<Api, ChannelError> {
+    let token = account.require(NAME, "token")?;
+    let base = account.urls.get("api").map_or(API, String::as_str);
+    Api::new(base, token, account.pulse.clone())
+}
+
+fn me(bot: &Bot) -> Me {
+    Me { id: bot.id.to_string(), name: format!("@{}", bot.username) }
+}
+
 #[async_trait]
 impl Adapter for Telegram {
     async fn connect(&self, account: &Account) -> Result<Connection, ChannelError> {
-        let token = account.require(NAME, "token")?;
-        let base = account.urls.get("api").map_or(API, String::as_str);
-        let api = Arc::new(Api::new(base, token, account.pulse.clone())?);
-        let me = api.get_me().await?;
-        debug!(bot = me.username, reads_all = me.can_read_all_group_messages, "the token is valid");
-        // A webhook keeps polls away; updates that wait are kept.
-        api.delete_webhook().await?;
-        let before = source::gap(account.heard_until, account.pulse.now());
-        let source = TelegramSource::new(Arc::clone(&api), me, account.name.clone(), before);
+        let api = Arc::new(api(account)?);
+        let bot = api.get_me().await?;
+        let caps = Caps { hears_all: bot.can_read_all_group_messages, ..CAPS };
         Ok(Connection {
-            me: Me::default(),
-            caps: CAPS,
-            source: Box::new(source),
+            me: me(&bot),
+            caps,
+            source: Box::new(TelegramSource::new(Arc::clone(&api), bot, account)),
             sink: Arc::new(TelegramSink::new(api)),
         })
+    }
+
+    async fn check(&self, account: &Account) -> Result<Me, ChannelError> {
+        let api = api(account)?;
+        let bot = api.get_me().await?;
+        api.has_no_webhook().await?;
+        Ok(me(&bot))
+    }
+
+    /// Privacy mode is for groups.
+    fn caps_in(&self, caps: Caps, chat: &Address) -> Caps {
+        let is_group = Target::of(chat).is_none_or(Target::is_group);
+        Caps { hears_all: caps.hears_all || !is_group, ..caps }
     }
 }

@@ -6,14 +6,15 @@ use std::time::Duration;
 use channel::ChannelError;
 use channel::http::Failure;
 use domain::outgoing::Button;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use reqwest::Url;
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 use crate::api::Api;
 use crate::html;
 use crate::ids::Target;
-use crate::refusal::is_about_the_content;
-use crate::types::{Me, Sent, Stored};
+use crate::refusal::{channel_error, is_about_the_content};
+use crate::types::Bot;
 
 /// How long a poll waits when there is nothing to tell.
 pub(crate) const POLL: Duration = Duration::from_secs(30);
@@ -21,6 +22,8 @@ pub(crate) const POLL: Duration = Duration::from_secs(30);
 const POLL_SLACK: Duration = Duration::from_secs(15);
 /// The longest time between two answers to polls.
 pub(crate) const POLL_MAX: Duration = POLL.saturating_add(POLL_SLACK);
+/// The most that one poll brings (<https://core.telegram.org/bots/api#getupdates>).
+pub(crate) const UPDATES_MAX: usize = 100;
 /// <https://core.telegram.org/bots/api#sendmessage>, UTF-16 code units without the tags.
 pub(crate) const TEXT_MAX: usize = 4096;
 /// Labels up to this length share a row; a phone cuts longer ones.
@@ -28,91 +31,77 @@ const SHORT_CHARS_MAX: usize = 20;
 const PER_ROW_MAX: usize = 3;
 
 impl Api {
-    pub(crate) async fn get_me(&self) -> Result<Me, ChannelError> {
-        self.call_patiently(POLL_SLACK, "getMe", json!({})).await
+    pub(crate) async fn get_me(&self) -> Result<Bot, ChannelError> {
+        self.call_patiently(POLL_SLACK, "getMe", json!({})).await.map_err(channel_error)
     }
 
-    pub(crate) async fn delete_webhook(&self) -> Result<(), ChannelError> {
-        let parameters = json!({ "drop_pending_updates": false });
-        let done = self.call_patiently::<IgnoredAny>(POLL_SLACK, "deleteWebhook", parameters);
-        done.await.map(drop)
+    /// Fails where another program is served, which a poll cannot be beside. Its webhook is left alone.
+    pub(crate) async fn has_no_webhook(&self) -> Result<(), ChannelError> {
+        let asked = self.call_patiently::<Value>(POLL_SLACK, "getWebhookInfo", json!({})).await;
+        let info = asked.map_err(channel_error)?;
+        let Some(url) = info["url"].as_str().filter(|it| !it.is_empty()) else { return Ok(()) };
+        // The rest of the address may hold a secret of that program.
+        let url = Url::parse(url).ok();
+        let host = url.as_ref().and_then(Url::host_str).unwrap_or("another address");
+        let why = format!(
+            "another program serves this bot at {host}; make another bot with @BotFather for this host, or stop that \
+             program and open https://api.telegram.org/bot<token>/deleteWebhook, with the bot's token in it"
+        );
+        Err(ChannelError::Misconfigured(why.into()))
     }
 
-    /// Waits so long for updates from `offset` on; the server forgets those before it. Edited messages
-    /// and channel posts are not asked for. Each comes as it is, so that one that cannot be read spoils
-    /// no other.
+    /// Waits so long for updates from `offset` on; the server forgets those before it. Channel posts are not
+    /// asked for. Each comes as it is, so that one that cannot be read spoils no other.
     pub(crate) async fn get_updates(
         &self,
         offset: Option<i64>,
         wait: Duration,
-    ) -> Result<Vec<Value>, ChannelError> {
+    ) -> Result<Vec<Value>, Failure> {
         let parameters = json!({
             "offset": offset,
-            "limit": 100,
+            "limit": UPDATES_MAX,
             "timeout": wait.as_secs(),
-            "allowed_updates": ["message", "callback_query", "my_chat_member"],
+            "allowed_updates":
+                ["message", "edited_message", "callback_query", "my_chat_member", "message_reaction"],
         });
         self.call_patiently(wait + POLL_SLACK, "getUpdates", parameters).await
     }
 
-    /// Ends the spinner on a button.
-    pub(crate) async fn answer_callback_query(&self, id: &str) -> Result<(), Failure> {
-        self.tell("answerCallbackQuery", json!({ "callback_query_id": id })).await
-    }
-
-    /// Returns the message's number. `reply`: see [`reply_to`].
+    /// Returns the message's number. `frame`: where it goes and how, see [`frame`].
     pub(crate) async fn send(
         &self,
-        to: Target,
+        mut frame: Value,
         markdown: &str,
-        reply: &Value,
         buttons: &[Button],
     ) -> Result<i64, Failure> {
-        let parameters = json!({
-            "chat_id": to.chat,
-            "message_thread_id": to.thread,
-            "reply_parameters": reply,
-            "reply_markup": keyboard(buttons),
-        });
-        let sent: Sent = self.show("sendMessage", parameters, markdown).await?;
-        Ok(sent.message_id)
+        frame["reply_markup"] = keyboard(buttons);
+        number(&self.show("sendMessage", frame, markdown).await?)
     }
 
-    /// Puts a text, and buttons or none, in the place of a message of ours.
+    /// Puts a text, and buttons or none, in the place of a message of ours: see `sink::own_message`.
     pub(crate) async fn edit(
         &self,
-        (chat, message): (i64, i64),
+        mut own: Value,
         markdown: &str,
         buttons: &[Button],
     ) -> Result<(), Failure> {
-        let keyboard = keyboard(buttons);
-        let parameters =
-            json!({ "chat_id": chat, "message_id": message, "reply_markup": keyboard });
-        match self.show::<IgnoredAny>("editMessageText", parameters, markdown).await {
+        own["reply_markup"] = keyboard(buttons);
+        match self.show("editMessageText", own, markdown).await {
             // It shows that already; perhaps an earlier attempt did it.
             Err(Failure::Refused(no)) if no.why.contains("message is not modified") => Ok(()),
             done => done.map(drop),
         }
     }
 
-    /// As [`Self::edit`] of half a text, which has half its formats and goes without any.
-    pub(crate) async fn draft(
-        &self,
-        (chat, message): (i64, i64),
-        text: &str,
-    ) -> Result<(), Failure> {
-        let parameters = json!({ "chat_id": chat, "message_id": message, "text": text });
-        self.tell("editMessageText", parameters).await
-    }
-
     /// Shows a text with formats or, where Telegram takes those not, without: formatting never costs a
     /// message.
-    async fn show<T: DeserializeOwned>(
+    async fn show(
         &self,
         method: &str,
         mut parameters: Value,
         markdown: &str,
-    ) -> Result<T, Failure> {
+    ) -> Result<Value, Failure> {
+        parameters["link_preview_options"] = no_preview();
         if let Some(html) = html::within(markdown, TEXT_MAX) {
             parameters["text"] = html.into();
             parameters["parse_mode"] = html::PARSE_MODE.into();
@@ -125,38 +114,34 @@ impl Api {
         self.call(method, parameters).await
     }
 
-    /// An empty emoji takes the bot's reaction away.
-    pub(crate) async fn set_reaction(
-        &self,
-        (chat, message): (i64, i64),
-        emoji: &str,
-    ) -> Result<(), Failure> {
-        let one = json!([{ "type": "emoji", "emoji": emoji }]);
-        let reaction = if emoji.is_empty() { json!([]) } else { one };
-        let parameters = json!({ "chat_id": chat, "message_id": message, "reaction": reaction });
-        self.tell("setMessageReaction", parameters).await
-    }
-
-    /// Shows "typing" for five seconds or until the next message.
-    pub(crate) async fn show_typing(&self, to: Target) -> Result<(), Failure> {
-        let parameters =
-            json!({ "chat_id": to.chat, "message_thread_id": to.thread, "action": "typing" });
-        self.tell("sendChatAction", parameters).await
-    }
-
-    pub(crate) async fn get_file(&self, file_id: &str) -> Result<Stored, Failure> {
-        self.call("getFile", json!({ "file_id": file_id })).await
-    }
-
-    async fn tell(&self, method: &str, parameters: Value) -> Result<(), Failure> {
+    /// For what gives no result that anybody needs.
+    pub(crate) async fn tell(&self, method: &str, parameters: Value) -> Result<(), Failure> {
         self.call::<IgnoredAny>(method, parameters).await.map(drop)
     }
 }
 
-/// A reference to a message that may be gone by now; `null` without a number.
-pub(crate) fn reply_to(number: Option<i64>) -> Value {
-    let reply = |it| json!({ "message_id": it, "allow_sending_without_reply": true });
-    number.map_or(Value::Null, reply)
+/// What every message of ours has beside its content. It replies to the message of that number, which may be
+/// gone by now.
+pub(crate) fn frame(to: Target, reply: Option<i64>, is_silent: bool) -> Value {
+    let reply = reply.map(|it| json!({ "message_id": it, "allow_sending_without_reply": true }));
+    json!({
+        "chat_id": to.chat,
+        "message_thread_id": to.thread,
+        "reply_parameters": reply,
+        "disable_notification": is_silent.then_some(true),
+    })
+}
+
+/// The number of the message that a method sent, or of the first of an album.
+pub(crate) fn number(sent: &Value) -> Result<i64, Failure> {
+    let number = sent["message_id"].as_i64().or_else(|| sent[0]["message_id"].as_i64());
+    number.ok_or_else(|| Failure::Unknown("the server answers with what is no message".into()))
+}
+
+/// Telegram fetches the address in a text to show what is there; its owner would get what an agent that
+/// was talked into it puts in the address.
+pub(crate) fn no_preview() -> Value {
+    json!({ "is_disabled": true })
 }
 
 /// Buttons below a message; `null` without any

@@ -31,8 +31,8 @@ struct Parameters {
 
 const UNKNOWN_TOKEN: &str = "telegram does not know this token; copy it again from @BotFather and store it with \
     `nanoclaw channels add telegram`";
-const SECOND_READER: &str = "another program reads this bot's messages (or a webhook is set); stop it, or make \
-    another bot with @BotFather for this host";
+pub(crate) const SECOND_READER: &str = "another program reads this bot's messages, and each takes some of them from \
+    the other; stop that program, or make another bot with @BotFather for this host";
 
 /// What to do about the refusals that somebody can do something about. The words are the server's
 /// (`fail_query_with_error` in
@@ -76,9 +76,6 @@ pub(crate) fn channel_error(failure: Failure) -> ChannelError {
         // What a token without the right form gets.
         if why.status == 404 {
             return ChannelError::Unauthorized(format!("{UNKNOWN_TOKEN}: {why}").into());
-        }
-        if why.status == 409 {
-            return ChannelError::Unreachable(format!("{SECOND_READER}: {why}").into());
         }
     }
     failure.into()
@@ -138,14 +135,10 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_is_not_known_is_for_somebody_to_mend_and_a_second_reader_is_waited_for() {
+    fn a_token_that_is_not_known_is_for_somebody_to_mend() {
         for code in [401, 404] {
             let err = channel_error(failure(code, "Unauthorized", None));
             assert!(matches!(err, ChannelError::Unauthorized(_)), "{err:?}");
         }
-        let err = channel_error(failure(409, "Conflict: terminated by other getUpdates", None));
-        assert!(
-            matches!(&err, ChannelError::Unreachable(why) if why.to_string().contains("stop it"))
-        );
     }
 }

@@ -1,22 +1,30 @@
 //! The sending half.
 
+use std::slice;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use channel::http::Failure;
-use channel::{DeliverError, FetchError, Part, Sink, beginning};
+use channel::{CommandInfo, DeliverError, FetchError, Part, Sink, beginning};
 use domain::message::Address;
-use domain::outgoing::{Content, FileOut, TextLimit, Unit};
+use domain::outgoing::{Content, TextLimit, Unit};
 use domain::plain::chain;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::AsyncWrite;
 use tokio::time::Instant;
 use tracing::debug;
 
 use crate::api::Api;
-use crate::files::{fetch, is_too_long_for_a_caption, send_file};
+use crate::files::{fetch, send_files};
 use crate::ids::{Target, number_in, of_message};
-use crate::methods::{TEXT_MAX, reply_to};
+use crate::methods::{TEXT_MAX, frame, no_preview};
+
+/// The number of the topic without one.
+const GENERAL_TOPIC: i64 = 1;
+/// <https://core.telegram.org/bots/api#botcommand>.
+const COMMAND_ABOUT_MAX: usize = 256;
+/// <https://core.telegram.org/bots/api#answercallbackquery>.
+const PRESS_WORDS_MAX: usize = 200;
 
 #[derive(Debug)]
 pub(crate) struct TelegramSink {
@@ -34,53 +42,45 @@ impl TelegramSink {
     async fn attempt(&self, part: &Part, to: Target) -> Result<String, Failure> {
         // Shown in groups alone: between two, it is clear what answers what.
         let answered = number_in(&part.reply_to, to.chat).filter(|_| to.is_group());
-        let reply = reply_to(answered);
+        let frame = frame(to, answered, part.silent);
         let text = format!("{}{}", part.note(), part.content.text());
         let number = match &part.content {
-            Content::Text(_) => self.api.send(to, &text, &reply, &[]).await?,
-            Content::Card(card) => self.api.send(to, &text, &reply, &card.buttons).await?,
-            Content::File(file) => self.file(file, to, &reply, &text).await?,
+            Content::Text(_) => self.api.send(frame, &text, &[]).await?,
+            Content::Card(card) => self.api.send(frame, &text, &card.buttons).await?,
+            Content::File(file) => {
+                send_files(&self.api, &frame, slice::from_ref(file), text.trim_end()).await?
+            }
+            Content::Album(files) => send_files(&self.api, &frame, files, text.trim_end()).await?,
             Content::Edit { target, card } => {
-                let message = own_message(target, to)?;
-                self.api.edit(message, &card.text, &card.buttons).await?;
+                self.api.edit(own_message(target, to)?, &card.text, &card.buttons).await?;
                 return Ok(target.clone());
             }
             Content::Reaction { target, emoji } => {
-                let message = own_message(target, to)?;
-                self.api.set_reaction(message, &bare(emoji)).await?;
+                let mut reaction = own_message(target, to)?;
+                let emoji = Some(bare(emoji)).filter(|it| !it.is_empty());
+                let all: Vec<_> =
+                    emoji.map(|it| json!({ "type": "emoji", "emoji": it })).into_iter().collect();
+                reaction["reaction"] = all.into();
+                self.api.tell("setMessageReaction", reaction).await?;
                 return Ok(target.clone());
             }
-            Content::Album(_) | Content::Delete { .. } => {
-                return Err(Failure::refused("this is not shown here"));
+            Content::Delete { target } => {
+                match self.api.tell("deleteMessage", own_message(target, to)?).await {
+                    Err(Failure::Refused(no)) if no.why.contains("message to delete not found") => {
+                    }
+                    done => done?,
+                }
+                return Ok(target.clone());
             }
         };
         Ok(of_message(to.chat, number))
     }
 
-    async fn file(
-        &self,
-        file: &FileOut,
-        to: Target,
-        reply: &Value,
-        caption: &str,
-    ) -> Result<i64, Failure> {
-        if !is_too_long_for_a_caption(caption) {
-            return send_file(&self.api, to, file, caption.trim_end(), reply).await;
+    /// Calls a method of which nothing follows if it fails.
+    async fn hint(&self, method: &str, parameters: Value) {
+        if let Err(err) = self.api.tell(method, parameters).await {
+            debug!(method, why = chain(&err), "a hint was not shown");
         }
-        let number = send_file(&self.api, to, file, "", reply).await?;
-        let Err(err) = self.api.send(to, caption, &Value::Null, &[]).await else {
-            return Ok(number);
-        };
-        Err(match err {
-            Failure::Refused(_) | Failure::Unreadable(_) => err,
-            // One half is there: the next attempt has to say that it repeats.
-            Failure::Throttled { .. } => Failure::Unknown(
-                "the file was sent, and then Telegram asked to wait with its text".into(),
-            ),
-            Failure::Unreachable(why) | Failure::Unauthorized(why) | Failure::Unknown(why) => {
-                Failure::Unknown(why)
-            }
-        })
     }
 
     fn drafts_are_welcome(&self) -> bool {
@@ -96,35 +96,54 @@ impl Sink for TelegramSink {
             return Err(DeliverError::Refused("the chat's name is not one of Telegram's".into()));
         };
         let sent = self.attempt(part, to).await;
-        if let Err(Failure::Refused(no)) = &sent
-            && let Some(chat) = no.moved_to
-        {
-            // The update that tells the host so is on its way.
-            return Ok(self.attempt(part, Target { chat, thread: None }).await?);
+        let Err(Failure::Refused(no)) = &sent else { return Ok(sent?) };
+        // The update that tells the host of another id is on its way; no update tells of a topic that is gone.
+        let is_topic_gone = to.thread.is_some() && no.why.contains("message thread not found");
+        match no.moved_to.or(is_topic_gone.then_some(to.chat)) {
+            Some(chat) => Ok(self.attempt(part, Target { chat, thread: None }).await?),
+            None => Ok(sent?),
         }
-        Ok(sent?)
     }
 
     async fn working(&self, chat: &Address) {
         let Some(to) = Target::of(chat) else { return };
-        let shown = self.api.show_typing(to).await;
-        drop(shown.inspect_err(|it| debug!(why = chain(it), "typing was not shown")));
+        // The topic "General" has a number here, and none in messages.
+        let thread = to.thread.or(self.api.is_forum(to.chat).then_some(GENERAL_TOPIC));
+        let typing = json!({ "chat_id": to.chat, "message_thread_id": thread, "action": "typing" });
+        self.hint("sendChatAction", typing).await;
     }
 
     async fn draft(&self, chat: &Address, target: &str, text: &str) {
-        let Some(message) = Target::of(chat).and_then(|to| own_message(target, to).ok()) else {
+        let Some(mut own) = Target::of(chat).and_then(|to| own_message(target, to).ok()) else {
             return;
         };
         if text.trim().is_empty() || !self.drafts_are_welcome() {
             return;
         }
-        let text = beginning(text, TextLimit { max: TEXT_MAX, unit: Unit::Utf16 });
-        let Err(err) = self.api.draft(message, text).await else { return };
+        // Half a text has half its formats and goes without any.
+        own["text"] = beginning(text, units(TEXT_MAX)).into();
+        own["link_preview_options"] = no_preview();
+        let Err(err) = self.api.tell("editMessageText", own).await else { return };
         if let Failure::Throttled { after } = err {
             let until = Instant::now() + after;
             *self.no_drafts_before.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
         }
         debug!(why = chain(&err), "a draft was not shown");
+    }
+
+    async fn answer(&self, press: &str, words: Option<&str>) {
+        let words = words.map(|it| beginning(it, units(PRESS_WORDS_MAX)));
+        let answer = json!({ "callback_query_id": press, "text": words });
+        self.hint("answerCallbackQuery", answer).await;
+    }
+
+    /// With one name that Telegram does not take, it would take none.
+    async fn publish_commands(&self, commands: &[CommandInfo]) {
+        let is_plain = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_';
+        let plain = commands.iter().filter(|it| it.name.bytes().all(is_plain));
+        let item = |it: &CommandInfo| json!({ "command": it.name, "description": beginning(it.about, units(COMMAND_ABOUT_MAX)) });
+        let menu: Vec<_> = plain.map(item).collect();
+        self.hint("setMyCommands", json!({ "commands": menu })).await;
     }
 
     async fn fetch(
@@ -148,10 +167,15 @@ impl Sink for TelegramSink {
     }
 }
 
-/// The chat and the number of a message of ours.
-fn own_message(target: &str, to: Target) -> Result<(i64, i64), Failure> {
+fn units(max: usize) -> TextLimit {
+    TextLimit { max, unit: Unit::Utf16 }
+}
+
+/// The parameters that name a message which is there.
+fn own_message(target: &str, to: Target) -> Result<Value, Failure> {
     let gone = || Failure::refused("that message is not in this chat any more");
-    Ok((to.chat, number_in(target, to.chat).ok_or_else(gone)?))
+    let number = number_in(target, to.chat).ok_or_else(gone)?;
+    Ok(json!({ "chat_id": to.chat, "message_id": number }))
 }
 
 /// Telegram names its reactions without the signs for colour and for the coloured variant
@@ -211,7 +235,7 @@ mod tests {
         sink.working(&chat).await;
         sink.draft(&chat, "42:1", "private words").await;
         let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-        assert!(logged.contains("typing was not shown"), "{logged}");
+        assert!(logged.contains("a hint was not shown"), "{logged}");
         assert!(logged.contains("a draft was not shown"), "{logged}");
         for secret in ["4711", "secret_part", "private words"] {
             assert!(!logged.contains(secret), "{logged}");

@@ -1,79 +1,192 @@
 //! The receiving half: polls, and turns updates into events.
 
+use std::collections::HashMap;
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use channel::{Batch, ChannelError, Cursor, Event, Gap, Source};
+use channel::http::Failure;
+use channel::{Account, Batch, ChannelError, Cursor, Event, Gap, Shelf, Source};
+use domain::message::Incoming;
 use domain::plain::chain;
 use domain::time::Timestamp;
-use serde::Deserialize;
 use serde_json::Value;
-use tokio::task::JoinSet;
 use tokio::time::sleep;
-use tracing::{debug, warn};
+use tracing::debug;
 
 use crate::api::Api;
-use crate::event::event;
-use crate::methods::POLL;
-use crate::types::{Me, Update};
+use crate::event::events;
+use crate::methods::{POLL, UPDATES_MAX};
+use crate::refusal::{SECOND_READER, channel_error};
+use crate::types::Bot;
 
 /// Short beside the half minute that a poll waits.
 const BETWEEN_EMPTY: Duration = Duration::from_millis(200);
 /// How long the server keeps updates (<https://core.telegram.org/bots/api#getting-updates>).
 const KEPT: Duration = Duration::from_secs(24 * 3600);
+/// The messages of an album come one after another, some tenths of a second apart; how often the server is
+/// asked for more of them.
+const ALBUM_PAUSE: Duration = Duration::from_millis(600);
+const ALBUM_PAUSES_MAX: usize = 5;
+/// One other poll may be somebody who looks; a program that reads ends ours again and again.
+const CONFLICTS_MAX: u32 = 5;
+const CONFLICT_PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(crate) struct TelegramSource {
     api: Arc<Api>,
-    me: Me,
+    me: Bot,
     account: String,
-    /// Answers to button presses on their way.
-    hints: JoinSet<()>,
+    /// Keeps the titles of topics, which not every message in them tells.
+    shelf: Shelf,
     /// What became of the time before this connection, until it is stated.
     before: Option<Gap>,
     /// Nothing can be said before a poll was answered: another reader may be at it.
     is_answered: bool,
+    /// How many polls were ended by another reader since one ended as it should.
+    conflicts: u32,
 }
 
 /// What became of the time before a connection that is made now.
-pub(crate) fn gap(heard_until: Option<Timestamp>, now: Timestamp) -> Option<Gap> {
+fn gap(heard_until: Option<Timestamp>, now: Timestamp) -> Option<Gap> {
     heard_until.map(|it| if KEPT < now.since(it) { Gap::Unknown } else { Gap::None })
 }
 
 impl TelegramSource {
-    /// `before`: see [`gap`]; `None` where nothing was read before.
-    pub(crate) fn new(api: Arc<Api>, me: Me, account: String, before: Option<Gap>) -> Self {
-        let is_answered = before.is_none();
-        let before = Some(before.unwrap_or(Gap::None));
-        Self { api, me, account, hints: JoinSet::new(), before, is_answered }
-    }
-
-    /// Ends the spinner on a pressed button. Nothing follows from a failure: the press is stored
-    /// all the same, and Telegram gives up the spinner after a while.
-    fn end_spinner(&mut self, id: String) {
-        while self.hints.try_join_next().is_some() {}
-        let api = Arc::clone(&self.api);
-        self.hints.spawn(async move {
-            let answered = api.answer_callback_query(&id).await;
-            drop(answered.inspect_err(|it| debug!(why = chain(it), "a press was not answered")));
-        });
-    }
-
-    fn read(&mut self, update: &Value, id: Option<i64>) -> Option<Event> {
-        let update = match Update::deserialize(update) {
-            Ok(update) => update,
-            Err(_) => {
-                // What it says is not for the log, and neither is what serde quotes of it.
-                warn!(update = id, "an update cannot be read and is left out");
-                return None;
-            }
-        };
-        if let Some(press) = &update.callback_query {
-            self.end_spinner(press.id.clone());
+    pub(crate) fn new(api: Arc<Api>, me: Bot, account: &Account) -> Self {
+        let before = gap(account.heard_until, account.pulse.now());
+        Self {
+            api,
+            me,
+            account: account.name.clone(),
+            shelf: account.shelf.clone(),
+            is_answered: before.is_none(),
+            before: Some(before.unwrap_or(Gap::None)),
+            conflicts: 0,
         }
-        event(update, &self.me, &self.account)
     }
+
+    async fn poll(
+        &mut self,
+        offset: Option<i64>,
+        wait: Duration,
+    ) -> Result<Vec<Value>, ChannelError> {
+        loop {
+            let refused = match self.api.get_updates(offset, wait).await {
+                Ok(updates) => {
+                    if updates.is_empty() {
+                        self.conflicts = 0;
+                    }
+                    return Ok(updates);
+                }
+                Err(Failure::Refused(no)) if no.status == 409 => no,
+                Err(err) => return Err(channel_error(err)),
+            };
+            if refused.why.contains("webhook") {
+                self.api.has_no_webhook().await?;
+                return Err(ChannelError::Unreachable(refused.into()));
+            }
+            self.conflicts += 1;
+            if CONFLICTS_MAX <= self.conflicts {
+                return Err(ChannelError::Misconfigured(
+                    format!("{SECOND_READER}: {refused}").into(),
+                ));
+            }
+            sleep(CONFLICT_PAUSE).await;
+        }
+    }
+
+    /// Waits for the rest of an album with which the updates end, without a word to the server that they
+    /// arrived.
+    async fn whole(
+        &mut self,
+        offset: Option<i64>,
+        mut updates: Vec<Value>,
+    ) -> Result<Vec<Value>, ChannelError> {
+        for _ in 0..ALBUM_PAUSES_MAX {
+            if updates.last().and_then(album).is_none() || updates.len() == UPDATES_MAX {
+                break;
+            }
+            sleep(ALBUM_PAUSE).await;
+            let more = self.poll(offset, Duration::ZERO).await?;
+            if more.len() <= updates.len() {
+                break;
+            }
+            updates = more;
+        }
+        // What does not fit comes with the next poll, as a whole.
+        if updates.len() == UPDATES_MAX {
+            let last = updates.last().and_then(album).map(str::to_owned);
+            let rest =
+                updates.iter().rposition(|it| last.is_none() || album(it) != last.as_deref());
+            updates.truncate(rest.map_or(UPDATES_MAX, |it| it + 1));
+        }
+        Ok(updates)
+    }
+
+    async fn read(&self, update: &Value) -> Vec<Event> {
+        let (message, chat) = (&update["message"], &update["message"]["chat"]["id"]);
+        for change in ["forum_topic_created", "forum_topic_edited"] {
+            let title = message[change]["name"].as_str().unwrap_or_default();
+            self.keep(&topic_key(chat, &message["message_thread_id"]), title).await;
+        }
+        if message["chat"]["is_forum"] == true {
+            self.api.learn_forum(chat.as_i64().unwrap_or_default());
+        }
+        let mut events = events(update, &self.me, &self.account);
+        if events.is_empty() {
+            // What it says is not for the log.
+            debug!(update = number(update), "an update is nothing to the host");
+        }
+        for event in &mut events {
+            if let Event::Message(message) = event {
+                self.entitle(message).await;
+            }
+        }
+        events
+    }
+
+    /// The title that is known is the newer one: messages tell the one that their topic began with.
+    async fn entitle(&self, message: &mut Incoming) {
+        let (Some(thread), Some(topic)) = (&mut message.body.thread, &message.from.thread) else {
+            return;
+        };
+        let key = topic_key(&message.from.chat, topic);
+        match self.shelf.get(&key).await {
+            Ok(Some(title)) => thread.title = title,
+            Ok(None) => self.keep(&key, &thread.title).await,
+            Err(why) => debug!(why = chain(&*why), "the title of a topic was not found"),
+        }
+    }
+
+    async fn keep(&self, key: &str, title: &str) {
+        if !title.is_empty()
+            && let Err(why) = self.shelf.put(key, Some(title)).await
+        {
+            debug!(why = chain(&*why), "the title of a topic was not kept");
+        }
+    }
+}
+
+fn topic_key(chat: impl Display, topic: impl Display) -> String {
+    format!("topic {chat}:{topic}")
+}
+
+/// What the messages of an album have in common.
+fn album(update: &Value) -> Option<&str> {
+    update["message"]["media_group_id"].as_str()
+}
+
+/// Puts the rest of an album to its first message, whose id it has.
+fn merge(whole: &mut Incoming, more: Incoming) {
+    if !more.body.text.is_empty() {
+        let gap = if whole.body.text.is_empty() { "" } else { "\n\n" };
+        whole.body.text += &format!("{gap}{}", more.body.text);
+    }
+    whole.mentioned |= more.mentioned;
+    // What is quoted came with the first.
+    whole.files.extend(more.files.into_iter().filter(|it| !it.is_quoted));
 }
 
 #[async_trait]
@@ -82,16 +195,16 @@ impl Source for TelegramSource {
         // No number means that this account was never read: the server begins with the oldest.
         let offset = after.0.parse().ok();
         if !self.is_answered {
-            let waiting = self.api.get_updates(offset, Duration::ZERO).await?;
+            let waiting = self.poll(offset, Duration::ZERO).await?;
             self.is_answered = true;
             if waiting.is_empty() {
                 return Ok(Batch { events: Vec::new(), cursor: after.clone() });
             }
         }
         let updates = loop {
-            let updates = self.api.get_updates(offset, POLL).await?;
+            let updates = self.poll(offset, POLL).await?;
             if !updates.is_empty() {
-                break updates;
+                break self.whole(offset, updates).await?;
             }
             // A server that does not wait must not be asked without end.
             sleep(BETWEEN_EMPTY).await;
@@ -102,8 +215,16 @@ impl Source for TelegramSource {
             let why = "the server answers with what are no updates";
             return Err(ChannelError::Unreachable(why.into()));
         };
-        let events: Vec<Event> =
-            updates.iter().filter_map(|it| self.read(it, number(it))).collect();
+        let (mut events, mut albums) = (Vec::new(), HashMap::new());
+        for update in &updates {
+            for event in self.read(update).await {
+                let first = album(update).map(|it| *albums.entry(it).or_insert(events.len()));
+                match (first.and_then(|it| events.get_mut(it)), event) {
+                    (Some(Event::Message(whole)), Event::Message(more)) => merge(whole, more),
+                    (_, event) => events.push(event),
+                }
+            }
+        }
         Ok(Batch { events, cursor: Cursor((next + 1).to_string()) })
     }
 

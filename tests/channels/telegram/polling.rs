@@ -1,11 +1,18 @@
 //! What is special to the receiving half: offsets, other readers, chats that move.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use channel::{ChannelError, Connection, Cursor, Event};
+use async_trait::async_trait;
+use channel::{
+    Account, Cause, ChannelError, Connection, Cursor, Event, Keeper, Me, SecretString, Shelf,
+};
+use domain::message::Address;
 use harness::conformance::driven::{Driven, chain, connect, eventually, within};
 use harness::conformance::{Double, Fault, Post};
-use harness::telegram::FakeTelegram;
+use harness::telegram::{BOT, FakeTelegram, USERNAME};
 use serde_json::json;
 
 async fn connection(double: &FakeTelegram) -> Connection {
@@ -57,31 +64,108 @@ async fn renumbered_updates_are_read() {
 }
 
 #[tokio::test]
-async fn a_second_reader_is_named_and_waited_for() {
+async fn one_look_of_another_program_is_survived_and_one_that_goes_on_is_named() {
     let double = FakeTelegram::start().await;
-    let (mut first, mut second) = (connection(&double).await, connection(&double).await);
+    let mut ours = connection(&double).await.source;
+    let mut other = connection(&double).await.source;
     let start = Cursor::default();
-    let ended = within("one of two polls to be ended", async {
+    let look = async {
+        let looked = tokio::time::timeout(Duration::from_millis(300), other.receive(&start)).await;
+        assert!(looked.is_err(), "{looked:?}");
+        double.post(Post::plain(&double, &double.places().direct, "still here")).await;
+    };
+    let (batch, ()) =
+        within("the poll after the look", async { tokio::join!(ours.receive(&start), look) }).await;
+    assert_eq!(batch.unwrap().events.len(), 1);
+    let behind = Cursor("100002".into());
+    let ended = within("one of two readers to give up", async {
         tokio::select! {
-            ended = first.source.receive(&start) => ended,
-            ended = second.source.receive(&start) => ended,
+            ended = ours.receive(&behind) => ended,
+            ended = other.receive(&behind) => ended,
         }
     });
     let err = ended.await.unwrap_err();
-    assert!(matches!(err, ChannelError::Unreachable(_)), "{err:?}");
+    assert!(matches!(err, ChannelError::Misconfigured(_)), "{err:?}");
     assert!(chain(&err).contains("another program reads this bot's messages"), "{}", chain(&err));
 }
 
 #[tokio::test]
-async fn a_webhook_that_was_set_is_taken_away_by_the_next_connection_and_nothing_is_lost() {
+async fn a_bot_that_another_program_serves_is_left_to_it() {
     let double = FakeTelegram::start().await;
     let mut source = connection(&double).await.source;
-    double.post(Post::plain(&double, &double.places().direct, "still here")).await;
-    double.set_webhook();
-    let err = source.receive(&Cursor::default()).await.unwrap_err();
-    assert!(matches!(err, ChannelError::Unreachable(_)), "{err:?}");
-    let mut driven = Driven::connect(&double).await;
-    assert_eq!(driven.message().await.body.text, "still here");
+    double.post(Post::plain(&double, &double.places().direct, "for the other")).await;
+    double.set_webhook("https://bots.example.org/hook/secret-part");
+    let adapter = double.registration().adapter;
+    let checked = adapter.check(&double.account()).await.unwrap_err();
+    let received = source.receive(&Cursor::default()).await.unwrap_err();
+    for err in [checked, received] {
+        assert!(matches!(err, ChannelError::Misconfigured(_)), "{err:?}");
+        let why = chain(&err);
+        assert!(why.contains("bots.example.org; make another bot"), "{why}");
+        assert!(!why.contains("secret-part"), "{why}");
+    }
+    assert_eq!(double.calls("deleteWebhook").len(), 0);
+    assert_eq!(double.waiting_updates(), 1);
+}
+
+#[tokio::test]
+async fn a_connection_says_who_the_bot_is_and_what_it_hears() {
+    let double = FakeTelegram::start().await;
+    let adapter = double.registration().adapter;
+    let me = Me { id: BOT.to_string(), name: format!("@{USERNAME}") };
+    assert_eq!(adapter.check(&double.account()).await.unwrap(), me);
+    let open = connection(&double).await;
+    assert_eq!((open.me, open.caps.hears_all), (me, true));
+    double.set_privacy_mode();
+    let caps = connection(&double).await.caps;
+    let places = double.places();
+    let hears = |chat: &str| {
+        adapter.caps_in(caps, &Address { chat: chat.into(), ..Address::default() }).hears_all
+    };
+    assert_eq!((hears(&places.direct.chat), hears(&places.group.chat)), (true, false));
+}
+
+#[tokio::test]
+async fn a_topic_is_called_as_it_is_called_now() {
+    let double = FakeTelegram::start().await;
+    let keeper = Arc::new(Kept::default());
+    let account = Account { shelf: Shelf::new(keeper, Path::new("")), ..double.account() };
+    let mut source = connect(&double, &account).await.unwrap().source;
+    let topic = double.places().thread.unwrap();
+    let mut cursor = Cursor::default();
+    let mut reply_to = None;
+    for title in ["Plans", "Plans", "Old plans"] {
+        if title == "Old plans" {
+            double.rename_topic(&topic, title);
+        }
+        let post = Post { reply_to, ..Post::plain(&double, &topic, "in here") };
+        reply_to = Some(double.post(post).await);
+        let batch = source.receive(&cursor).await.unwrap();
+        let [Event::Message(got)] = &batch.events[..] else { panic!("{batch:?}") };
+        let thread = got.body.thread.clone().unwrap();
+        assert_eq!(thread.title, title, "a reply does not tell it");
+        cursor = batch.cursor;
+    }
+}
+
+/// Keeps what an adapter puts on its shelf.
+#[derive(Debug, Default)]
+struct Kept(Mutex<BTreeMap<String, String>>);
+
+#[async_trait]
+impl Keeper for Kept {
+    async fn put_field(&self, name: &str, _value: &SecretString) -> Result<(), Cause> {
+        Err(format!("{name} is not to be replaced").into())
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<String>, Cause> {
+        Ok(self.0.lock().unwrap().get(key).cloned())
+    }
+
+    async fn put(&self, key: &str, value: Option<&str>) -> Result<(), Cause> {
+        self.0.lock().unwrap().insert(key.to_owned(), value.unwrap_or_default().to_owned());
+        Ok(())
+    }
 }
 
 #[tokio::test]
@@ -115,7 +199,7 @@ async fn a_group_that_becomes_a_supergroup_moves_and_can_still_be_written_to() {
 }
 
 #[tokio::test]
-async fn a_press_is_answered_so_that_its_spinner_ends() {
+async fn a_press_is_answered_with_words_so_that_its_spinner_ends() {
     let double = FakeTelegram::start().await;
     let mut driven = Driven::connect(&double).await;
     let place = double.places().direct;
@@ -125,8 +209,9 @@ async fn a_press_is_answered_so_that_its_spinner_ends() {
     let id = driven.send(&place, domain::outgoing::Content::Card(card)).await;
     double.click(&place, &id, "y", &ann).await;
     let press = driven.click().await;
-    eventually("the press to be answered", async || {
-        double.answered_presses() == [press.platform_id.clone()]
-    })
-    .await;
+    assert_eq!(double.answered_presses(), Vec::<String>::new(), "that is up to the host");
+    driven.sink().answer(&press.press, Some(&"noted ".repeat(50))).await;
+    assert_eq!(double.answered_presses(), [press.platform_id]);
+    let words = double.calls("answerCallbackQuery")[0]["text"].as_str().unwrap().to_owned();
+    assert!(words.starts_with("noted ") && words.len() == 200, "{words}");
 }

@@ -1,6 +1,6 @@
 //! What is special to the sending half: forms of a text, replies, topics, reactions.
 
-use channel::DeliverError;
+use channel::{CommandInfo, DeliverError, Part};
 use domain::outgoing::{Button, Card, Content};
 use harness::conformance::driven::{Driven, chain, eventually};
 use harness::conformance::{Double, Fault, Post};
@@ -91,15 +91,81 @@ async fn a_topic_gets_its_answers_and_shows_that_they_are_worked_on() {
 }
 
 #[tokio::test]
-async fn a_topic_that_is_gone_is_refused_with_the_reason() {
+async fn an_answer_to_a_topic_that_is_gone_goes_to_its_chat() {
     let double = FakeTelegram::start().await;
     let mut driven = Driven::connect(&double).await;
     let mut topic = double.places().thread.unwrap();
     topic.thread = Some("99".into());
-    let part = driven.part(&topic, Content::Text("hello?".into()));
-    let err = driven.try_send(&part).await.unwrap_err();
-    assert!(matches!(err, DeliverError::Refused(_)), "{err:?}");
-    assert!(chain(&err).contains("message thread not found"), "{}", chain(&err));
+    let id = driven.send_text(&topic, "hello?").await;
+    assert_eq!(driven.visible(&id).await.place, double.places().group);
+    assert_eq!(double.visible().await.len(), 1);
+}
+
+#[tokio::test]
+async fn the_general_topic_shows_that_an_answer_is_worked_on() {
+    let double = FakeTelegram::start().await;
+    let mut driven = Driven::connect(&double).await;
+    let general = double.places().group;
+    driven.post(&general, "are you there?").await;
+    driven.message().await;
+    driven.sink().working(&driven.address(&general)).await;
+    eventually("the hint to be shown", async || double.typing_count().await == 1).await;
+    assert_eq!(driven.send_text(&general, "yes").await.split(':').next(), Some(&*general.chat));
+    assert!(double.calls("sendMessage")[0].get("message_thread_id").is_none());
+}
+
+#[tokio::test]
+async fn no_server_of_telegram_fetches_an_address_in_a_text() {
+    let double = FakeTelegram::start().await;
+    let mut driven = Driven::connect(&double).await;
+    let place = double.places().direct;
+    let id = driven.send_text(&place, "[ok](https://evil.example/?d=secret)").await;
+    driven.sink().draft(&driven.address(&place), &id, "https://evil.example/?d=more").await;
+    let card = Card { text: "https://evil.example/?d=all".into(), buttons: vec![] };
+    driven.edit(&place, &id, card).await;
+    let calls = [double.calls("sendMessage"), double.calls("editMessageText")].concat();
+    assert_eq!(calls.len(), 3);
+    for call in calls {
+        assert_eq!(call["link_preview_options"]["is_disabled"], true, "{call}");
+    }
+}
+
+#[tokio::test]
+async fn a_line_comes_silently_and_an_answer_does_not() {
+    let double = FakeTelegram::start().await;
+    let mut driven = Driven::connect(&double).await;
+    let line = driven.part(&double.places().direct, Content::Text("working on it".into()));
+    driven.send_part(&Part { silent: true, ..line.clone() }).await;
+    driven.send_part(&line).await;
+    let silent =
+        double.calls("sendMessage").into_iter().map(|it| it["disable_notification"].clone());
+    assert_eq!(silent.collect::<Vec<_>>(), [json!(true), json!(null)]);
+}
+
+#[tokio::test]
+async fn a_message_of_ours_is_taken_away_and_need_not_be_there() {
+    let double = FakeTelegram::start().await;
+    let mut driven = Driven::connect(&double).await;
+    let place = double.places().direct;
+    let target = driven.send_text(&place, "working on it").await;
+    for _ in 0..2 {
+        driven.send(&place, Content::Delete { target: target.clone() }).await;
+        assert_eq!(double.visible().await, []);
+    }
+}
+
+#[tokio::test]
+async fn people_see_what_they_can_say_to_the_host() {
+    let double = FakeTelegram::start().await;
+    let driven = Driven::connect(&double).await;
+    let about = "shows what goes on ".repeat(20);
+    let about: &'static str = about.leak();
+    let commands = [("status", about), ("not-a-name", "is left out"), ("stop", "ends the turn")]
+        .map(|(name, about)| CommandInfo { name, about });
+    driven.sink().publish_commands(&commands).await;
+    let menu = double.menu();
+    let names: Vec<_> = menu.as_array().unwrap().iter().map(|it| &it["command"]).collect();
+    assert_eq!(names, ["status", "stop"]);
 }
 
 #[tokio::test]

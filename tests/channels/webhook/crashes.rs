@@ -35,7 +35,7 @@ async fn world() -> World {
     world.start(Crash::never()).await.kill().await;
     let (mut central, now) = (central(&world), world.now());
     let (channel, name) = (webhook::NAME.to_owned(), "main".to_owned());
-    let row = AccountRow::new(channel, name, now);
+    let row = AccountRow::new(&channel, &name, now);
     central.put_account(&row).unwrap();
     let (channel, account) = (row.channel, row.name);
     let at = Address { channel, account, chat: "ci".into(), thread: None };

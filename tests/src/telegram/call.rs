@@ -96,13 +96,6 @@ impl Call {
         };
         Ok(Some(value))
     }
-
-    /// The file of a parameter, sent along under that name or as `attach://<field>`.
-    pub(super) fn upload(&self, key: &str) -> Option<&Upload> {
-        let text = self.text(key).unwrap_or_default();
-        let field = text.strip_prefix("attach://").unwrap_or(key);
-        self.uploads.iter().find(|it| it.field == field)
-    }
 }
 
 pub(super) fn number(value: &Value) -> Option<i64> {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::files::stored;
 use super::state::{Inner, Stored};
 use super::{FakeTelegram, GROUP, TOKEN, TOPIC, USERNAME, WRONG_TOKEN};
-use crate::conformance::{Double, Fault, Post, TestChat, TestChats, Visible};
+use crate::conformance::{Deed, Double, Fault, Post, TestChat, TestChats, Visible};
 
 #[async_trait]
 impl Double for FakeTelegram {
@@ -51,6 +51,10 @@ impl Double for FakeTelegram {
         self.state.news.notify_waiters();
     }
 
+    async fn act(&self, deed: Deed) -> Option<String> {
+        self.do_deed(deed)
+    }
+
     async fn visible(&self) -> Vec<Visible> {
         let inner = self.state.lock();
         inner.messages.iter().filter(|it| it.author.is_none()).map(|it| inner.seen(it)).collect()
@@ -81,7 +85,14 @@ impl Double for FakeTelegram {
 }
 
 impl Inner {
-    fn post(&mut self, post: &Post) -> String {
+    pub(super) fn post(&mut self, post: &Post) -> String {
+        let messages = self.messages_of(post);
+        let ids: Vec<i64> = messages.into_iter().map(|it| self.tell(it)).collect();
+        format!("{}:{}", post.place.chat, ids[0])
+    }
+
+    /// Several files make an album: a message for each, the first with the text.
+    pub(super) fn messages_of(&mut self, post: &Post) -> Vec<Stored> {
         let author: i64 = post.author.0.parse().unwrap();
         self.names.insert(author, post.author.1.clone());
         let text =
@@ -95,8 +106,8 @@ impl Inner {
             reply_to: post.reply_to.as_ref().map(|it| number_of(it)),
             ..Stored::default()
         };
-        // Several files make an album: a message for each, the first with the text.
         let mut messages = vec![base.clone()];
+        let album = format!("13{:015}", self.files.len() + 1);
         for (at, (name, mime, content)) in post.files.iter().enumerate() {
             let id = self.keep_file(stored(self.files.len(), name, mime, content));
             let files = vec![(field(mime), id)];
@@ -107,12 +118,15 @@ impl Inner {
                 messages.push(Stored { files, text, entities, ..base.clone() });
             }
         }
-        let ids: Vec<i64> = messages.into_iter().map(|it| self.tell(it)).collect();
-        format!("{}:{}", post.place.chat, ids[0])
+        if 1 < messages.len() {
+            let member = ("media_group_id", json!(album));
+            messages.iter_mut().for_each(|it| it.more.push(member.clone()));
+        }
+        messages
     }
 
     /// Keeps a message of somebody's and tells the bot.
-    fn tell(&mut self, message: Stored) -> i64 {
+    pub(super) fn tell(&mut self, message: Stored) -> i64 {
         let kept = self.keep(message);
         let shown = self.show(&kept);
         self.push("message", shown);
@@ -155,7 +169,7 @@ impl Inner {
     }
 }
 
-fn number_of(id: &str) -> i64 {
+pub(super) fn number_of(id: &str) -> i64 {
     id.rsplit(':').next().unwrap_or_default().parse().unwrap_or_default()
 }
 

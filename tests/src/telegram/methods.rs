@@ -9,7 +9,7 @@ use super::{BOT, State, edits, files, polling, sends};
 use crate::conformance::Fault;
 
 /// The methods that show something to people, and so meet the faults of sending.
-const SENDING: [&str; 9] = [
+const SENDING: [&str; 11] = [
     "sendMessage",
     "sendRichMessage",
     "sendPhoto",
@@ -17,7 +17,9 @@ const SENDING: [&str; 9] = [
     "sendAudio",
     "sendVideo",
     "sendVoice",
+    "sendMediaGroup",
     "editMessageText",
+    "deleteMessage",
     "setMessageReaction",
 ];
 
@@ -61,11 +63,13 @@ fn dispatch(inner: &mut Inner, call: &Call) -> Outcome {
     match name.as_str() {
         "getme" => Ok(me(inner)),
         "setwebhook" => {
-            inner.webhook = call.text("url").is_some_and(|it| !it.is_empty());
+            inner.webhook = call.text("url").unwrap_or_default();
             Ok(true.into())
         }
+        "getwebhookinfo" => Ok(json!({"url": inner.webhook, "has_custom_certificate": false,
+            "pending_update_count": inner.updates.len()})),
         "deletewebhook" => {
-            inner.webhook = false;
+            inner.webhook.clear();
             if call.text("drop_pending_updates").is_some_and(|it| it.eq_ignore_ascii_case("true")) {
                 inner.updates.clear();
             }
@@ -78,6 +82,8 @@ fn dispatch(inner: &mut Inner, call: &Call) -> Outcome {
         "sendaudio" => files::send(inner, call, "audio"),
         "sendvideo" => files::send(inner, call, "video"),
         "sendvoice" => files::send(inner, call, "voice"),
+        "sendmediagroup" => files::send_album(inner, call),
+        "setmycommands" => set_my_commands(inner, call),
         "sendchataction" => sends::send_chat_action(inner, call),
         "editmessagetext" => edits::edit_message_text(inner, call),
         "editmessagereplymarkup" => edits::edit_message_reply_markup(inner, call),
@@ -92,10 +98,28 @@ fn dispatch(inner: &mut Inner, call: &Call) -> Outcome {
 fn me(inner: &Inner) -> Value {
     let mut me = inner.user(BOT);
     me["can_join_groups"] = json!(true);
-    me["can_read_all_group_messages"] = json!(true);
+    me["can_read_all_group_messages"] = json!(inner.reads_all);
     me["supports_inline_queries"] = json!(false);
     me["has_main_web_app"] = json!(false);
     me
+}
+
+/// <https://core.telegram.org/bots/api#botcommand>.
+fn set_my_commands(inner: &mut Inner, call: &Call) -> Outcome {
+    let commands = call.value("commands")?.unwrap_or_default();
+    let text = |it: &Value, key: &str| it[key].as_str().unwrap_or_default().to_owned();
+    for command in commands.as_array().into_iter().flatten() {
+        let (name, about) = (text(command, "command"), text(command, "description"));
+        let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        if name.is_empty() || 32 < name.len() || !name.chars().all(is_plain) {
+            return Err(Refusal::bad("BOT_COMMAND_INVALID"));
+        }
+        if about.is_empty() || 256 < about.encode_utf16().count() {
+            return Err(Refusal::bad("BOT_COMMAND_DESCRIPTION_INVALID"));
+        }
+    }
+    inner.menu = commands;
+    Ok(true.into())
 }
 
 /// A press can be answered once, and not for ever.
@@ -105,6 +129,9 @@ fn answer_callback_query(inner: &mut Inner, call: &Call) -> Outcome {
         let why = "query is too old and response timeout expired or query ID is invalid";
         return Err(Refusal::bad(why));
     };
+    if 200 < call.text("text").unwrap_or_default().encode_utf16().count() {
+        return Err(Refusal::bad("MESSAGE_TOO_LONG"));
+    }
     inner.presses.remove(at);
     inner.answered.push(id);
     Ok(true.into())

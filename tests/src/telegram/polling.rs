@@ -17,6 +17,8 @@ pub(super) async fn get_updates(state: &State, call: &Call) -> Outcome {
     let limit = usize::try_from(call.number("limit").unwrap_or(100)).unwrap_or(100).clamp(1, 100);
     let wait = u64::try_from(call.number("timeout").unwrap_or_default()).unwrap_or_default();
     let until = Instant::now() + Duration::from_secs(wait.min(50));
+    let asked = call.value("allowed_updates")?;
+    let asked: Option<Vec<String>> = asked.and_then(|it| serde_json::from_value(it).ok());
     let mut mine = None;
     let ended = state.lock().polls_ended;
     loop {
@@ -24,7 +26,7 @@ pub(super) async fn get_updates(state: &State, call: &Call) -> Outcome {
         tokio::pin!(news);
         // Registered before the look, so that an update in between is not missed.
         news.as_mut().enable();
-        if let Some(outcome) = look(state, offset, limit, wait, &mut mine) {
+        if let Some(outcome) = look(state, offset, limit, wait, (asked.as_ref(), &mut mine)) {
             return outcome;
         }
         let is_over = state.lock().polls_ended != ended;
@@ -40,7 +42,7 @@ fn look(
     offset: i64,
     limit: usize,
     wait: u64,
-    mine: &mut Option<u64>,
+    (asked, mine): (Option<&Vec<String>>, &mut Option<u64>),
 ) -> Option<Outcome> {
     let mut inner = state.lock();
     if mine.is_none()
@@ -48,7 +50,7 @@ fn look(
     {
         return Some(Err(refusal));
     }
-    if inner.webhook {
+    if !inner.webhook.is_empty() {
         let why = "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook \
                    to delete the webhook first";
         return Some(Err(Refusal::new(409, why)));
@@ -57,6 +59,11 @@ fn look(
         let why = "Conflict: terminated by other getUpdates request; make sure that only one bot \
                    instance is running";
         return Some(Err(Refusal::new(409, why)));
+    }
+    if mine.is_none()
+        && let Some(kinds) = asked
+    {
+        inner.allowed = Some(kinds.clone()).filter(|it| !it.is_empty());
     }
     forget(&mut inner, offset);
     let batch: Vec<Value> = inner.updates.iter().take(limit).map(|it| it.1.clone()).collect();

@@ -28,13 +28,21 @@ pub(super) fn sent(inner: &mut Inner, message: Stored) -> Outcome {
     Ok(inner.show(&kept))
 }
 
+/// In a group with topics, only who says in which one is seen; the first, "General", is 1 here and nowhere else.
 pub(super) fn send_chat_action(inner: &mut Inner, call: &Call) -> Outcome {
-    addressed(inner, call)?;
+    let chat = chat(inner, call)?;
+    let thread = call.number("message_thread_id");
+    let topics = &inner.chats[&chat].topics;
+    let is_general = thread == Some(1) && !topics.is_empty();
+    let is_seen = topics.is_empty() || thread.is_some();
+    if !is_general {
+        addressed(inner, call)?;
+    }
     let known = ["typing", "upload_photo", "upload_document", "record_voice", "upload_voice"];
     if !call.text("action").is_some_and(|it| known.contains(&it.as_str())) {
         return Err(Refusal::bad("wrong parameter action in request"));
     }
-    inner.typing += 1;
+    inner.typing += usize::from(is_seen);
     Ok(true.into())
 }
 

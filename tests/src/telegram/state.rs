@@ -10,11 +10,14 @@ use super::{BOT, USERNAME};
 use crate::conformance::Fault;
 
 /// When the double's time begins: a second passes with every message.
-const BEGINNING: i64 = 1_790_000_000;
+pub(super) const BEGINNING: i64 = 1_790_000_000;
 
 #[derive(Debug)]
 pub(super) struct Inner {
-    pub(super) webhook: bool,
+    /// Where another program is served; empty for none.
+    pub(super) webhook: String,
+    /// The kinds of updates that the last poll asked for; `None` for those that every bot gets.
+    pub(super) allowed: Option<Vec<String>>,
     pub(super) chats: BTreeMap<i64, Chat>,
     /// Names of people, by id.
     pub(super) names: HashMap<i64, String>,
@@ -33,6 +36,10 @@ pub(super) struct Inner {
     pub(super) files: BTreeMap<String, StoredFile>,
     pub(super) faults: VecDeque<Fault>,
     pub(super) typing: usize,
+    /// Privacy mode is off.
+    pub(super) reads_all: bool,
+    /// What people see behind `/`.
+    pub(super) menu: Value,
     /// Presses that may be answered.
     pub(super) presses: Vec<String>,
     pub(super) answered: Vec<String>,
@@ -57,6 +64,8 @@ pub(super) struct Stored {
     pub(super) reactions: Vec<String>,
     pub(super) reply_to: Option<i64>,
     pub(super) edits: usize,
+    /// Other fields, as they are shown.
+    pub(super) more: Vec<(&'static str, Value)>,
 }
 
 #[derive(Clone, Debug)]
@@ -70,7 +79,10 @@ pub(super) struct StoredFile {
 impl Inner {
     pub(super) fn new() -> Self {
         Self {
-            webhook: false,
+            webhook: String::new(),
+            allowed: None,
+            menu: Value::Null,
+            reads_all: true,
             chats: people::chats(),
             names: people::names(),
             messages: Vec::new(),
@@ -90,6 +102,14 @@ impl Inner {
     }
 
     pub(super) fn push(&mut self, kind: &str, content: Value) {
+        // A reaction comes to those alone that ask for it.
+        let is_wanted = match &self.allowed {
+            Some(kinds) => kinds.iter().any(|it| it == kind),
+            None => kind != "message_reaction",
+        };
+        if !is_wanted {
+            return;
+        }
         let number = self.next_update;
         self.next_update += 1;
         let mut update = Map::new();
@@ -173,16 +193,20 @@ impl Inner {
         for (field, id) in &message.files {
             shown[*field] = self.show_file(field, id);
         }
+        for (field, value) in &message.more {
+            shown[*field] = value.clone();
+        }
         if let Some(keyboard) = &message.keyboard {
             shown["reply_markup"] = keyboard.clone();
         }
         if 0 < message.edits {
-            shown["edit_date"] = (BEGINNING + message.id + 1).into();
+            shown["edit_date"] =
+                (BEGINNING + message.id + i64::try_from(message.edits).unwrap_or_default()).into();
         }
         shown
     }
 
-    fn show_chat(&self, id: i64) -> Value {
+    pub(super) fn show_chat(&self, id: i64) -> Value {
         self.chats.get(&id).map_or(Value::Null, |it| it.show(id))
     }
 

@@ -1,16 +1,19 @@
 //! Updates as the documentation shows them, and what becomes of them.
 
 use domain::message::Address;
+use domain::time::Timestamp;
 use serde_json::{Value, json};
 
 use super::*;
 
-fn me() -> Me {
-    Me { id: 42, username: "my_bot".into(), ..Me::default() }
+fn me() -> Bot {
+    Bot { id: 42, username: "my_bot".into(), ..Bot::default() }
 }
 
 fn read(update: Value) -> Option<Event> {
-    event(serde_json::from_value(update).unwrap(), &me(), "main")
+    let mut events = events(&update, &me(), "main");
+    assert!(events.len() < 2, "{events:?}");
+    events.pop()
 }
 
 /// A message of Ann's in a supergroup, with more fields on top.
@@ -62,6 +65,7 @@ fn a_topic_is_a_thread_and_the_general_one_is_not() {
             "from": {"id": 42, "is_bot": true, "first_name": "Bot"}, "forum_topic_created": {"name": "x"}}});
     let message = incoming(in_topic);
     assert_eq!(message.from.thread.as_deref(), Some("3"));
+    assert_eq!(message.body.thread.map(|it| it.title).as_deref(), Some("x"));
     assert_eq!((message.body.quote, message.mentioned), (None, false), "nothing was replied to");
     let in_a_reply_thread = incoming(json!({"text": "hi", "message_thread_id": 3}));
     assert_eq!(in_a_reply_thread.from.thread, None);
@@ -89,7 +93,12 @@ fn the_bot_is_meant_by_a_mention_a_reply_or_a_command() {
     assert!(message.mentioned);
     assert_eq!(
         message.body.quote,
-        Some(Quote { sender: "Bot".into(), text: "sure?".into(), ..Quote::default() })
+        Some(Quote {
+            sender: "Bot".into(),
+            text: "sure?".into(),
+            id: "-1005:3".into(),
+            is_ours: true
+        })
     );
     assert!(!incoming(replied(43)).mentioned);
 }
@@ -102,15 +111,20 @@ fn a_chosen_part_is_quoted_instead_of_the_whole() {
         "quote": {"text": "two", "position": 4, "is_manual": true}}));
     assert_eq!(
         message.body.quote,
-        Some(Quote { sender: "Cy".into(), text: "two".into(), ..Quote::default() })
+        Some(Quote {
+            sender: "Cy".into(),
+            text: "two".into(),
+            id: "-1005:3".into(),
+            is_ours: false
+        })
     );
     let picture = json!({"message_id": 3, "date": 1, "chat": {"id": -1005},
         "photo": [{"file_id": "p", "width": 1, "height": 1}]});
     let message = incoming(json!({"text": "x", "reply_to_message": picture}));
-    assert_eq!(
-        message.body.quote,
-        Some(Quote { sender: String::new(), text: "[image]".into(), ..Quote::default() })
-    );
+    let quote = message.body.quote.unwrap();
+    assert_eq!((quote.sender.as_str(), quote.text.as_str()), ("", "[image]"));
+    assert_eq!(message.files.len(), 1);
+    assert!(message.files[0].is_quoted && message.files[0].source == "p");
 }
 
 #[test]
@@ -121,7 +135,7 @@ fn channels_bots_and_service_messages_are_nothing_to_the_host() {
         json!({"text": "x", "from": {"id": 43, "is_bot": true, "first_name": "Other"}}),
         json!({"text": "x", "is_automatic_forward": true,
             "sender_chat": {"id": -1007, "type": "channel", "title": "News"}}),
-        json!({"new_chat_title": "x"}),
+        json!({"new_chat_members": [{"id": 12, "is_bot": false, "first_name": "Cy"}]}),
         json!({"pinned_message": {"message_id": 2, "date": 0, "chat": {"id": -1005}}}),
         json!({}),
     ];
@@ -136,7 +150,8 @@ fn an_anonymous_administrator_is_the_group_itself() {
     let message = incoming(json!({"text": "x",
         "from": {"id": 1_087_968_824, "is_bot": true, "first_name": "Group"},
         "sender_chat": {"id": -1005, "type": "supergroup", "title": "Team"}}));
-    assert_eq!(message.body.sender, Author::new("-1005", "Team"));
+    let shared = Author { kind: AuthorKind::Shared, ..Author::new("-1005", "Team") };
+    assert_eq!(message.body.sender, shared, "it can hold no role");
 }
 
 #[test]
@@ -172,12 +187,126 @@ fn a_press_names_who_pressed_where_and_what() {
 }
 
 #[test]
-fn a_person_who_unblocks_the_bot_can_be_reached_again() {
-    let change = |status: &str| {
-        read(json!({"update_id": 1, "my_chat_member": {"chat": {"id": 11, "type": "private"},
-            "new_chat_member": {"status": status, "user": {"id": 42}}}}))
+fn the_bot_is_let_in_and_removed_and_knows_by_whom() {
+    let change = |kind: &str, old: Value, new: Value| {
+        read(json!({"update_id": 1, "my_chat_member": {"chat": {"id": 11, "type": kind},
+            "from": {"id": 12, "is_bot": false, "first_name": "Cy"},
+            "old_chat_member": old, "new_chat_member": new}}))
     };
-    assert!(matches!(change("member"), Some(Event::Reachable { chat, .. }) if chat.chat == "11"));
-    assert_eq!(change("kicked"), None);
-    assert_eq!(change("left"), None);
+    let is = |status: &str| json!({"status": status, "user": {"id": 42}});
+    let chat = Address { chat: "11".into(), ..incoming(json!({"text": "x"})).from };
+    let by = |by| Some(Event::Reachable { chat: chat.clone(), by });
+    let cy = Some(Author::new("12", "Cy"));
+    assert_eq!(change("private", is("kicked"), is("member")), by(cy.clone()));
+    assert_eq!(change("supergroup", is("left"), is("administrator")), by(cy));
+    assert_eq!(change("supergroup", is("member"), is("administrator")), by(None), "it was there");
+    let out = json!({"status": "restricted", "is_member": false});
+    for gone in [is("kicked"), is("left"), out] {
+        assert_eq!(change("group", is("member"), gone.clone()), Some(Event::Left(chat.clone())));
+        assert_eq!(change("group", is("left"), gone), None);
+    }
+    assert_eq!(change("channel", is("left"), is("administrator")), None);
+}
+
+#[test]
+fn a_title_that_changes_is_told() {
+    let Some(Event::Renamed { chat, title }) = message(json!({"new_chat_title": "Crew"})) else {
+        panic!("it was not renamed");
+    };
+    assert_eq!((chat.chat.as_str(), chat.thread, title.as_str()), ("-1005", None, "Crew"));
+}
+
+#[test]
+fn a_forward_names_who_wrote_it() {
+    let cases = [
+        (
+            json!({"type": "user", "sender_user": {"id": 5, "first_name": "Mal", "last_name": "O"}}),
+            "Mal O",
+        ),
+        (json!({"type": "hidden_user", "sender_user_name": "Nobody"}), "Nobody"),
+        (json!({"type": "chat", "sender_chat": {"id": -1, "title": "Club"}}), "Club"),
+        (json!({"type": "channel", "chat": {"id": -2, "title": "News"}, "message_id": 3}), "News"),
+        (json!({"type": "of_next_year"}), "somebody"),
+    ];
+    for (origin, name) in cases {
+        let message = incoming(json!({"text": "x", "forward_origin": origin}));
+        assert_eq!(message.body.forwarded_from.as_deref(), Some(name));
+        assert_eq!(message.body.sender.name, "Ann Bee");
+    }
+    assert_eq!(incoming(json!({"text": "x"})).body.forwarded_from, None);
+}
+
+#[test]
+fn a_reply_to_another_chat_quotes_what_is_there() {
+    let external = json!({"origin": {"type": "user", "sender_user": {"id": 42, "first_name": "Bot"}},
+        "chat": {"id": -1009}, "message_id": 4, "document": {"file_id": "d", "file_name": "a.pdf"}});
+    let message =
+        incoming(json!({"text": "x", "external_reply": external, "quote": {"text": "here"}}));
+    let quote =
+        Quote { sender: "Bot".into(), text: "here".into(), id: "-1009:4".into(), is_ours: true };
+    assert_eq!(message.body.quote, Some(quote));
+    assert_eq!((message.files[0].name.as_str(), message.files[0].is_quoted), ("a.pdf", true));
+}
+
+#[test]
+fn what_is_of_an_unknown_kind_is_said_instead_of_silence() {
+    let list = incoming(json!({"checklist": {"title": "Milk", "tasks": []}}));
+    assert_eq!((list.body.unread.as_deref(), list.body.text.as_str()), (Some("a checklist"), ""));
+    let paid = incoming(json!({"caption": "look", "paid_media": {"star_count": 5}}));
+    assert_eq!(
+        (paid.body.unread.as_deref(), paid.body.text.as_str()),
+        (Some("paid media"), "look")
+    );
+    let photo = json!([{"file_id": "p", "width": 1, "height": 1}]);
+    assert_eq!(incoming(json!({"caption": "look", "photo": photo})).body.unread, None);
+    assert_eq!(incoming(json!({"text": "x", "invoice": {}})).body.unread, None);
+    let quoted = json!({"message_id": 3, "date": 1, "chat": {"id": -1005}, "story": {"id": 1}});
+    let message = incoming(json!({"text": "x", "reply_to_message": quoted}));
+    assert_eq!(message.body.quote.unwrap().text, "[a story]");
+}
+
+#[test]
+fn an_edit_has_an_id_of_its_own_and_a_live_location_is_none() {
+    let edit = |more: Value| {
+        let mut message = json!({"message_id": 7, "date": 1_700_000_000, "edit_date": 1_700_000_060,
+            "from": {"id": 11, "first_name": "Ann"}, "chat": {"id": -1005, "type": "supergroup"}});
+        message.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        read(json!({"update_id": 1, "edited_message": message}))
+    };
+    let mention = json!([{"type": "mention", "offset": 0, "length": 7}]);
+    let Some(Event::Message(message)) = edit(json!({"text": "@my_bot hi", "entities": mention}))
+    else {
+        panic!("no message");
+    };
+    assert_eq!(message.platform_id, "-1005:7#1700000060");
+    assert_eq!(message.body.change, Some(Change::Edited { of: "-1005:7".into() }));
+    assert_eq!(message.body.sent_at, Some(Timestamp(1_700_000_060_000)));
+    assert!(message.mentioned, "it was forgotten before");
+    assert_eq!(edit(json!({"location": {"latitude": 1, "longitude": 2, "live_period": 60}})), None);
+}
+
+#[test]
+fn reactions_are_told_one_by_one() {
+    let emoji = |it: &str| json!({"type": "emoji", "emoji": it});
+    let update = json!({"message_reaction": {"chat": {"id": 11, "type": "private"}, "message_id": 7,
+        "user": {"id": 11, "first_name": "Ann"}, "date": 1_700_000_000,
+        "old_reaction": [emoji("👍"), emoji("🔥")],
+        "new_reaction": [emoji("🔥"), {"type": "custom_emoji", "custom_emoji_id": "5"}]}});
+    let told: Vec<_> = events(&update, &me(), "main")
+        .into_iter()
+        .map(|event| {
+            let Event::Message(message) = event else { panic!("{event:?}") };
+            assert_eq!((message.body.text.as_str(), message.mentioned), ("", false));
+            (message.platform_id, message.body.change.unwrap())
+        })
+        .collect();
+    let change =
+        |emoji: &str, added| Change::Reacted { to: "11:7".into(), emoji: emoji.into(), added };
+    assert_eq!(
+        told,
+        [
+            ("11:7#1700000000:11-👍".to_owned(), change("👍", false)),
+            ("11:7#1700000000:11+a custom emoji".to_owned(), change("a custom emoji", true)),
+        ]
+    );
 }
