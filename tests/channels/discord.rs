@@ -1,5 +1,6 @@
 //! Discord: the adapter against the double, and the double against a client that we did not write.
 
+mod beside;
 mod catching_up;
 mod client;
 mod foreign;

@@ -17,8 +17,8 @@ use twilight_http_ratelimiting::{Endpoint, Permit, RateLimitHeaders, RateLimiter
 
 pub(crate) use twilight_http_ratelimiting::Method;
 
-use crate::refusal;
 use crate::wire::Interaction;
+use crate::{outgoing, refusal};
 
 /// What stands before the version, unless an account says otherwise.
 pub(crate) const BASE: &str = "https://discord.com/api";
@@ -28,8 +28,8 @@ const VERSION: &str = "v10";
 const USER_AGENT: &str = concat!("DiscordBot (nanoclaw, ", env!("CARGO_PKG_VERSION"), ")");
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-/// For files; shorter than the host waits.
-const UPLOAD_WITHIN: Duration = Duration::from_secs(50);
+/// For files: what ten of the largest take at 30 KB/s. The host waits less, by their size.
+const UPLOAD_WITHIN: Duration = Duration::from_secs(3_600);
 /// A limit that is over sooner is waited for here.
 const PERMIT_WITHIN: Duration = Duration::from_secs(3);
 
@@ -83,15 +83,17 @@ impl Api {
         self.send(method, path, body).await.map(drop)
     }
 
-    /// Tells Discord within its 3 seconds that a press arrived, with nothing to see
-    /// (<https://discord.com/developers/docs/interactions/receiving-and-responding>, type 6).
-    pub(crate) async fn answer(&self, press: &Interaction) -> Result<(), Failure> {
-        let path = format!("interactions/{}/{}/callback", press.id, press.token.0);
-        let url = format!("{}/{path}", self.base);
-        // Its token authorizes it, and no limit counts it.
-        let request = self.http.post(url).timeout(ANSWER_WITHIN);
-        let request = with_json(request, &serde_json::json!({ "type": 6 }));
-        checked(http::send(request).await?).map(drop)
+    /// Tells Discord within its 3 seconds that a press or a command arrived
+    /// (<https://discord.com/developers/docs/interactions/receiving-and-responding>).
+    pub(crate) async fn acknowledge(&self, interaction: &Interaction) -> Result<(), Failure> {
+        let path = format!("interactions/{}/{}/callback", interaction.id, interaction.token.0);
+        self.tell_by_token(&path, &outgoing::acknowledgement(interaction)).await
+    }
+
+    /// Posts what the token in the path authorizes, and no limit counts.
+    pub(crate) async fn tell_by_token(&self, path: &str, body: &Value) -> Result<(), Failure> {
+        let request = self.http.post(format!("{}/{path}", self.base)).timeout(ANSWER_WITHIN);
+        checked(http::send(with_json(request, body)).await?).map(drop)
     }
 
     async fn send(&self, method: Method, path: &str, body: Body) -> Result<Answer, Failure> {

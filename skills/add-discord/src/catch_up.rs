@@ -43,17 +43,20 @@ impl CatchUp {
         Self { group, channels: channels.into_iter().map(behind).collect(), is_cut: false }
     }
 
-    /// The oldest message that is left; `None` when there is none. Dropping the future loses
-    /// nothing.
-    pub(crate) async fn next(&mut self, api: &Api) -> Result<Option<Message>, ChannelError> {
+    /// The oldest message that is left, which stays; `None` when there is none.
+    pub(crate) async fn first(&mut self, api: &Api) -> Result<Option<&Message>, ChannelError> {
         let server = Some(self.group).filter(|it| *it != DIRECT);
         while let Some(behind) = self.channels.iter_mut().find(|it| it.more && it.page.is_empty()) {
             self.is_cut |= behind.load(api, server).await?;
         }
         self.channels.retain(|it| !it.page.is_empty());
-        let oldest = |it: &&mut Behind| it.page.front().map(|message| message.id);
-        let first = self.channels.iter_mut().min_by_key(oldest);
-        Ok(first.and_then(|it| it.page.pop_front()))
+        self.channels.sort_by_key(|it| it.page.front().map(|message| message.id));
+        Ok(self.channels.first().and_then(|it| it.page.front()))
+    }
+
+    /// Takes what [`Self::first`] returned.
+    pub(crate) fn take_first(&mut self) -> Option<Message> {
+        self.channels.first_mut().and_then(|it| it.page.pop_front())
     }
 }
 
@@ -64,7 +67,7 @@ impl Behind {
         let path = format!("channels/{channel}/messages?after={after}&limit={PAGE}");
         match api.get::<Vec<Value>>(&path).await {
             Ok(page) => return Ok(self.take(page, server)),
-            Err(Failure::Throttled { after }) => sleep(after).await,
+            Err(Failure::Throttled { after } | Failure::Paused { after }) => sleep(after).await,
             Err(Failure::Refused(why)) => {
                 debug!(%channel, code = why.code, "the bot may not read what was written here");
                 self.more = false;

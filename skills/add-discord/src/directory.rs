@@ -1,10 +1,15 @@
 //! What the bot knows of servers and channels: names, and which thread belongs to which channel.
 //! Each session learns it again; nothing here outlives one.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::wire::{Channel, Guild, Id, Role, RoleTags};
+use crate::wire::{Channel, Guild, Id, User};
+
+/// Far more than are deleted before Discord tells of it.
+const DELETED_MAX: usize = 100;
+/// Names of people; a reaction that is taken back comes without one.
+const PEOPLE_MAX: usize = 10_000;
 
 #[derive(Debug, Default)]
 pub(crate) struct Directory {
@@ -13,13 +18,16 @@ pub(crate) struct Directory {
     pub(crate) channels: HashMap<Id, Channel>,
     /// Roles that Discord made for this bot; people mention them instead of the bot.
     pub(crate) own_roles: HashSet<Id>,
+    /// The texts with which threads began.
+    pub(crate) roots: HashMap<Id, String>,
+    /// By id, of those who were heard last.
+    pub(crate) people: HashMap<String, String>,
 }
 
 impl Directory {
     pub(crate) fn learn_server(&mut self, guild: &Guild, bot: &str) {
-        let is_of_bot = |tags: &RoleTags| tags.bot_id.as_deref() == Some(bot);
-        let is_ours = |role: &&Role| role.tags.as_ref().is_some_and(is_of_bot);
-        self.own_roles.extend(guild.roles.iter().filter(is_ours).map(|it| it.id));
+        let ours = guild.roles.iter().filter(|it| it["tags"]["bot_id"] == bot);
+        self.own_roles.extend(ours.filter_map(|it| Id::parse(it["id"].as_str()?)));
         self.servers.insert(guild.id, guild.name.clone());
         for channel in guild.channels.iter().chain(&guild.threads) {
             self.learn(channel, Some(guild.id));
@@ -29,6 +37,13 @@ impl Directory {
     pub(crate) fn learn(&mut self, channel: &Channel, server: Option<Id>) {
         let known = Channel { guild_id: channel.guild_id.or(server), ..channel.clone() };
         self.channels.insert(channel.id, known);
+    }
+
+    pub(crate) fn meet(&mut self, person: &User) {
+        if PEOPLE_MAX <= self.people.len() {
+            self.people.clear();
+        }
+        self.people.insert(person.id.clone(), person.name().to_owned());
     }
 
     /// The chat that a channel is or belongs to, and the thread that it is.
@@ -53,38 +68,26 @@ impl Directory {
     }
 }
 
-/// Chats with one person, shared by both halves of the adapter.
+/// What the sending half did that the receiving one has to know.
 #[derive(Debug, Default)]
-pub(crate) struct PrivateChats(Mutex<Inner>);
+pub(crate) struct Doings(Mutex<Inner>);
 
 #[derive(Debug, Default)]
-struct Inner {
-    known: HashSet<Id>,
-    /// Those that this host opened; the source puts them into its position.
-    opened: Vec<Id>,
+pub(crate) struct Inner {
+    /// Private chats, for the position.
+    pub(crate) opened: Vec<Id>,
+    /// Messages, of whose end Discord tells as if somebody else had done it; the latest.
+    pub(crate) deleted: VecDeque<Id>,
 }
 
-impl PrivateChats {
-    pub(crate) fn learn(&self, chat: Id) {
-        self.lock().known.insert(chat);
+impl Doings {
+    pub(crate) fn deletes(&self, message: Id) {
+        let deleted = &mut self.lock().deleted;
+        deleted.truncate(DELETED_MAX - 1);
+        deleted.push_front(message);
     }
 
-    /// This host opened it.
-    pub(crate) fn opened(&self, chat: Id) {
-        self.learn(chat);
-        self.lock().opened.push(chat);
-    }
-
-    pub(crate) fn take_opened(&self) -> Vec<Id> {
-        std::mem::take(&mut self.lock().opened)
-    }
-
-    /// As far as is known: one that nothing was heard of since this host started may be, too.
-    pub(crate) fn contain(&self, chat: Id) -> bool {
-        self.lock().known.contains(&chat)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

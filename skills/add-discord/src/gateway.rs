@@ -20,7 +20,10 @@ use twilight_gateway::error::{ReceiveMessageError, ReceiveMessageErrorType};
 use twilight_gateway::{Config, ConfigBuilder, Intents, Message as Frame, Session, Shard, ShardId};
 
 use crate::api::Api;
-use crate::wire::{Channel, Guild, Id, Interaction, KIND_COMPONENT, Message, Ready};
+use crate::wire::{
+    Channel, Deleted, Guild, Id, Interaction, KIND_COMMAND, KIND_COMPONENT, Message, Reaction,
+    Ready,
+};
 use crate::{position, refusal};
 
 /// Messages need their intents, names of channels need `GUILDS`, texts need `MESSAGE_CONTENT`, which
@@ -28,6 +31,8 @@ use crate::{position, refusal};
 pub(crate) const INTENTS: Intents = Intents::GUILDS
     .union(Intents::GUILD_MESSAGES)
     .union(Intents::DIRECT_MESSAGES)
+    .union(Intents::GUILD_MESSAGE_REACTIONS)
+    .union(Intents::DIRECT_MESSAGE_REACTIONS)
     .union(Intents::MESSAGE_CONTENT);
 
 /// Discord answers a heartbeat every 41 seconds or so; a connection that is silent for longer than
@@ -55,7 +60,16 @@ pub(crate) struct Gateway {
 #[derive(Debug)]
 pub(crate) struct Arrived {
     pub(crate) sequence: Option<u64>,
+    pub(crate) place: Place,
     pub(crate) what: Arrival,
+}
+
+/// Where something was said or done; without a server in private.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Place {
+    pub(crate) channel_id: Option<Id>,
+    pub(crate) guild_id: Option<Id>,
 }
 
 #[derive(Debug)]
@@ -63,33 +77,23 @@ pub(crate) enum Arrival {
     /// A session began that knows nothing of what was before.
     Ready(Ready),
     Server(Guild),
+    /// It is out of order, or the bot was taken out of it.
+    ServerGone(Guild),
     Channel(Channel),
+    ChannelGone(Channel),
     Threads(Vec<Channel>),
     Message(Message),
-    Press(Interaction),
+    Edited(Message),
+    Deleted(Deleted),
+    /// Put under a message, or taken away.
+    Reacted(Reaction, bool),
+    Interaction(Interaction),
     /// The session goes on, and everything that came meanwhile was told.
     Resumed,
     /// The session cannot be resumed, and Discord does not begin another automatically.
     SessionLost,
     /// Nothing more comes.
     Ended(ChannelError),
-}
-
-impl Arrival {
-    /// The channel and server where something was said or pressed; `None` in private.
-    pub(crate) fn in_server(&self) -> Option<(Id, Id)> {
-        match self {
-            Self::Message(message) => Some((message.channel_id, message.guild_id?)),
-            Self::Press(press) => Some((press.channel_id, press.guild_id?)),
-            Self::Ready(_)
-            | Self::Server(_)
-            | Self::Channel(_)
-            | Self::Threads(_)
-            | Self::Resumed
-            | Self::SessionLost
-            | Self::Ended(_) => None,
-        }
-    }
 }
 
 impl Gateway {
@@ -132,13 +136,11 @@ async fn run(mut shard: Shard, api: Api, pulse: Pulse, into: Sender<Arrived>) {
             Err(_) => Some(ended(ChannelError::Unreachable("the gateway is silent".into()))),
         };
         let Some(arrival) = arrival else { continue };
-        if let Arrival::Press(press) = &arrival.what {
-            let (api, press) = (api.clone(), press.clone());
+        if let Arrival::Interaction(interaction) = &arrival.what {
+            let (api, interaction) = (api.clone(), interaction.clone());
             answers.spawn(async move {
-                let answered = api.answer(&press).await;
-                drop(
-                    answered.inspect_err(|it| debug!(why = chain(it), "a press was not answered")),
-                );
+                let done = api.acknowledge(&interaction).await;
+                drop(done.inspect_err(|it| debug!(why = chain(it), "a press was not answered")));
             });
         }
         let ended = matches!(arrival.what, Arrival::Ended(_) | Arrival::SessionLost);
@@ -149,12 +151,17 @@ async fn run(mut shard: Shard, api: Api, pulse: Pulse, into: Sender<Arrived>) {
 }
 
 fn ended(err: ChannelError) -> Arrived {
-    Arrived { sequence: None, what: Arrival::Ended(err) }
+    of_line(Arrival::Ended(err))
+}
+
+/// No event, but what became of the connection.
+fn of_line(what: Arrival) -> Arrived {
+    Arrived { sequence: None, place: Place::default(), what }
 }
 
 fn closed(code: u16) -> Option<Arrived> {
     if code == INVALID_SEQUENCE {
-        return Some(Arrived { sequence: None, what: Arrival::SessionLost });
+        return Some(of_line(Arrival::SessionLost));
     }
     refusal::closed(code).map(ended)
 }
@@ -177,6 +184,7 @@ struct Head<'a> {
     t: Option<Cow<'a, str>>,
     #[serde(default)]
     s: Option<u64>,
+    d: Place,
 }
 
 #[derive(Deserialize)]
@@ -191,23 +199,32 @@ struct ThreadList {
 
 /// `None` for what does not matter here, and for what cannot be understood, with a warning.
 fn parse(text: &str) -> Option<Arrived> {
-    let Head { t: kind, s: sequence } = serde_json::from_str(text).ok()?;
+    let Head { t: kind, s: sequence, d: place } = serde_json::from_str(text).ok()?;
     let kind = kind?;
     let arrival = match &*kind {
         "READY" => payload(text).map(Arrival::Ready),
         "GUILD_CREATE" => payload(text).map(Arrival::Server),
+        "GUILD_DELETE" => payload(text).map(Arrival::ServerGone),
+        "CHANNEL_DELETE" => payload(text).map(Arrival::ChannelGone),
         "CHANNEL_CREATE" | "CHANNEL_UPDATE" | "THREAD_CREATE" | "THREAD_UPDATE" => {
             payload(text).map(Arrival::Channel)
         }
         "THREAD_LIST_SYNC" => payload(text).map(|it: ThreadList| Arrival::Threads(it.threads)),
         "RESUMED" => Ok(Arrival::Resumed),
         "MESSAGE_CREATE" => payload(text).map(Arrival::Message),
-        "INTERACTION_CREATE" => payload(text).map(Arrival::Press),
+        // Of what Discord adds to a message it tells less than the whole.
+        "MESSAGE_UPDATE" => Ok(Arrival::Edited(payload(text).ok()?)),
+        "MESSAGE_DELETE" | "MESSAGE_DELETE_BULK" => payload(text).map(Arrival::Deleted),
+        "MESSAGE_REACTION_ADD" => payload(text).map(|it| Arrival::Reacted(it, true)),
+        "MESSAGE_REACTION_REMOVE" => payload(text).map(|it| Arrival::Reacted(it, false)),
+        "INTERACTION_CREATE" => payload(text).map(Arrival::Interaction),
         _ => return None,
     };
     match arrival {
-        Ok(Arrival::Press(press)) if press.kind != KIND_COMPONENT => None,
-        Ok(what) => Some(Arrived { sequence, what }),
+        Ok(Arrival::Interaction(other)) if !matches!(other.kind, KIND_COMMAND | KIND_COMPONENT) => {
+            None
+        }
+        Ok(what) => Some(Arrived { sequence, place, what }),
         Err(err) => {
             // The error tells where, never what.
             warn!(%kind, line = err.line(), column = err.column(), "skipped an event that is malformed");
@@ -242,14 +259,17 @@ mod tests {
     }
 
     #[test]
-    fn of_interactions_only_presses_count() {
+    fn of_interactions_only_presses_and_commands_count() {
         let interaction = |kind| {
             format!(
                 r#"{{"op":0,"t":"INTERACTION_CREATE",
-                    "d":{{"id":"1","type":{kind},"token":"t","channel_id":"2"}}}}"#
+                    "d":{{"id":"1","application_id":"9","type":{kind},"token":"t","channel_id":"2"}}}}"#
             )
         };
-        assert!(parse(&interaction(3)).is_some_and(|it| matches!(it.what, Arrival::Press(_))));
-        assert!(parse(&interaction(2)).is_none());
+        for kind in [2, 3] {
+            let parsed = parse(&interaction(kind)).unwrap();
+            assert!(matches!(parsed.what, Arrival::Interaction(_)), "{kind}");
+        }
+        assert!(parse(&interaction(4)).is_none());
     }
 }

@@ -12,7 +12,6 @@
 
 mod api;
 mod catch_up;
-mod cdn;
 mod directory;
 mod gateway;
 mod incoming;
@@ -24,22 +23,31 @@ mod source;
 mod wire;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use channel::http::HostedFiles;
 use channel::{
     Account, Adapter, Caps, ChannelError, Connection, ExposeSecret, Me, Need, Registration,
 };
-use domain::outgoing::{Dialect, TextLimit};
+use domain::outgoing::{Dialect, Pace, Rate, TextLimit};
+use serde_json::Value;
 use twilight_gateway::ConfigBuilder;
 
 use crate::api::{Api, BASE};
-use crate::cdn::Cdn;
-use crate::directory::PrivateChats;
+use crate::directory::Doings;
 use crate::gateway::{Gateway, INTENTS};
 use crate::position::is_websocket;
 use crate::sink::DiscordSink;
 use crate::source::DiscordSource;
-use crate::wire::{GatewayInfo, User};
+use crate::wire::{Id, User};
+
+/// Where files of messages are.
+const FILE_HOSTS: [&str; 2] = ["cdn.discordapp.com", "media.discordapp.net"];
+/// Addresses of files stop working after a day or so
+/// (<https://discord.com/developers/docs/reference#signed-attachment-cdn-urls>).
+const FILE_GONE: &str = "discord does not give it out any more: it was deleted, or more than a day has passed; \
+    ask for it to be sent again";
 
 /// The channel's name.
 pub const NAME: &str = "discord";
@@ -51,6 +59,17 @@ const FILE_BYTES_MAX: u64 = 10 * 1024 * 1024;
 /// (<https://discord.com/developers/docs/events/gateway#session-start-limit-object>). The last ones
 /// are left for somebody who has to find out what is wrong.
 const STARTS_LEFT_MIN: u64 = 20;
+
+/// <https://discord.com/developers/docs/resources/message#create-message>
+const ALBUM_MAX: usize = 10;
+/// How fast messages leave: what a channel takes as clients know it (<https://discordjs.guide>), and all
+/// requests of a bot (<https://discord.com/developers/docs/topics/rate-limits#global-rate-limit>). What its
+/// answers say of limits counts before this.
+const CHAT_RATE: Option<Rate> = Some(Rate { count: 5, per: Duration::from_secs(5) });
+const BOT_RATE: Option<Rate> = Some(Rate { count: 50, per: Duration::from_secs(1) });
+/// The bot may read messages: with Discord's consent, or in few servers, without
+/// (<https://discord.com/developers/docs/resources/application#application-object-application-flags>).
+const MAY_READ: u64 = 1 << 18 | 1 << 19;
 
 #[derive(Debug)]
 struct Discord;
@@ -66,8 +85,14 @@ inventory::submit! {
 
 const CAPS: Caps = Caps {
     buttons: true,
+    album_max: ALBUM_MAX,
     edits: true,
+    deletes: true,
     reactions: true,
+    silent: true,
+    // Nonces are kept for minutes, and a part may be repeated after hours: then it has to say so.
+    idempotent: false,
+    pace: Pace { direct: CHAT_RATE, group: CHAT_RATE, account: BOT_RATE },
     mentions: true,
     threads: true,
     file_bytes_max: FILE_BYTES_MAX,
@@ -80,43 +105,58 @@ const CAPS: Caps = Caps {
 impl Adapter for Discord {
     /// The gateway is opened by the first `receive`, which says where to resume.
     async fn connect(&self, account: &Account) -> Result<Connection, ChannelError> {
-        let token = account.require(NAME, "token")?;
-        let base = account.urls.get("api").map_or(BASE, String::as_str);
-        let api = Api::new(base, token)?;
-        let bot: User = api.get("users/@me").await?;
-        let info: GatewayInfo = api.get("gateway/bot").await?;
-        may_begin(&info)?;
-        let url = account.urls.get("gateway").unwrap_or(&info.url);
+        let api = api(account)?;
+        let me = who_am_i(&api).await?;
+        let application: Value = api.get("applications/@me").await?;
+        if application["flags"].as_u64().unwrap_or_default() & MAY_READ == 0 {
+            return Err(refusal::may_not_read());
+        }
+        let application = application["id"].as_str().and_then(Id::parse).unwrap_or_default();
+        let info: Value = api.get("gateway/bot").await?;
+        may_begin(&info["session_start_limit"])?;
+        let told = info["url"].as_str().unwrap_or_default();
+        let url = account.urls.get("gateway").map_or(told, String::as_str);
         if !is_websocket(url) {
             let why = "the gateway's address is not a ws or wss URL";
             return Err(ChannelError::Misconfigured(why.into()));
         }
+        let token = account.require(NAME, "token")?;
         let config = ConfigBuilder::new(token.expose_secret().trim().to_owned(), INTENTS)
             .proxy_url(url.trim_end_matches('/').to_owned())
             .build();
         let gateway = Gateway { config, api: api.clone(), pulse: account.pulse.clone() };
-        let private = Arc::new(PrivateChats::default());
-        let cdn = Cdn::new(account.urls.get("cdn").map(String::as_str))?;
-        let sink = DiscordSink::new(api.clone(), cdn, Arc::clone(&private));
-        let source = DiscordSource::new(api, gateway, private, account, bot.id);
-        Ok(Connection {
-            me: Me::default(),
-            caps: CAPS,
-            source: Box::new(source),
-            sink: Arc::new(sink),
-        })
+        let doings = Arc::new(Doings::default());
+        let cdn = account.urls.get("cdn").map(String::as_str);
+        let cdn = HostedFiles::new(&FILE_HOSTS, cdn, FILE_GONE)?;
+        let sink = DiscordSink::new(api.clone(), cdn, Arc::clone(&doings), application);
+        let source = DiscordSource::new(api, gateway, doings, account, me.id.clone());
+        Ok(Connection { me, caps: CAPS, source: Box::new(source), sink: Arc::new(sink) })
+    }
+
+    async fn check(&self, account: &Account) -> Result<Me, ChannelError> {
+        who_am_i(&api(account)?).await
     }
 }
 
-fn may_begin(info: &GatewayInfo) -> Result<(), ChannelError> {
-    let starts = &info.session_start_limit;
-    if STARTS_LEFT_MIN <= starts.remaining {
+fn api(account: &Account) -> Result<Api, ChannelError> {
+    let base = account.urls.get("api").map_or(BASE, String::as_str);
+    Ok(Api::new(base, account.require(NAME, "token")?)?)
+}
+
+async fn who_am_i(api: &Api) -> Result<Me, ChannelError> {
+    let bot: User = api.get("users/@me").await?;
+    Ok(Me { name: bot.name().to_owned(), id: bot.id })
+}
+
+fn may_begin(starts: &Value) -> Result<(), ChannelError> {
+    if starts["remaining"].as_u64().is_none_or(|it| STARTS_LEFT_MIN <= it) {
         return Ok(());
     }
+    let reset_after = starts["reset_after"].as_u64().unwrap_or_default();
     let why = format!(
         "the bot connected too often today, and discord resets the token of a bot that goes on; it is \
          tried again in {} minutes",
-        starts.reset_after.div_ceil(60_000)
+        reset_after.div_ceil(60_000)
     );
     Err(ChannelError::Unreachable(why.into()))
 }
@@ -124,14 +164,10 @@ fn may_begin(info: &GatewayInfo) -> Result<(), ChannelError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::SessionStarts;
 
     #[test]
     fn a_bot_that_connects_too_often_is_stopped_before_discord_resets_its_token() {
-        let info = |remaining| GatewayInfo {
-            url: String::new(),
-            session_start_limit: SessionStarts { remaining, reset_after: 90_000 },
-        };
+        let info = |remaining| serde_json::json!({ "remaining": remaining, "reset_after": 90_000 });
         assert!(may_begin(&info(1_000)).is_ok());
         let Err(ChannelError::Unreachable(why)) = may_begin(&info(19)) else { panic!("it may") };
         assert!(why.to_string().contains("2 minutes"), "{why}");

@@ -1,12 +1,14 @@
 //! What is sent to Discord: the bodies of its requests. Pure.
 
-use channel::REPEAT_NOTE;
+use std::collections::BTreeSet;
+
 use channel::http::Failure;
-use domain::outgoing::{Button, Dialect};
+use channel::{CommandInfo, Part, REPEAT_NOTE, beginning};
+use domain::outgoing::{Button, Dialect, TextLimit};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::wire::Id;
+use crate::wire::{Id, Interaction, KIND_COMMAND};
 
 /// What one message takes, in code points
 /// (<https://discord.com/developers/docs/resources/message#create-message>; how they are counted:
@@ -18,6 +20,13 @@ pub(crate) const TEXT_CHARS_MAX: usize = DISCORD_CHARS_MAX - REPEAT_NOTE.len();
 /// Buttons of a row, of which there are five at most
 /// (<https://discord.com/developers/docs/components/reference#action-row>).
 const ROW_MAX: usize = 5;
+
+/// Flags of a message (<https://discord.com/developers/docs/resources/message#message-object-message-flags>).
+/// Links are not fetched for a preview: nothing is to leave by an address that a model writes.
+const SUPPRESS_EMBEDS: u64 = 1 << 2;
+/// Only who pressed or wrote a command sees it.
+const EPHEMERAL: u64 = 1 << 6;
+const SUPPRESS_NOTIFICATIONS: u64 = 1 << 12;
 
 /// What Discord is to show for a text behind a note. Where formats make it too long, it is left as it was.
 pub(crate) fn shown(note: &str, text: &str) -> Result<String, Failure> {
@@ -33,15 +42,24 @@ pub(crate) fn shown(note: &str, text: &str) -> Result<String, Failure> {
     })
 }
 
-/// The body that makes a message, once for each key. Mentions in it notify nobody.
-pub(crate) fn message(key: &str, content: &str, reply_to: Option<Id>) -> Value {
+/// The body that makes a message, once for each key. It notifies who is replied to, or else who is to be
+/// notified, and nobody whom the text mentions.
+pub(crate) fn message(part: &Part, content: &str, reply_to: Option<Id>) -> Value {
+    let loud = !part.silent;
+    let notify = part.notify.as_deref().and_then(Id::parse);
+    let notify = notify.filter(|_| loud && part.in_group && reply_to.is_none());
+    let called = notify.map(|it| format!("<@{it}> {content}"));
+    let called = called.filter(|it| it.chars().count() <= DISCORD_CHARS_MAX);
     let mut body = json!({
-        "content": content,
-        "nonce": nonce(key),
+        "content": called.as_deref().unwrap_or(content),
+        "nonce": nonce(&part.key),
         // A second message with the nonce of one of the last minutes is not made; the answer is the
         // first one.
         "enforce_nonce": true,
-        "allowed_mentions": { "parse": [] },
+        "flags": SUPPRESS_EMBEDS | if loud { 0 } else { SUPPRESS_NOTIFICATIONS },
+        "allowed_mentions": {
+            "parse": [], "replied_user": loud, "users": notify.iter().collect::<Vec<_>>(),
+        },
     });
     if let Some(id) = reply_to {
         body["message_reference"] =
@@ -52,7 +70,45 @@ pub(crate) fn message(key: &str, content: &str, reply_to: Option<Id>) -> Value {
 
 /// The body that changes a message.
 pub(crate) fn edit(content: &str) -> Value {
-    json!({ "content": content, "allowed_mentions": { "parse": [] } })
+    json!({ "content": content, "flags": SUPPRESS_EMBEDS, "allowed_mentions": { "parse": [] } })
+}
+
+/// What Discord is told at once: of a press nothing that anybody sees, of a command that it arrived, so that
+/// nothing waits. The answer to a command is a message as any.
+pub(crate) fn acknowledgement(interaction: &Interaction) -> Value {
+    if interaction.kind != KIND_COMMAND {
+        return json!({ "type": 6 });
+    }
+    let data = whisper(&format!("Received: `{}`", interaction.command().replace('`', "'")));
+    json!({ "type": 4, "data": data })
+}
+
+/// Words for one person alone.
+pub(crate) fn whisper(words: &str) -> Value {
+    let words = beginning(words, TextLimit::chars(DISCORD_CHARS_MAX));
+    json!({
+        "content": words, "flags": SUPPRESS_EMBEDS | EPHEMERAL, "allowed_mentions": { "parse": [] },
+    })
+}
+
+/// The menu, of which each takes a text behind its name
+/// (<https://discord.com/developers/docs/interactions/application-commands>).
+pub(crate) fn commands(commands: &[CommandInfo]) -> Value {
+    let text = json!({ "type": 3, "name": "text", "description": "What follows the command" });
+    let command = |info: &CommandInfo| {
+        let about = beginning(info.about, TextLimit::chars(100));
+        json!({ "type": 1, "name": info.name, "description": about, "options": [text] })
+    };
+    commands.iter().map(command).collect()
+}
+
+/// What of a menu this program sets, in an order of its own.
+pub(crate) fn gist(menu: &Value) -> BTreeSet<[String; 3]> {
+    let gist = |command: &Value| {
+        let option = &command["options"][0]["name"];
+        [&command["name"], &command["description"], option].map(Value::to_string)
+    };
+    menu.as_array().into_iter().flatten().map(gist).collect()
 }
 
 /// Buttons below a message, as many as a card has at most; none takes away those that are there.
@@ -73,6 +129,9 @@ pub(crate) fn nonce(key: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use domain::message::Address;
+    use domain::outgoing::Content;
+
     use super::*;
 
     #[test]
@@ -82,16 +141,62 @@ mod tests {
         assert_ne!(nonce("a"), nonce("b"));
     }
 
+    fn part() -> Part {
+        Part {
+            to: Address::default(),
+            key: "k".into(),
+            content: Content::Text(String::new()),
+            reply_to: String::new(),
+            also: vec![],
+            last: true,
+            no_answer: false,
+            repeat: false,
+            in_group: true,
+            silent: false,
+            notify: Some("7".into()),
+        }
+    }
+
     #[test]
-    fn nobody_is_notified_and_a_reply_to_a_deleted_message_is_sent_all_the_same() {
-        let body = message("k", "hi @everyone", Some(Id(5)));
-        assert_eq!(body["allowed_mentions"], json!({ "parse": [] }));
+    fn who_asked_is_notified_alone_and_a_reply_to_a_deleted_message_is_sent_all_the_same() {
+        let allowed = |replied, users: &[&str]| json!({ "parse": [], "replied_user": replied, "users": users });
+        let body = message(&part(), "hi @everyone", Some(Id(5)));
+        assert_eq!(body["allowed_mentions"], allowed(true, &[]));
         assert_eq!(body["enforce_nonce"], true);
+        assert_eq!(body["flags"], 1 << 2, "no previews");
         assert_eq!(
             body["message_reference"],
             json!({ "message_id": "5", "fail_if_not_exists": false })
         );
-        assert_eq!(message("k", "hi", None).get("message_reference"), None);
+        let alone = message(&part(), "hi", None);
+        assert_eq!(alone.get("message_reference"), None);
+        assert_eq!(alone["content"], "<@7> hi");
+        assert_eq!(alone["allowed_mentions"], allowed(true, &["7"]));
+        let silent = message(&Part { silent: true, ..part() }, "hi", None);
+        assert_eq!(
+            (&silent["content"], &silent["flags"]),
+            (&json!("hi"), &json!(1 << 2 | 1 << 12))
+        );
+        assert_eq!(silent["allowed_mentions"], allowed(false, &[]));
+        let direct = message(&Part { in_group: false, ..part() }, "hi", None);
+        assert_eq!(direct["content"], "hi", "there is nobody else");
+    }
+
+    #[test]
+    fn a_menu_that_says_the_same_is_the_same() {
+        let help = CommandInfo { name: "help", about: "What I can do" };
+        let stop = CommandInfo { name: "stop", about: "Stop the turn" };
+        let there = |order: [CommandInfo; 2]| {
+            let mut menu = commands(&order);
+            menu[0]["id"] = json!("9");
+            menu[1]["default_member_permissions"] = json!(null);
+            menu
+        };
+        let wanted = gist(&commands(&[help, stop]));
+        assert_eq!(gist(&there([stop, help])), wanted);
+        let other = CommandInfo { name: "help", about: "Something else" };
+        assert_ne!(gist(&there([stop, other])), wanted);
+        assert_ne!(gist(&json!([])), wanted);
     }
 
     #[test]

@@ -100,11 +100,6 @@ impl Position {
         }
     }
 
-    /// From where a group must be caught up, if it must.
-    pub(crate) fn behind(&self, group: Id) -> Option<Id> {
-        self.behind.get(&group).copied()
-    }
-
     /// Everything of a group up to this message was taken.
     pub(crate) fn advance(&mut self, group: Id, to: Id) {
         if let Some(from) = self.behind.get_mut(&group) {
@@ -141,7 +136,7 @@ mod tests {
         position.passed(9);
         assert_eq!(Position::parse(&position.to_text()), Some(position.clone()));
         assert_eq!((position.newest, &position.chats[..]), (LATE, &[Id(6), Id(5)][..]));
-        assert_eq!(position.behind(Id(2)), Some(Id(LATE.0 - OVERLAP)));
+        assert_eq!(position.behind.get(&Id(2)).copied(), Some(Id(LATE.0 - OVERLAP)));
         assert_eq!(Position::parse(""), Some(Position::default()));
     }
 
@@ -159,25 +154,35 @@ mod tests {
         let mut position = Position::default();
         position.saw(LATE);
         position.begin(session(), &[Id(1), Id(2)]);
-        let from = position.behind(Id(1)).unwrap();
+        let from = position.behind.get(&Id(1)).copied().unwrap();
         position.behind.remove(&Id(2));
         position.saw(Id(LATE.0 + (60_000 << 22)));
         position.begin(session(), &[Id(1), Id(2), Id(3)]);
-        assert_eq!(position.behind(Id(1)), Some(from));
-        assert!(from < position.behind(Id(2)).unwrap());
+        assert_eq!(position.behind.get(&Id(1)).copied(), Some(from));
+        assert!(from < position.behind.get(&Id(2)).copied().unwrap());
         let later = Id(LATE.0 + (70_000 << 22));
         position.advance(Id(2), later);
         position.advance(Id(9), LATE);
-        assert_eq!((position.behind(Id(2)), position.behind(Id(9))), (Some(later), None));
+        assert_eq!(
+            (position.behind.get(&Id(2)).copied(), position.behind.get(&Id(9)).copied()),
+            (Some(later), None)
+        );
         position.begin(session(), &[Id(3)]);
-        assert_eq!(position.behind(Id(1)), None, "the bot is not in that server any more");
+        assert_eq!(
+            position.behind.get(&Id(1)).copied(),
+            None,
+            "the bot is not in that server any more"
+        );
     }
 
     #[test]
     fn the_first_session_has_nothing_to_catch_up() {
         let mut position = Position::default();
         position.begin(session(), &[Id(1)]);
-        assert_eq!((position.behind(Id(1)), position.behind(DIRECT)), (None, None));
+        assert_eq!(
+            (position.behind.get(&Id(1)).copied(), position.behind.get(&DIRECT).copied()),
+            (None, None)
+        );
     }
 
     #[test]

@@ -20,6 +20,9 @@ const MAY_NOT: &str = "the bot may not do this here; give its role View Channel,
 const UNSEEN: &str = "the bot does not see this channel; give its role View Channel there, or invite \
     the bot to the server again";
 
+/// The code for a message that is gone.
+pub(crate) const UNKNOWN_MESSAGE: u64 = 10_008;
+
 /// Why the API refused.
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -29,6 +32,8 @@ struct Refused {
     message: String,
     /// Seconds; with status 429 only.
     retry_after: Option<f64>,
+    /// The limit is that of all requests of the bot.
+    global: bool,
 }
 
 /// What an answer means that is no success.
@@ -37,9 +42,10 @@ pub(crate) fn failure(answer: &Answer) -> Failure {
     if answer.status == StatusCode::TOO_MANY_REQUESTS {
         let header = answer.headers.get(RETRY_AFTER);
         let header = header.and_then(|it| it.to_str().ok()?.parse().ok());
-        let secs = said.ok().and_then(|it| it.retry_after).or(header);
-        let after = secs.and_then(|it| Duration::try_from_secs_f64(it).ok());
-        return Failure::Throttled { after: after.unwrap_or(WAIT_DEFAULT) };
+        let said = said.unwrap_or_default();
+        let secs = said.retry_after.or(header).and_then(|it| Duration::try_from_secs_f64(it).ok());
+        let after = secs.unwrap_or(WAIT_DEFAULT);
+        return if said.global { Failure::Paused { after } } else { Failure::Throttled { after } };
     }
     match said {
         Ok(said) => refused(answer.status.as_u16(), said.code, &said.message),
@@ -67,11 +73,16 @@ pub(crate) fn is_about_reference(refusal: &Refusal) -> bool {
     matches!(refusal.code, 160_002 | 50_035 | 50_021)
 }
 
+/// The thread is closed, or does not exist any more.
+pub(crate) fn is_thread_gone(refusal: &Refusal) -> bool {
+    matches!(refusal.code, 10_003 | 50_083 | 160_005)
+}
+
 fn advice(status: u16, code: u64) -> &'static str {
     match (status, code) {
         (401, _) => TOKEN,
         (_, 10_003) => "this channel does not exist any more",
-        (_, 10_008) => "this message does not exist any more",
+        (_, UNKNOWN_MESSAGE) => "this message does not exist any more",
         (_, 10_014) => "discord does not know this emoji; use another one",
         (413, _) | (_, 40_005) => "the file is larger than discord takes; send a smaller one",
         (_, 50_001) => UNSEEN,
@@ -88,6 +99,12 @@ fn advice(status: u16, code: u64) -> &'static str {
     }
 }
 
+pub(crate) fn may_not_read() -> ChannelError {
+    let why = "the bot may not read messages; open the Discord developer portal > your application > Bot > \
+        Privileged Gateway Intents, switch Message Content Intent on, save, then `nanoclaw restart`";
+    ChannelError::Misconfigured(why.into())
+}
+
 /// Why the gateway closed for good, and what to do
 /// (<https://discord.com/developers/docs/topics/opcodes-and-status-codes#gateway>). `None` where a
 /// new connection may help.
@@ -102,11 +119,7 @@ pub(crate) fn closed(code: u16) -> Option<ChannelError> {
         4012 => {
             misconfigured("discord has ended this version of its gateway; update nanoclaw".into())
         }
-        4013 | 4014 => misconfigured(format!(
-            "the bot may not read messages ({code}); open the Discord developer portal > your \
-             application > Bot > Privileged Gateway Intents, switch Message Content Intent on, save, \
-             then `nanoclaw restart`"
-        )),
+        4013 | 4014 => Some(may_not_read()),
         _ => None,
     }
 }

@@ -3,70 +3,89 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use channel::http::{self, Failure};
-use channel::{DeliverError, FetchError, Part, Sink, beginning};
+use channel::http::{self, Failure, HostedFiles};
+use channel::{CommandInfo, DeliverError, FetchError, Part, Sink, beginning};
 use domain::message::Address;
 use domain::outgoing::{Button, Card, Content, FileOut, TextLimit};
+use domain::plain::chain;
 use reqwest::multipart::Form;
 use serde_json::{Value, json};
 use tokio::io::AsyncWrite;
+use tracing::debug;
 
 use crate::api::{Api, Body, Method};
-use crate::cdn::Cdn;
-use crate::directory::PrivateChats;
+use crate::directory::Doings;
 use crate::outgoing::{self, DISCORD_CHARS_MAX};
-use crate::refusal::is_about_reference;
+use crate::refusal::{UNKNOWN_MESSAGE, is_about_reference, is_thread_gone};
 use crate::wire::{Channel, Id, Message};
 
 #[derive(Debug)]
 pub(crate) struct DiscordSink {
     api: Api,
-    cdn: Cdn,
-    private: Arc<PrivateChats>,
+    cdn: HostedFiles,
+    doings: Arc<Doings>,
+    /// Whose commands are in the menu.
+    application: Id,
 }
 
 impl DiscordSink {
-    pub(crate) fn new(api: Api, cdn: Cdn, private: Arc<PrivateChats>) -> Self {
-        Self { api, cdn, private }
+    pub(crate) fn new(api: Api, cdn: HostedFiles, doings: Arc<Doings>, application: Id) -> Self {
+        Self { api, cdn, doings, application }
     }
 
-    /// Makes a message. Where the one that it replies to is not to be had, it goes without.
+    /// Makes a message. Where the one that it replies to is not to be had, it goes without; where its
+    /// thread is closed or gone, into the channel that the thread was in.
     async fn create(
         &self,
         part: &Part,
         buttons: &[Button],
-        file: Option<&FileOut>,
+        files: &[FileOut],
     ) -> Result<String, Failure> {
         let channel = channel(&part.to)?;
         let content = outgoing::shown(part.note(), part.content.text())?;
         // In a private chat it is clear what an answer is to.
-        let reply_to = Id::parse(&part.reply_to).filter(|_| !self.private.contain(channel));
-        let mut body = outgoing::message(&part.key, &content, reply_to);
+        let reply_to = Id::parse(&part.reply_to).filter(|_| part.in_group);
+        let mut body = outgoing::message(part, &content, reply_to);
         body["components"] = outgoing::components(buttons);
-        match self.post(channel, &body, file).await {
-            Err(Failure::Refused(why)) if reply_to.is_some() && is_about_reference(&why) => {
-                if let Some(body) = body.as_object_mut() {
-                    body.remove("message_reference");
-                }
-                self.post(channel, &body, file).await
-            }
-            made => made,
+        let made = self.post(channel, &body, files).await;
+        let Err(Failure::Refused(why)) = &made else { return made };
+        let parent = Id::parse(&part.to.chat).filter(|it| *it != channel && is_thread_gone(why));
+        if parent.is_none() && (reply_to.is_none() || !is_about_reference(why)) {
+            return made;
         }
+        if let Some(body) = body.as_object_mut() {
+            body.remove("message_reference");
+        }
+        self.post(parent.unwrap_or(channel), &body, files).await
     }
 
-    async fn post(
-        &self,
-        channel: Id,
-        body: &Value,
-        file: Option<&FileOut>,
-    ) -> Result<String, Failure> {
+    async fn post(&self, channel: Id, body: &Value, files: &[FileOut]) -> Result<String, Failure> {
         let path = format!("channels/{channel}/messages");
-        let body = match file {
-            None => Body::Json(body.clone()),
-            Some(file) => Body::Form(form(body, file).await?),
+        let body = match files {
+            [] => Body::Json(body.clone()),
+            files => Body::Form(form(body, files).await?),
         };
         let made: Message = self.api.call(Method::Post, &path, body).await?;
         Ok(made.id.to_string())
+    }
+
+    async fn delete(&self, part: &Part, target: &str) -> Result<(), Failure> {
+        let path = message_path(&part.to, target)?;
+        Id::parse(target).into_iter().for_each(|it| self.doings.deletes(it));
+        match self.api.tell(Method::Delete, &path, Body::Empty).await {
+            Err(Failure::Refused(why)) if why.code == UNKNOWN_MESSAGE => Ok(()),
+            done => done,
+        }
+    }
+
+    /// Writes the menu where it is not there already: Discord takes few changes a day.
+    async fn register(&self, commands: &[CommandInfo]) -> Result<(), Failure> {
+        let path = format!("applications/{}/commands", self.application);
+        let wanted = outgoing::commands(commands);
+        if outgoing::gist(&self.api.get(&path).await?) == outgoing::gist(&wanted) {
+            return Ok(());
+        }
+        self.api.tell(Method::Put, &path, Body::Json(wanted)).await
     }
 
     async fn edit(&self, part: &Part, target: &str, card: &Card) -> Result<(), Failure> {
@@ -79,7 +98,7 @@ impl DiscordSink {
 
     async fn react(&self, part: &Part, target: &str, emoji: &str) -> Result<(), Failure> {
         let message = message_path(&part.to, target)?;
-        let path = |emoji: &str| format!("{message}/reactions/{}/@me", encode(emoji));
+        let path = |emoji: &str| format!("{message}/reactions/{}/@me", http::escaped(emoji));
         if !emoji.is_empty() {
             return self.api.tell(Method::Put, &path(emoji), Body::Empty).await;
         }
@@ -98,14 +117,15 @@ impl DiscordSink {
 impl Sink for DiscordSink {
     async fn deliver(&self, part: &Part) -> Result<String, DeliverError> {
         let (target, done) = match &part.content {
-            Content::Text(_) => return Ok(self.create(part, &[], None).await?),
-            Content::File(file) => return Ok(self.create(part, &[], Some(file)).await?),
-            Content::Card(card) => return Ok(self.create(part, &card.buttons, None).await?),
+            Content::Text(_) => return Ok(self.create(part, &[], &[]).await?),
+            Content::File(file) => {
+                return Ok(self.create(part, &[], std::slice::from_ref(file)).await?);
+            }
+            Content::Album(files) => return Ok(self.create(part, &[], files).await?),
+            Content::Card(card) => return Ok(self.create(part, &card.buttons, &[]).await?),
             Content::Edit { target, card } => (target, self.edit(part, target, card).await),
             Content::Reaction { target, emoji } => (target, self.react(part, target, emoji).await),
-            Content::Album(_) | Content::Delete { .. } => {
-                return Err(DeliverError::Refused("this is not shown here".into()));
-            }
+            Content::Delete { target } => (target, self.delete(part, target).await),
         };
         done?;
         Ok(target.clone())
@@ -126,6 +146,23 @@ impl Sink for DiscordSink {
         }
     }
 
+    /// The press itself was answered when it came.
+    async fn answer(&self, press: &str, words: Option<&str>) {
+        let (Some(words), Some((application, token))) = (words, press.split_once('/')) else {
+            return;
+        };
+        let path = format!("webhooks/{application}/{}", http::escaped(token));
+        if let Err(err) = self.api.tell_by_token(&path, &outgoing::whisper(words)).await {
+            debug!(why = chain(&err), "who pressed was not told why nothing came of it");
+        }
+    }
+
+    async fn publish_commands(&self, commands: &[CommandInfo]) {
+        if let Err(err) = self.register(commands).await {
+            debug!(why = chain(&err), "the commands are not in the menu");
+        }
+    }
+
     async fn fetch(
         &self,
         source: &str,
@@ -140,7 +177,7 @@ impl Sink for DiscordSink {
         let person = Id::parse(handle).ok_or_else(unknown)?;
         let body = Body::Json(json!({ "recipient_id": person.to_string() }));
         let chat: Channel = self.api.call(Method::Post, "users/@me/channels", body).await?;
-        self.private.opened(chat.id);
+        self.doings.lock().opened.push(chat.id);
         Ok(chat.id.to_string())
     }
 }
@@ -159,13 +196,18 @@ fn message_path(to: &Address, target: &str) -> Result<String, Failure> {
 }
 
 /// <https://discord.com/developers/docs/reference#uploading-files>
-async fn form(body: &Value, file: &FileOut) -> Result<Form, Failure> {
-    let name: String = file.name.replace(char::is_control, "_");
+async fn form(body: &Value, files: &[FileOut]) -> Result<Form, Failure> {
+    let name = |it: &FileOut| it.name.replace(char::is_control, "_");
+    let described =
+        files.iter().enumerate().map(|(at, file)| json!({ "id": at, "filename": name(file) }));
     let mut body = body.clone();
-    body["attachments"] = json!([{ "id": 0, "filename": name }]);
+    body["attachments"] = described.collect();
     // Names as browsers write them, not percent-encoded.
-    let form = Form::new().percent_encode_noop().text("payload_json", body.to_string());
-    Ok(form.part("files[0]", http::upload(file, name).await?))
+    let mut form = Form::new().percent_encode_noop().text("payload_json", body.to_string());
+    for (at, file) in files.iter().enumerate() {
+        form = form.part(format!("files[{at}]"), http::upload(file, name(file)).await?);
+    }
+    Ok(form)
 }
 
 /// How an emoji is named in a path
@@ -173,14 +215,6 @@ async fn form(body: &Value, file: &FileOut) -> Result<Form, Failure> {
 fn written(emoji: &Value) -> String {
     let name = emoji["name"].as_str().unwrap_or_default();
     emoji["id"].as_str().map_or_else(|| name.to_owned(), |id| format!("{name}:{id}"))
-}
-
-fn encode(emoji: &str) -> String {
-    let encoded = |byte: u8| match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' => char::from(byte).to_string(),
-        _ => format!("%{byte:02X}"),
-    };
-    emoji.bytes().map(encoded).collect()
 }
 
 /// As much of an unfinished text as fits.
@@ -195,10 +229,9 @@ mod tests {
 
     #[test]
     fn emoji_are_written_as_a_path_takes_them() {
-        assert_eq!(encode("👍"), "%F0%9F%91%8D");
         let custom = json!({ "id": "5", "name": "wave" });
-        assert_eq!(encode(&written(&custom)), "wave%3A5");
-        assert_eq!(encode("a/../b?c"), "a%2F%2E%2E%2Fb%3Fc");
+        assert_eq!(http::escaped(&written(&custom)), "wave%3A5");
+        assert_eq!(http::escaped(&written(&json!({ "id": null, "name": "👍" }))), "%F0%9F%91%8D");
     }
 
     #[test]

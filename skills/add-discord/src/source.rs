@@ -4,12 +4,14 @@
 //! covers exactly what was in this batch and those before, so whatever is lost with this process is
 //! asked for again.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use channel::http::Failure;
 use channel::{Account, Batch, ChannelError, Cursor, Event, Gap, Source};
+use domain::message::{Address, Incoming};
+use domain::plain::chain;
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinSet;
@@ -17,8 +19,8 @@ use tracing::{debug, warn};
 
 use crate::api::Api;
 use crate::catch_up::CatchUp;
-use crate::directory::{Directory, PrivateChats};
-use crate::gateway::{Arrival, Arrived, Gateway};
+use crate::directory::{Directory, Doings};
+use crate::gateway::{Arrival, Arrived, Gateway, Place};
 use crate::incoming::Reader;
 use crate::position::{DIRECT, Position, Session};
 use crate::wire::{Channel, Guild, Id, Message, Ready};
@@ -30,7 +32,7 @@ const BATCH_MAX: usize = 64;
 pub(crate) struct DiscordSource {
     api: Api,
     directory: Directory,
-    private: Arc<PrivateChats>,
+    doings: Arc<Doings>,
     account: String,
     /// The bot's user id.
     bot: String,
@@ -40,6 +42,8 @@ pub(crate) struct DiscordSource {
     /// Taken out of the line and not dealt with.
     held: Option<Arrived>,
     position: Position,
+    /// Servers that the bot was in when the session began, and has joined since.
+    servers: HashSet<Id>,
     /// Nothing was read before this source, so it begins with now.
     fresh: bool,
     /// The newest message when the session began; catching up begins a little before it.
@@ -66,20 +70,21 @@ impl DiscordSource {
     pub(crate) fn new(
         api: Api,
         gateway: Gateway,
-        private: Arc<PrivateChats>,
+        doings: Arc<Doings>,
         account: &Account,
         bot: String,
     ) -> Self {
         Self {
             api,
             directory: Directory::default(),
-            private,
+            doings,
             account: account.name.clone(),
             bot,
             gateway,
             line: None,
             held: None,
             position: Position::default(),
+            servers: HashSet::new(),
             fresh: false,
             known: Id::default(),
             catching: VecDeque::new(),
@@ -104,7 +109,7 @@ impl DiscordSource {
 
     /// Every event that is ready, with the position behind them.
     fn batch(&mut self) -> Batch {
-        let opened = self.private.take_opened();
+        let opened = std::mem::take(&mut self.doings.lock().opened);
         opened.into_iter().for_each(|chat| self.position.saw_direct(chat));
         let cursor = Cursor(self.position.to_text());
         let events = std::mem::take(&mut self.ready);
@@ -118,8 +123,12 @@ impl DiscordSource {
                 return Ok(());
             }
             let group = catching.group;
-            let next = catching.next(&self.api).await?;
-            let is_cut = catching.is_cut;
+            if let Some(first) = catching.first(&self.api).await? {
+                let channel = first.channel_id;
+                self.learn_root(channel).await;
+            }
+            let Some(catching) = self.catching.front_mut() else { return Ok(()) };
+            let (next, is_cut) = (catching.take_first(), catching.is_cut);
             if let Some(missed) = &mut self.missed {
                 missed.found += usize::from(next.is_some());
                 missed.is_cut |= is_cut;
@@ -151,7 +160,7 @@ impl DiscordSource {
     }
 
     /// What came next; `None` when events are ready and nothing else is there yet.
-    async fn arrival(&mut self) -> Result<Option<&Arrival>, ChannelError> {
+    async fn arrival(&mut self) -> Result<Option<&Arrived>, ChannelError> {
         if self.held.is_none() {
             let gone = || ChannelError::Unreachable("the gateway is not read any more".into());
             let (inbox, _) = self.line.as_mut().ok_or_else(gone)?;
@@ -161,7 +170,7 @@ impl DiscordSource {
                 inbox.try_recv().ok()
             };
         }
-        Ok(self.held.as_ref().map(|it| &it.what))
+        Ok(self.held.as_ref())
     }
 
     /// Asks about a server and a channel that no event told of, as after a session was resumed:
@@ -183,6 +192,24 @@ impl DiscordSource {
         Ok(())
     }
 
+    /// What a thread began with: asked once, and empty where it is not to be had.
+    async fn learn_root(&mut self, thread: Id) {
+        let (chat, Some(_)) = self.directory.find(thread) else { return };
+        if self.directory.roots.contains_key(&thread) {
+            return;
+        }
+        // The message has the thread's id; a post's is in the thread itself.
+        let is_post = self.directory.channels.get(&chat).is_some_and(Channel::is_forum);
+        let path = format!("channels/{}/messages/{thread}", if is_post { thread } else { chat });
+        match self.look_up::<Message>(&path).await {
+            Ok(root) => {
+                let text = root.map(|it| self.reader().text(&it)).unwrap_or_default();
+                self.directory.roots.insert(thread, text);
+            }
+            Err(err) => debug!(why = chain(&err), "how a thread began is not known yet"),
+        }
+    }
+
     /// `None` for what the bot is not told.
     async fn look_up<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, ChannelError> {
         match self.api.get(path).await {
@@ -199,15 +226,33 @@ impl DiscordSource {
         match arrived.what {
             Arrival::Ready(ready) => self.begin(ready),
             Arrival::Server(guild) => self.enter(&guild),
-            Arrival::Channel(channel) => self.directory.learn(&channel, None),
+            Arrival::ServerGone(guild) if guild.unavailable => {}
+            Arrival::ServerGone(guild) => {
+                self.servers.remove(&guild.id);
+                self.position.behind.remove(&guild.id);
+                self.ready.extend(self.chats(guild.id).map(Event::Left));
+            }
+            Arrival::Channel(channel) => self.update(&channel),
+            Arrival::ChannelGone(channel) => {
+                self.ready.push(Event::Left(self.reader().place(channel.id).0));
+                self.directory.channels.remove(&channel.id);
+            }
             Arrival::Threads(threads) => {
                 threads.iter().for_each(|it| self.directory.learn(it, None));
             }
             Arrival::Message(message) => self.take(&message),
-            Arrival::Press(press) => {
-                let event = self.reader().press(&press);
-                self.ready.extend(event);
+            Arrival::Edited(message) => self.say(self.reader().edited(&message)),
+            Arrival::Deleted(deleted) => {
+                // What this host took away is no news.
+                let is_news = |it: &Id| !self.doings.lock().deleted.contains(it);
+                self.say(self.reader().deleted(&deleted, is_news));
             }
+            Arrival::Reacted(reaction, added) => {
+                let session = self.position.session.as_ref().map_or("", |it| &it.id);
+                let stamp = format!("{session}:{}", arrived.sequence.unwrap_or_default());
+                self.say(self.reader().reaction(&reaction, added, &stamp));
+            }
+            Arrival::Interaction(taken) => self.ready.extend(self.reader().interaction(&taken)),
             Arrival::Resumed => self.gap = Some(Gap::None),
             Arrival::SessionLost => {
                 self.position.session = None;
@@ -223,6 +268,7 @@ impl DiscordSource {
 
     fn begin(&mut self, ready: Ready) {
         let servers: Vec<Id> = ready.guilds.iter().map(|it| it.id).collect();
+        self.servers = servers.iter().copied().collect();
         let (id, url) = (ready.session_id, ready.resume_gateway_url);
         (self.fresh, self.known) = (self.position.is_new(), self.position.newest);
         self.position.begin(Session { id, url, sequence: 0 }, &servers);
@@ -235,7 +281,7 @@ impl DiscordSource {
         } else {
             self.missed = Some(Missed::default());
         }
-        if let Some(from) = self.position.behind(DIRECT) {
+        if let Some(from) = self.position.behind.get(&DIRECT).copied() {
             let chats = self.position.chats.clone();
             self.catching.push_back(CatchUp::new(DIRECT, from, chats));
         }
@@ -243,8 +289,12 @@ impl DiscordSource {
 
     fn enter(&mut self, guild: &Guild) {
         self.directory.learn_server(guild, &self.bot);
+        if self.servers.insert(guild.id) {
+            let reachable = |chat| Event::Reachable { chat, by: None };
+            self.ready.extend(self.chats(guild.id).map(reachable));
+        }
         let channels = guild.channels.iter().chain(&guild.threads);
-        if let Some(from) = self.position.behind(guild.id) {
+        if let Some(from) = self.position.behind.get(&guild.id).copied() {
             let missed = channels.filter(|it| Some(from) < it.last_message_id).map(|it| it.id);
             self.catching.push_back(CatchUp::new(guild.id, from, missed));
         } else if self.fresh {
@@ -255,14 +305,36 @@ impl DiscordSource {
         }
     }
 
+    /// Learns of a channel, and whether it has another name.
+    fn update(&mut self, channel: &Channel) {
+        let before = self.directory.channel_name(channel.id).map(ToOwned::to_owned);
+        self.directory.learn(channel, None);
+        if before.is_some_and(|it| channel.name.as_ref().is_some_and(|name| *name != it)) {
+            let (chat, title) = self.reader().place(channel.id);
+            let own = channel.name.clone().unwrap_or_default();
+            let title = if chat.thread.is_some() { own } else { title };
+            self.ready.push(Event::Renamed { chat, title });
+        }
+    }
+
     fn take(&mut self, message: &Message) {
-        let event = self.reader().message(message);
-        self.ready.extend(event);
+        self.directory.meet(&message.author);
+        self.say(self.reader().message(message));
         self.position.saw(message.id);
         if message.guild_id.is_none() {
             self.position.saw_direct(message.channel_id);
-            self.private.learn(message.channel_id);
         }
+    }
+
+    /// Where one can write in a server.
+    fn chats(&self, server: Id) -> std::vec::IntoIter<Address> {
+        let is_there = |it: &&Channel| it.guild_id == Some(server) && it.is_chat();
+        let chats = self.directory.channels.values().filter(is_there);
+        chats.map(|it| self.reader().place(it.id).0).collect::<Vec<_>>().into_iter()
+    }
+
+    fn say(&mut self, said: impl IntoIterator<Item = Incoming>) {
+        self.ready.extend(said.into_iter().map(Event::Message));
     }
 
     fn reader(&self) -> Reader<'_> {
@@ -288,11 +360,12 @@ impl Source for DiscordSource {
             let ready = !self.ready.is_empty();
             let Some(arrival) = self.arrival().await? else { return Ok(self.batch()) };
             // What came before the end goes out before it.
-            if ready && matches!(arrival, Arrival::Ended(_)) {
+            if ready && matches!(arrival.what, Arrival::Ended(_)) {
                 return Ok(self.batch());
             }
-            if let Some((channel, server)) = arrival.in_server() {
+            if let Place { channel_id: Some(channel), guild_id: Some(server) } = arrival.place {
                 self.identify(channel, server).await?;
+                self.learn_root(channel).await;
             }
             if let Some(arrived) = self.held.take() {
                 self.handle(arrived)?;

@@ -90,6 +90,11 @@ pub(crate) struct Message {
     #[serde(default)]
     pub(crate) message_snapshots: Vec<Snapshot>,
     pub(crate) webhook_id: Option<Id>,
+    /// When its author changed it last; a preview that Discord adds later is no change.
+    pub(crate) edited_timestamp: Option<String>,
+    pub(crate) poll: Option<Value>,
+    /// An invitation to a game and the like.
+    pub(crate) activity: Option<Value>,
 }
 
 /// [`Message::kind`] of what a person wrote.
@@ -97,10 +102,31 @@ pub(crate) const KIND_DEFAULT: u64 = 0;
 /// The same in reply to a message.
 pub(crate) const KIND_REPLY: u64 = 19;
 
+/// One message that is gone, or several that a moderator removed at once.
 #[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Deleted {
+    pub(crate) id: Option<Id>,
+    #[serde(default)]
+    pub(crate) ids: Vec<Id>,
+    pub(crate) channel_id: Id,
+    pub(crate) guild_id: Option<Id>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Reaction {
+    pub(crate) user_id: String,
+    pub(crate) message_id: Id,
+    pub(crate) channel_id: Id,
+    pub(crate) guild_id: Option<Id>,
+    /// Missing in private, and where a reaction is taken back.
+    pub(crate) member: Option<Member>,
+    pub(crate) emoji: Value,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
 pub(crate) struct Attachment {
     /// Discord replaces all but plain characters in it.
-    #[serde(default)]
     pub(crate) filename: String,
     /// What it was called before that, without the extension.
     pub(crate) title: Option<String>,
@@ -117,11 +143,10 @@ pub(crate) struct Snapshot {
     pub(crate) message: Forwarded,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
 pub(crate) struct Forwarded {
-    #[serde(default)]
     pub(crate) content: String,
-    #[serde(default)]
     pub(crate) attachments: Vec<Attachment>,
 }
 
@@ -143,18 +168,16 @@ impl Channel {
     pub(crate) fn is_thread(&self) -> bool {
         matches!(self.kind, 10..=12)
     }
-}
 
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Role {
-    pub(crate) id: Id,
-    pub(crate) tags: Option<RoleTags>,
-}
+    /// Of posts, each of which is a thread that begins with a message of its own; for texts, or media.
+    pub(crate) fn is_forum(&self) -> bool {
+        matches!(self.kind, 15 | 16)
+    }
 
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct RoleTags {
-    /// The bot that this role was made for.
-    pub(crate) bot_id: Option<String>,
+    /// Neither a thread nor a folder of channels.
+    pub(crate) fn is_chat(&self) -> bool {
+        !self.is_thread() && self.kind != 4
+    }
 }
 
 /// A server, in a `GUILD_CREATE` event or, without its channels, from the API.
@@ -168,7 +191,10 @@ pub(crate) struct Guild {
     #[serde(default)]
     pub(crate) threads: Vec<Channel>,
     #[serde(default)]
-    pub(crate) roles: Vec<Role>,
+    pub(crate) roles: Vec<Value>,
+    /// Out of order, which passes.
+    #[serde(default)]
+    pub(crate) unavailable: bool,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -179,10 +205,11 @@ pub(crate) struct Ready {
     pub(crate) resume_gateway_url: String,
 }
 
-/// A press of a button, among others.
+/// A press of a button, or a command from the menu, among others.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Interaction {
     pub(crate) id: Id,
+    pub(crate) application_id: Id,
     #[serde(rename = "type")]
     pub(crate) kind: u64,
     /// Lets anybody answer in the bot's name for 15 minutes.
@@ -194,8 +221,22 @@ pub(crate) struct Interaction {
     pub(crate) user: Option<User>,
 }
 
-/// [`Interaction::kind`] of buttons and menus under a message.
+/// [`Interaction::kind`] of a command that was chosen from the menu.
+pub(crate) const KIND_COMMAND: u64 = 2;
+/// Of buttons and menus under a message.
 pub(crate) const KIND_COMPONENT: u64 = 3;
+
+impl Interaction {
+    /// The command as people write it.
+    pub(crate) fn command(&self) -> String {
+        let data = self.data.as_ref().unwrap_or(&Value::Null);
+        let written = |it: &Value| it.as_str().map_or_else(|| it.to_string(), str::to_owned);
+        let options = data["options"].as_array().into_iter().flatten();
+        let given = options.map(|it| written(&it["value"]));
+        let name = format!("/{}", data["name"].as_str().unwrap_or_default());
+        [name].into_iter().chain(given).collect::<Vec<_>>().join(" ")
+    }
+}
 
 #[derive(Clone, Deserialize)]
 pub(crate) struct Token(pub(crate) String);
@@ -209,20 +250,6 @@ impl fmt::Debug for Token {
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Member {
     pub(crate) user: User,
-}
-
-/// What `GET /gateway/bot` answers.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct GatewayInfo {
-    pub(crate) url: String,
-    pub(crate) session_start_limit: SessionStarts,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct SessionStarts {
-    pub(crate) remaining: u64,
-    /// Milliseconds.
-    pub(crate) reset_after: u64,
 }
 
 #[cfg(test)]
@@ -247,7 +274,7 @@ mod tests {
 
     #[test]
     fn the_token_of_an_interaction_is_not_shown() {
-        let text = r#"{"id":"1","type":3,"token":"sesame","channel_id":"2"}"#;
+        let text = r#"{"id":"1","application_id":"9","type":3,"token":"sesame","channel_id":"2"}"#;
         let interaction: Interaction = serde_json::from_str(text).unwrap();
         assert!(!format!("{interaction:?}").contains("sesame"));
     }

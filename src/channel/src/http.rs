@@ -1,6 +1,8 @@
 //! HTTP as adapters need it: no redirects, answers that are read up to a limit, files that are streamed, errors
 //! sorted by what the host must do. Each error is stripped of its address, which may hold a token.
 
+mod hosted;
+
 use std::io;
 use std::time::Duration;
 
@@ -12,6 +14,7 @@ use serde::de::DeserializeOwned;
 use tokio::fs::File;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
+pub use self::hosted::HostedFiles;
 use crate::{Cause, ChannelError, DeliverError, FetchError};
 
 /// Well below the time of any whole request: that would end first, and a request that never left
@@ -26,6 +29,9 @@ pub enum Failure {
     /// Certainly without effect; wait at least this long.
     #[error("the platform asks to wait {} s", after.as_secs())]
     Throttled { after: Duration },
+    /// The same in every chat of the account.
+    #[error("the platform asks to wait {} s everywhere", after.as_secs())]
+    Paused { after: Duration },
     /// Certainly without effect.
     #[error("the platform cannot be reached")]
     Unreachable(#[source] Cause),
@@ -74,6 +80,7 @@ impl From<Failure> for DeliverError {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Throttled { after } => Self::Throttled { after, everywhere: false },
+            Failure::Paused { after } => Self::Throttled { after, everywhere: true },
             // It waits until there is a credential that works.
             Failure::Unreachable(cause) | Failure::Unauthorized(cause) => Self::Unreachable(cause),
             Failure::Unknown(cause) => Self::Unknown(cause),
@@ -87,9 +94,10 @@ impl From<Failure> for ChannelError {
         match failure {
             Failure::Unauthorized(cause) => Self::Unauthorized(cause),
             Failure::Unreachable(cause) | Failure::Unknown(cause) => Self::Unreachable(cause),
-            Failure::Throttled { .. } | Failure::Refused(_) | Failure::Unreadable(_) => {
-                Self::Unreachable(failure.into())
-            }
+            Failure::Throttled { .. }
+            | Failure::Paused { .. }
+            | Failure::Refused(_)
+            | Failure::Unreadable(_) => Self::Unreachable(failure.into()),
         }
     }
 }
@@ -99,9 +107,10 @@ impl From<Failure> for FetchError {
         match failure {
             Failure::Refused(why) => Self::Gone(why.into()),
             Failure::Unreachable(cause) | Failure::Unknown(cause) => Self::Unreachable(cause),
-            Failure::Throttled { .. } | Failure::Unauthorized(_) | Failure::Unreadable(_) => {
-                Self::Unreachable(failure.into())
-            }
+            Failure::Throttled { .. }
+            | Failure::Paused { .. }
+            | Failure::Unauthorized(_)
+            | Failure::Unreadable(_) => Self::Unreachable(failure.into()),
         }
     }
 }
@@ -191,6 +200,15 @@ pub async fn upload(file: &FileOut, name: String) -> Result<Part, Failure> {
     Ok(part.mime_str(mime)?)
 }
 
+/// A text as one piece of a path.
+pub fn escaped(text: &str) -> String {
+    let escaped = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(escaped).collect()
+}
+
 fn is_mime(text: &str) -> bool {
     let is_plain = |part: &str| {
         !part.is_empty()
@@ -202,6 +220,25 @@ fn is_mime(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_escaped_text_stays_one_piece() {
+        assert_eq!(escaped("👍"), "%F0%9F%91%8D");
+        assert_eq!(escaped("a/../b?c"), "a%2F%2E%2E%2Fb%3Fc");
+    }
+
+    #[test]
+    fn a_limit_of_the_account_is_one_everywhere() {
+        let everywhere = |failure| {
+            let DeliverError::Throttled { after, everywhere } = DeliverError::from(failure) else {
+                panic!("it does not ask to wait")
+            };
+            (after.as_secs(), everywhere)
+        };
+        let after = Duration::from_secs(7);
+        assert_eq!(everywhere(Failure::Throttled { after }), (7, false));
+        assert_eq!(everywhere(Failure::Paused { after }), (7, true));
+    }
 
     #[test]
     fn only_what_is_certain_is_given_up() {

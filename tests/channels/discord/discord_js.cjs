@@ -4,14 +4,14 @@
 
 const {
   ActionRowBuilder, AttachmentBuilder, ButtonBuilder, ButtonStyle, Client, Events,
-  GatewayIntentBits, Partials,
+  GatewayIntentBits, MessageFlags, Partials,
 } = require('discord.js');
 
 const [api, cdn, token] = process.argv.slice(2);
 const client = new Client({
   intents: [
     GatewayIntentBits.Guilds, GatewayIntentBits.GuildMessages, GatewayIntentBits.MessageContent,
-    GatewayIntentBits.DirectMessages,
+    GatewayIntentBits.DirectMessages, GatewayIntentBits.GuildMessageReactions,
   ],
   partials: [Partials.Channel],
   rest: { api },
@@ -41,9 +41,17 @@ function next(name, wanted = () => true) {
     look();
   });
 }
-for (const name of [Events.MessageCreate, Events.InteractionCreate, Events.ShardResume]) {
+for (const name of [
+  Events.MessageCreate, Events.MessageDelete, Events.InteractionCreate, Events.ShardResume,
+  Events.GuildDelete, Events.GuildCreate,
+]) {
   client.on(name, (value) => keep(name, value));
 }
+// These come with two values.
+client.on(Events.MessageUpdate, (before, after) => keep('edited', after));
+client.on(Events.ChannelUpdate, (before, after) => keep('renamed', after));
+client.on(Events.MessageReactionAdd, (reaction, by) => keep('reacted', { reaction, by, added: true }));
+client.on(Events.MessageReactionRemove, (reaction, by) => keep('reacted', { reaction, by, added: false }));
 const message = () => next(Events.MessageCreate, (it) => it.author.id !== client.user.id);
 
 async function refused(doing) {
@@ -81,6 +89,43 @@ async function talk(channel) {
   // Asked for plainly: the client's own memory would have to be told by the gateway.
   const bare = await client.rest.get(`/channels/${channel.id}/messages/${card.id}`);
   ok('unreaction', bare.reactions === undefined);
+}
+
+// What people do besides writing, and what the bot does about it.
+async function deeds(channel) {
+  const came = await message();
+  const edited = await next('edited', (it) => it.id === came.id);
+  ok('edited', edited.editedTimestamp !== null, edited.content);
+  for (const step of ['reacted', 'unreacted']) {
+    const it = await next('reacted', ({ by }) => by.id !== client.user.id);
+    ok(step, it.added, it.by.id, it.reaction.emoji.name);
+  }
+  const gone = await next(Events.MessageDelete);
+  ok('deleted', gone.id === came.id);
+  const forward = await message();
+  ok('forward', forward.messageSnapshots.first().content);
+  const poll = await message();
+  ok('poll', poll.poll.question.text, poll.poll.answers.first().text);
+  const named = await next('renamed');
+  ok('renamed', named.name);
+  const line = await channel.send({
+    content: 'working', flags: [MessageFlags.SuppressEmbeds, MessageFlags.SuppressNotifications],
+  });
+  ok('flags', line.flags.bitfield);
+  await line.delete();
+  ok('taken-away', await refused(channel.messages.fetch({ message: line.id, force: true })));
+  const album = ['a.txt', 'b.txt'].map((name) => new AttachmentBuilder(Buffer.from(name), { name }));
+  const sent = await channel.send({ files: album });
+  ok('album', sent.attachments.size);
+  const menu = await client.application.commands.set([{
+    name: 'status', description: 'What runs',
+    options: [{ type: 3, name: 'text', description: 'What follows the command' }],
+  }]);
+  ok('menu', menu.size, (await client.application.commands.fetch()).first().name);
+  const command = await next(Events.InteractionCreate, (it) => it.isChatInputCommand());
+  await command.reply({ content: 'received', flags: MessageFlags.Ephemeral });
+  await command.followUp({ content: 'and more', flags: MessageFlags.Ephemeral });
+  ok('command', command.commandName, command.options.getString('text'), command.user.displayName);
 }
 
 async function files(channel) {
@@ -141,6 +186,7 @@ async function main() {
   const channel = guild.channels.cache.find((it) => it.name === 'general');
   ok('ready', client.user.username, guild.name, channel.id, channel.threads.cache.size);
   await talk(channel);
+  await deeds(channel);
   await files(channel);
   await threads(channel);
   await privately();

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use harness::conformance::{Double, Fault, Post, TestChat, Visible};
+use harness::conformance::{Deed, Double, Fault, Post, TestChat, Visible};
 use harness::discord::{FakeDiscord, TOKEN};
+use serde_json::json;
 
 use super::client::DiscordJs;
 use super::rig::ANN;
@@ -15,6 +16,7 @@ async fn discord_js_talks_with_the_double_as_with_discord() {
     let general = double.general();
     assert_eq!(client.says("OK ready").await, format!("nano Home {general} 1"));
     let (reply, card) = talks(&double, &mut client).await;
+    does_more_than_writing(&double, &mut client).await;
     let (upload, aside) = sends_files_and_opens_a_thread(&double, &mut client).await;
     talks_in_private_and_meets_limits(&double, &mut client).await;
     survives_lost_connections(&double, &mut client).await;
@@ -28,7 +30,7 @@ async fn discord_js_talks_with_the_double_as_with_discord() {
     let figures = ("figures 1.csv".to_owned(), b"1,2,3\n".to_vec());
     assert_eq!((of(&upload).text.as_str(), &of(&upload).files), ("the figures", &vec![figures]));
     assert_eq!((&of(&aside).place.chat, of(&aside).text.as_str()), (&general, "in the thread"));
-    assert_eq!(double.presses(), (1, 1));
+    assert_eq!(double.presses(), (2, 2));
     assert_eq!(double.typing_count().await, 1);
 }
 
@@ -49,6 +51,40 @@ async fn talks(double: &FakeDiscord, client: &mut DiscordJs) -> (String, String)
     let (reply, references) = reply.split_once(' ').unwrap();
     assert_eq!(references, "true");
     (reply.to_owned(), card)
+}
+
+async fn does_more_than_writing(double: &FakeDiscord, client: &mut DiscordJs) {
+    let post = Post::plain(double, &double.places().group, "at noon");
+    let id = double.post(post.clone()).await;
+    double
+        .act(Deed::Edit { of: id.clone(), post: Post { text: "at one".into(), ..post.clone() } })
+        .await;
+    assert_eq!(client.says("OK edited").await, "true at one");
+    for (added, step) in [(true, "OK reacted"), (false, "OK unreacted")] {
+        double.react(&id, ANN, "👍", added);
+        assert_eq!(client.says(step).await, format!("{added} {ANN} 👍"));
+    }
+    double.delete(&id);
+    assert_eq!(client.says("OK deleted").await, "true");
+    double.act(Deed::Forward { from: "Mallory".into(), post }).await;
+    assert_eq!(client.says("OK forward").await, "at noon");
+    let answers = json!([{ "answer_id": 1, "poll_media": { "text": "Yes" } }]);
+    let poll = json!({
+        "question": { "text": "Tea?" }, "answers": answers, "expiry": null, "layout_type": 1,
+        "allow_multiselect": false,
+    });
+    double.write_with(&double.general(), ANN, "", json!({ "poll": poll }));
+    assert_eq!(client.says("OK poll").await, "Tea? Yes");
+    double.rename(&double.general(), "lobby");
+    assert_eq!(client.says("OK renamed").await, "lobby");
+    double.rename(&double.general(), "general");
+    assert_eq!(client.says("OK flags").await, (1 << 2 | 1 << 12).to_string());
+    assert_eq!(client.says("OK taken-away").await, "404 10008");
+    assert_eq!(client.says("OK album").await, "2");
+    assert_eq!(client.says("OK menu").await, "1 status");
+    double.choose(&double.general(), ANN, "status", "all");
+    assert_eq!(client.says("OK command").await, "status all Ann");
+    assert_eq!(double.whispers(), ["received", "and more"]);
 }
 
 async fn sends_files_and_opens_a_thread(

@@ -29,10 +29,22 @@ async fn why_it_ends(double: &FakeDiscord, driven: &mut Driven<'_>) -> ChannelEr
 async fn without_the_switch_for_messages_it_says_where_it_is() {
     let double = FakeDiscord::start().await;
     double.content_is_off();
-    let mut connection = connect(&double, &double.account()).await.unwrap();
-    let err = connection.source.receive(&channel::Cursor::default()).await.unwrap_err();
+    let err = connect(&double, &double.account()).await.unwrap_err();
+    says_where_the_switch_is(&err);
+    assert_eq!(double.sessions(), (0, 0), "sessions are few");
+}
+
+#[tokio::test]
+async fn a_switch_for_messages_that_is_turned_off_ends_the_connection() {
+    let double = FakeDiscord::start().await;
+    let mut driven = settled_in(&double).await;
+    double.close(4014);
+    says_where_the_switch_is(&why_it_ends(&double, &mut driven).await);
+}
+
+fn says_where_the_switch_is(err: &ChannelError) {
     assert!(matches!(err, ChannelError::Misconfigured(_)), "{err:?}");
-    let said = chain(&err);
+    let said = chain(err);
     for words in ["developer portal", "Bot", "Privileged Gateway Intents", "Message Content Intent"]
     {
         assert!(said.contains(words), "{words:?} is missing in {said:?}");

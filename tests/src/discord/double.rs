@@ -8,7 +8,7 @@ use super::sessions::Order;
 use super::shown::shown;
 use super::world::{Message, World};
 use super::{FakeDiscord, TOKEN};
-use crate::conformance::{Double, Fault, Post, TestChat, TestChats, Visible};
+use crate::conformance::{Deed, Double, Fault, Post, TestChat, TestChats, Visible};
 
 impl FakeDiscord {
     /// Leads to this double with any token.
@@ -82,6 +82,45 @@ impl Double for FakeDiscord {
                 ..Message::default()
             },
         )
+    }
+
+    async fn act(&self, deed: Deed) -> Option<String> {
+        let channel_of = |post: &Post| channel(&post.place).to_owned();
+        Some(match deed {
+            Deed::Edit { of, post } => {
+                let bot = self.bot();
+                let mention = if post.mention { format!("<@{bot}> ") } else { String::new() };
+                self.rewrite(&of, &format!("{mention}{}", post.text));
+                of
+            }
+            Deed::Delete { of, .. } => {
+                self.delete(&of);
+                of
+            }
+            Deed::React { to, emoji, added, post } => {
+                self.react(&to, &post.author.0, &emoji, added);
+                to
+            }
+            Deed::Album(post) => self.post(post).await,
+            Deed::Forward { from, post } => {
+                let files = post.files.iter().map(|it| self.file(it.clone())).collect();
+                let (author, content) = (from, post.text.clone());
+                let original = Message { author, content, files, ..Message::default() };
+                let (author, forwarded) = (post.author.0.clone(), Some(Box::new(original)));
+                let message = Message { author, forwarded, ..Message::default() };
+                self.write_message(&channel_of(&post), message)
+            }
+            Deed::QuoteFiles(mut post) => {
+                let (files, text) = (std::mem::take(&mut post.files), String::new());
+                let [_, author] = self.people();
+                let id = self.post(Post { files, text, author, ..post.clone() }).await;
+                self.post(Post { reply_to: Some(id), ..post }).await
+            }
+            Deed::Unreadable(post) => {
+                self.write_with(&channel_of(&post), &post.author.0, "", Value::Null)
+            }
+            Deed::Shared(_) => return None,
+        })
     }
 
     async fn click(&self, _place: &TestChat, message: &str, data: &str, by: &str) {

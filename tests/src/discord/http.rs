@@ -46,6 +46,7 @@ impl Asked {
         matches!(
             (self.method.as_str(), &path[..]),
             ("POST", ["channels", _, "messages"])
+                | ("DELETE", ["channels", _, "messages", _])
                 | ("PATCH", ["channels", _, "messages", _])
                 | (_, ["channels", _, "messages", _, "reactions", ..])
         )
@@ -123,7 +124,7 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Reply, 
         body,
         files,
     };
-    let by_token = asked.path.first().is_some_and(|it| it == "interactions");
+    let by_token = asked.path.first().is_some_and(|it| it == "interactions" || it == "webhooks");
     if !by_token && !state.is_token(authorization.strip_prefix("Bot ").unwrap_or_default()) {
         return Ok(reply(Answer::error(401, 0, "401: Unauthorized"), &[]));
     }
@@ -139,6 +140,11 @@ fn limited(world: &mut World, state: &State, asked: &Asked) -> Result<Reply, Los
         Ok(headers) => headers,
         Err(over) => return Ok(*over),
     };
+    if asked.sends()
+        && let Some(wait) = world.paused.take()
+    {
+        return Ok(throttled(wait, "global", &[]));
+    }
     let fault = match asked.method.as_str() {
         "GET" => world.read_faults.pop_front(),
         _ if asked.sends() => world.faults.pop_front(),
@@ -192,7 +198,7 @@ fn count(world: &mut World, asked: &Asked) -> Result<Headers, Box<Reply>> {
 
 fn throttled(wait: Duration, scope: &str, more: &[(&'static str, String)]) -> Reply {
     let message = "You are being rate limited.";
-    let body = json!({ "message": message, "retry_after": wait.as_secs_f64(), "global": false });
+    let body = json!({ "message": message, "retry_after": wait.as_secs_f64(), "global": scope == "global" });
     let mut headers = more.to_vec();
     headers.push(("x-ratelimit-scope", scope.to_owned()));
     let mut reply = reply(Answer::Json(429, body), &headers);

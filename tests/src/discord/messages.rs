@@ -52,8 +52,12 @@ pub(super) fn create(world: &mut World, asked: &Asked, channel: u64) -> Answer {
         Err(wrong) => return wrong,
     };
     let files = files(world, asked);
-    notify(world, body, &content);
+    let replied = reference.map(|it| world.messages[&it].author.clone());
+    let notified = notified(world, body, &content, replied);
+    world.notified.extend(notified.clone());
     let message = Message {
+        flags: body["flags"].as_u64().unwrap_or_default(),
+        notified,
         channel,
         author: world.bot.to_string(),
         content,
@@ -136,18 +140,30 @@ fn files(world: &mut World, asked: &Asked) -> Vec<File> {
 
 /// Whom a message of the bot notifies
 /// (<https://discord.com/developers/docs/resources/message#allowed-mentions-object>).
-fn notify(world: &mut World, body: &Value, content: &str) {
+fn notified(world: &World, body: &Value, content: &str, replied: Option<String>) -> Vec<String> {
     let all = body.get("allowed_mentions").is_none_or(Value::is_null);
     let allowed = |kind: &str| {
         let parse = body["allowed_mentions"]["parse"].as_array();
         all || parse.is_some_and(|it| it.iter().any(|it| it == kind))
     };
-    if content.contains("@everyone") && allowed("everyone") {
-        world.notified.push("everyone".into());
+    let named = |id: &String| {
+        let users = body["allowed_mentions"]["users"].as_array();
+        allowed("users") || users.is_some_and(|it| it.iter().any(|it| it == id))
+    };
+    let everyone = content.contains("@everyone") && allowed("everyone");
+    let mentioned = |id: &&String| content.contains(&format!("<@{id}>")) && named(id);
+    let replied = replied.filter(|_| all || body["allowed_mentions"]["replied_user"] == true);
+    let people = world.people.keys().filter(mentioned).cloned();
+    everyone.then(|| "everyone".to_owned()).into_iter().chain(people).chain(replied).collect()
+}
+
+/// Takes away a message of the bot, and tells of it as of any.
+pub(super) fn delete(world: &mut World, id: u64) -> Answer {
+    if !world.is_bot(&world.messages[&id].author) {
+        return Answer::error(403, 50_013, "Missing Permissions");
     }
-    let mentioned = |id: &&String| content.contains(&format!("<@{id}>")) && allowed("users");
-    let people: Vec<String> = world.people.keys().filter(mentioned).cloned().collect();
-    world.notified.extend(people);
+    world.remove(id);
+    Answer::Empty
 }
 
 pub(super) fn edit(world: &mut World, asked: &Asked, id: u64) -> Answer {
@@ -159,12 +175,14 @@ pub(super) fn edit(world: &mut World, asked: &Asked, id: u64) -> Answer {
     if let Some(wrong) = unfit(content.unwrap_or_default(), components) {
         return wrong;
     }
+    let now = world.id();
     if let Some(message) = world.messages.get_mut(&id) {
         message.content = content.unwrap_or(&message.content).to_owned();
         if components.is_array() {
             message.components = components.clone();
         }
         message.edits += 1;
+        message.edited = Some(now);
     }
     world.tell_message("MESSAGE_UPDATE", id);
     Answer::Json(200, world.message(id, false))
@@ -172,6 +190,11 @@ pub(super) fn edit(world: &mut World, asked: &Asked, id: u64) -> Answer {
 
 pub(super) fn react(world: &mut World, id: u64, emoji: &str, set: bool) -> Answer {
     let bot = world.bot.to_string();
+    react_as(world, id, emoji, set, &bot)
+}
+
+/// What was done is told to those that listen.
+pub(super) fn react_as(world: &mut World, id: u64, emoji: &str, set: bool, by: &str) -> Answer {
     let Some(message) = world.messages.get_mut(&id) else {
         return Answer::error(404, 10_008, "Unknown Message");
     };
@@ -179,12 +202,25 @@ pub(super) fn react(world: &mut World, id: u64, emoji: &str, set: bool) -> Answe
         return Answer::error(400, 10_014, "Unknown Emoji");
     }
     match message.reactions.iter_mut().find(|it| it.0 == emoji) {
-        Some((_, by)) => by.retain(|it| *it != bot),
+        Some((_, all)) => all.retain(|it| it != by),
         None => message.reactions.push((emoji.to_owned(), vec![])),
     }
-    if set && let Some((_, by)) = message.reactions.iter_mut().find(|it| it.0 == emoji) {
-        by.push(bot);
+    if set && let Some((_, all)) = message.reactions.iter_mut().find(|it| it.0 == emoji) {
+        all.push(by.to_owned());
     }
     message.reactions.retain(|it| !it.1.is_empty());
+    let (channel, author) = (message.channel, message.author.clone());
+    let mut value = json!({
+        "user_id": by, "message_id": id.to_string(), "emoji": { "id": null, "name": emoji },
+        "burst": false, "type": 0,
+    });
+    if set {
+        value["message_author_id"] = json!(author);
+        if world.channels[&channel].in_guild() {
+            value["member"] = world.member(by);
+        }
+    }
+    let event = if set { "MESSAGE_REACTION_ADD" } else { "MESSAGE_REACTION_REMOVE" };
+    world.tell_of(event, channel, value, [1 << 10, 1 << 13]);
     Answer::Empty
 }

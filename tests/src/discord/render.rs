@@ -50,7 +50,7 @@ impl World {
             value["message_count"] = json!(0);
             value["member_count"] = json!(1);
             value["thread_metadata"] = json!({
-                "archived": false, "auto_archive_duration": 1440, "locked": false,
+                "archived": channel.locked, "auto_archive_duration": 1440, "locked": channel.locked,
                 "archive_timestamp": timestamp(id), "create_timestamp": timestamp(id),
             });
         } else {
@@ -121,10 +121,10 @@ impl World {
             "id": id.to_string(), "type": if message.reference.is_some() { 19 } else { 0 },
             "channel_id": message.channel.to_string(), "author": self.user(&message.author),
             "content": message.content, "timestamp": timestamp(id), "tts": false, "pinned": false,
-            "edited_timestamp": (0 < message.edits).then(|| timestamp(id)),
+            "edited_timestamp": message.edited.map(timestamp),
             "mention_everyone": false, "mentions": users(&message.mentions), "mention_roles": [],
             "attachments": message.files.iter().map(|it| file(message.channel, it)).collect::<Vec<_>>(),
-            "embeds": [], "flags": 0,
+            "embeds": [], "flags": message.flags,
             "components": if message.components.is_null() { json!([]) } else { message.components.clone() },
         });
         if !message.reactions.is_empty() {
@@ -137,6 +137,18 @@ impl World {
                 })
             };
             value["reactions"] = message.reactions.iter().map(reaction).collect();
+        }
+        for (name, field) in message.more.as_object().into_iter().flatten() {
+            value[name] = field.clone();
+        }
+        if let Some(original) = &message.forwarded {
+            value["message_reference"] = json!({ "type": 1, "message_id": "1", "channel_id": "1" });
+            let files: Vec<_> = original.files.iter().map(|it| file(message.channel, it)).collect();
+            value["message_snapshots"] = json!([{ "message": {
+                "type": 0, "content": original.content, "mentions": [], "mention_roles": [],
+                "attachments": files, "embeds": [], "timestamp": timestamp(id),
+                "edited_timestamp": null, "flags": 0, "components": [],
+            } }]);
         }
         if let Some(reference) = message.reference {
             value["message_reference"] = json!({

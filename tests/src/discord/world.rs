@@ -2,6 +2,7 @@
 //! the gateway tells, if anything.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -37,6 +38,12 @@ pub(super) struct World {
     /// One line for each request: method and path, ids as they are.
     pub(super) requests: Vec<String>,
     pub(super) typing: usize,
+    /// Commands in the menu, as the bot wrote them.
+    pub(super) commands: Value,
+    /// Words that one person alone saw, behind a press or a command.
+    pub(super) whispers: Vec<String>,
+    /// The next request that sends is one too many of all requests.
+    pub(super) paused: Option<Duration>,
     /// Who was notified by messages of the bot.
     pub(super) notified: Vec<String>,
     pub(super) limits: Limits,
@@ -52,6 +59,8 @@ pub(super) struct Channel {
     pub(super) last_message: Option<u64>,
     /// The bot may not read what was written here.
     pub(super) hidden: bool,
+    /// A thread that takes no messages any more.
+    pub(super) locked: bool,
 }
 
 impl Channel {
@@ -73,6 +82,15 @@ pub(super) struct Message {
     /// An emoji and who reacted with it.
     pub(super) reactions: Vec<(String, Vec<String>)>,
     pub(super) edits: usize,
+    /// An id of the time when its author changed it last.
+    pub(super) edited: Option<u64>,
+    /// What it passes on.
+    pub(super) forwarded: Option<Box<Message>>,
+    /// More fields, as Discord writes them.
+    pub(super) more: Value,
+    pub(super) flags: u64,
+    /// Whom it notified.
+    pub(super) notified: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -115,6 +133,9 @@ impl World {
             keeps_no_nonces: false,
             requests: Vec::new(),
             typing: 0,
+            commands: json!([]),
+            whispers: Vec::new(),
+            paused: None,
             notified: Vec::new(),
             limits: Limits { per_second: 1_000, seen: HashMap::new(), exceeded: 0 },
         };
@@ -127,6 +148,13 @@ impl World {
     pub(super) fn id(&mut self) -> u64 {
         self.last_id += ID_STEP;
         self.last_id
+    }
+
+    /// Whom a text mentions, by their ids.
+    pub(super) fn mentioned(&self, content: &str) -> Vec<String> {
+        let bot = self.bot.to_string();
+        let all = self.people.keys().chain([&bot]);
+        all.filter(|it| content.contains(&format!("<@{it}>"))).cloned().collect()
     }
 
     pub(super) fn is_bot(&self, user: &str) -> bool {
@@ -142,6 +170,7 @@ impl World {
             person: None,
             last_message: None,
             hidden: false,
+            locked: false,
         };
         self.channels.insert(id, channel);
         id
@@ -172,11 +201,29 @@ impl World {
         id
     }
 
+    /// Takes a message away and tells those that listen.
+    pub(super) fn remove(&mut self, id: u64) {
+        if let Some(gone) = self.messages.remove(&id) {
+            let value = json!({ "id": id.to_string() });
+            self.tell_of("MESSAGE_DELETE", gone.channel, value, [1 << 9, 1 << 12]);
+        }
+    }
+
     pub(super) fn tell_message(&mut self, event: &str, id: u64) {
         let value = self.message(id, true);
         let channel = self.messages[&id].channel;
         let bits = if self.channels[&channel].in_guild() { 1 << 9 } else { 1 << 12 };
         self.sessions.tell(event, &value, bits, self.reads_anyway(id));
+    }
+
+    /// Tells those that listen of what happened to a message, which may be gone.
+    pub(super) fn tell_of(&mut self, event: &str, channel: u64, mut value: Value, bits: [u64; 2]) {
+        let in_guild = self.channels[&channel].in_guild();
+        value["channel_id"] = json!(channel.to_string());
+        if in_guild {
+            value["guild_id"] = json!(self.guild.to_string());
+        }
+        self.sessions.tell(event, &value, bits[usize::from(!in_guild)], true);
     }
 
     /// What a bot may read without the intent for it
@@ -190,17 +237,37 @@ impl World {
     }
 
     pub(super) fn press(&mut self, message: u64, data: &str, by: &str) -> u64 {
-        let id = self.id();
-        let token = format!("press-token-{id}");
-        let channel = self.messages[&message].channel;
-        let in_guild = self.channels[&channel].in_guild();
-        let mut value = json!({
-            "id": id.to_string(), "application_id": self.bot.to_string(), "type": 3, "version": 1,
-            "token": token, "channel_id": channel.to_string(), "channel": self.channel(channel),
-            "message": self.message(message, false), "locale": "en-US", "entitlements": [],
-            "attachment_size_limit": 10_485_760, "authorizing_integration_owners": {}, "context": 0,
+        let more = json!({
+            "type": 3, "message": self.message(message, false),
             "data": { "custom_id": data, "component_type": 2, "id": 1 },
         });
+        self.interact(self.messages[&message].channel, &more, by)
+    }
+
+    /// Somebody chooses a command from the menu.
+    pub(super) fn command(&mut self, channel: u64, name: &str, text: &str, by: &str) -> u64 {
+        let menu = self.commands.as_array().cloned().unwrap_or_default();
+        let chosen = menu.iter().find(|it| it["name"] == name);
+        let chosen = chosen.unwrap_or_else(|| panic!("/{name} is not in the menu"));
+        let option = json!({ "type": 3, "name": chosen["options"][0]["name"], "value": text });
+        let options = if text.is_empty() { json!([]) } else { json!([option]) };
+        let data = json!({ "id": "1", "type": 1, "name": name, "options": options });
+        self.interact(channel, &json!({ "type": 2, "data": data }), by)
+    }
+
+    fn interact(&mut self, channel: u64, more: &Value, by: &str) -> u64 {
+        let id = self.id();
+        let token = format!("press-token-{id}");
+        let in_guild = self.channels[&channel].in_guild();
+        let mut value = json!({
+            "id": id.to_string(), "application_id": self.bot.to_string(), "version": 1,
+            "token": token, "channel_id": channel.to_string(), "channel": self.channel(channel),
+            "locale": "en-US", "entitlements": [],
+            "attachment_size_limit": 10_485_760, "authorizing_integration_owners": {}, "context": 0,
+        });
+        for (name, field) in more.as_object().into_iter().flatten() {
+            value[name] = field.clone();
+        }
         if in_guild {
             value["guild_id"] = json!(self.guild.to_string());
             value["member"] = self.member(by);
@@ -214,7 +281,15 @@ impl World {
     }
 
     pub(super) fn add_thread(&mut self, parent: u64, name: &str) -> u64 {
-        let id = self.add_channel(THREAD, name, Some(parent));
+        let id = self.id();
+        self.thread_from(parent, id, name)
+    }
+
+    /// A thread with the id of the message that it begins with.
+    pub(super) fn thread_from(&mut self, parent: u64, id: u64, name: &str) -> u64 {
+        let made = self.add_channel(THREAD, name, Some(parent));
+        let channel = self.channels.remove(&made).unwrap();
+        self.channels.insert(id, channel);
         let mut value = self.channel(id);
         value["newly_created"] = json!(true);
         self.sessions.tell("THREAD_CREATE", &value, 1, true);

@@ -23,16 +23,11 @@ fn read(fields: &str) -> Option<Incoming> {
             "author":{{"id":"9","username":"ann","global_name":"Ann"}},{fields}}}"#
     );
     // Of two fields of the same name, a value keeps the later one.
-    let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let value: Value = serde_json::from_str(&text).unwrap();
     let message: Message = serde_json::from_value(value).unwrap();
     let directory = directory();
     let reader = Reader { account: "main", bot: BOT, directory: &directory };
-    match reader.message(&message)? {
-        Event::Message(incoming) => Some(incoming),
-        other => {
-            panic!("not a message: {other:?}")
-        }
-    }
+    reader.message(&message)
 }
 
 fn text(content: &str, mentions: &str) -> String {
@@ -73,7 +68,7 @@ fn the_bot_is_meant_by_mention_role_or_reply() {
     assert!(reply.mentioned);
     assert_eq!(
         reply.body.quote,
-        Some(Quote { sender: "nano".into(), text: "done".into(), ..Quote::default() })
+        Some(Quote { sender: "nano".into(), text: "done".into(), id: "5".into(), is_ours: true })
     );
     let everyone = read(r#""content":"@everyone look","mention_everyone":true"#).unwrap();
     assert!(!everyone.mentioned, "a mention of everybody is not one of the bot");
@@ -105,7 +100,7 @@ fn files_have_their_kind() {
 }
 
 #[test]
-fn stickers_and_forwarded_messages_are_told_in_words() {
+fn stickers_forwarded_messages_and_polls_are_told_in_words() {
     let message = read(r#""content":"","sticker_items":[{"name":"wave"}]"#).unwrap();
     assert_eq!(message.body.text, "[sticker: wave]");
     let message = read(
@@ -113,7 +108,24 @@ fn stickers_and_forwarded_messages_are_told_in_words() {
             "attachments":[{"filename":"a.txt","url":"u"}]}}]"#,
     )
     .unwrap();
-    assert_eq!((message.body.text.as_str(), message.files.len()), ("[forwarded] news", 1));
+    assert_eq!((message.body.text.as_str(), message.files.len()), ("news", 1));
+    assert_eq!(message.body.forwarded_from.as_deref(), Some("somebody"));
+    let message = read(
+        r#""content":"","poll":{"question":{"text":"Tea?"},
+            "answers":[{"poll_media":{"text":"Yes"}},{"poll_media":{"text":"No"}}]}"#,
+    )
+    .unwrap();
+    assert_eq!((message.body.text.as_str(), message.body.unread), ("[poll: Tea? Yes / No]", None));
+}
+
+#[test]
+fn what_has_no_text_is_named() {
+    let unread = |fields: &str| read(fields).unwrap().body.unread.unwrap_or_default();
+    assert!(unread(r#""content":"""#).contains("Discord's own app"));
+    let invited = r#""content":"join me","activity":{"type":3,"party_id":"x"}"#;
+    assert_eq!(unread(invited), "an invitation to an activity");
+    assert_eq!(unread(r#""content":"hi""#), "");
+    assert_eq!(unread(r#""content":"","attachments":[{"url":"u"}]"#), "");
 }
 
 #[test]
