@@ -30,6 +30,7 @@ use crate::peers::LiveHost;
 /// Wait before accounts that could not be read are read again.
 const READ_AGAIN: Duration = Duration::from_secs(5);
 
+#[expect(clippy::large_enum_variant, reason = "most are for one account, and few wait")]
 #[derive(Debug)]
 pub enum ChannelsMessage {
     /// The outbox changed: look at the lanes.

@@ -178,7 +178,8 @@ impl Storm {
     }
 }
 
-/// The seed of this run, from the environment or the time; a failure names it.
+/// The seed of this run, from the environment or the process; a failure shows it.
+#[expect(clippy::print_stdout, reason = "it is shown with a failure")]
 fn seed() -> u64 {
     let given = std::env::var("NANOCLAW_STORM_SEED").ok().and_then(|it| it.parse().ok());
     let seed = given.unwrap_or_else(|| u64::from(std::process::id()));

@@ -319,7 +319,6 @@ impl Platform {
 }
 
 const CAPS: Caps = Caps { owner_only: true, ..Caps::plain(TextLimit::chars(4_000)) };
-
 #[derive(Debug)]
 struct Ends(Arc<Platform>);
 
@@ -329,8 +328,8 @@ impl Adapter for Ends {
         let platform = Arc::clone(&self.0);
         let broken = platform.ledger.lock().unwrap().broken;
         let source = SoakSource { platform: Arc::clone(&platform), broken };
-        let sink = Arc::new(SoakSink(platform));
-        Ok(Connection { me: Me::default(), caps: CAPS, source: Box::new(source), sink })
+        let (source, sink) = (Box::new(source), Arc::new(SoakSink(platform)));
+        Ok(Connection { me: Me::default(), caps: CAPS, source, sink })
     }
 }
 

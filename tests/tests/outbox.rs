@@ -1,16 +1,20 @@
 //! The last mile of the outbox: what is given up is told, once; what people may do to a part; who is
 //! held up by whom.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use channel::Caps;
 
 use domain::AgentName;
 use domain::message::ChatInfo;
+use domain::outgoing::Pace;
 use domain::people::{Handle, Role};
 use engine::outbox;
 use engine::protocol::{OrderedPart, Response};
 use harness::crash::Crash;
 use harness::host::{TestHost, World};
-use harness::platform::{FakePlatform, NAME, SendFault, TestMessage, address};
+use harness::platform::{FakePlatform, NAME, PUBLIC, SendFault, TestMessage, address};
 use store::reading::PartFilter;
 use store::{CentralStore, Wiring};
 
@@ -20,7 +24,11 @@ const HOUR: Duration = Duration::from_secs(3_600);
 
 /// Ann owns the host, and talks to andy in the groups `g` and `h`.
 fn multi_user() -> World {
-    let world = World::on(FakePlatform::public());
+    multi_user_on(FakePlatform::public())
+}
+
+fn multi_user_on(platform: Arc<FakePlatform>) -> World {
+    let world = World::on(platform);
     let mut central = CentralStore::open(&world.layout().central()).unwrap();
     let (now, andy) = (world.now(), AgentName::parse("andy").unwrap());
     central.add_agent(&domain::agent::AgentGroup::new(andy.clone())).unwrap();
@@ -103,7 +111,8 @@ async fn a_crash_between_death_and_telling_tells_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_hundred_dead_parts_make_one_message() {
-    let world = multi_user();
+    // Where they may leave at once: else their owner is told of the first before the last was tried.
+    let world = multi_user_on(FakePlatform::with_caps(Caps { pace: Pace::default(), ..PUBLIC }));
     let _host = world.start(Crash::never()).await;
     // The answers, and what their senders are told about them.
     world.platform.fail_next_sends(&[SendFault::Refused; 200]);

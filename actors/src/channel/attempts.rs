@@ -141,13 +141,13 @@ impl ChannelActor {
 
 /// What the sink gets, by what can be done in its chat.
 fn part(claimed: &ClaimedPart, caps: Caps) -> Part {
-    let content = match &claimed.content {
-        Content::Delete { target } if !caps.deletes => {
-            let card = Card { text: LINE_ENDED.to_owned(), buttons: vec![] };
-            Content::Edit { target: target.clone(), card }
-        }
-        content => content.clone(),
-    };
+    let mut content = claimed.content.clone();
+    if let Content::Delete { target } = &claimed.content
+        && !caps.deletes
+    {
+        let card = Card { text: LINE_ENDED.to_owned(), buttons: vec![] };
+        content = Content::Edit { target: target.clone(), card };
+    }
     Part {
         key: claimed.host_key.to_string(),
         to: claimed.to.clone(),

@@ -43,6 +43,7 @@ pub use crate::registry::{Adapter, Connection, Registration, registration, regis
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cursor(pub String);
 
+#[expect(clippy::large_enum_variant, reason = "nearly every event is a message")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     Message(Incoming),

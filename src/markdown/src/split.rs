@@ -157,9 +157,9 @@ impl Iterator for Splitter<'_> {
         }
         let reach = self.reach();
         let is_last = reach == self.doc.end;
-        let least = leaf(&self.doc.blocks, self.at).map_or(1, |it| {
-            let text = Window { from: self.at, to: it.end.min(self.at + SIGN_MAX) }.text(it);
-            text.graphemes(true).next().map_or(1, str::len)
+        let least = leaf(&self.doc.blocks, self.at).map_or(1, |leaf| {
+            let window = Window { from: self.at, to: leaf.end.min(self.at + SIGN_MAX) };
+            window.text(leaf).graphemes(true).next().map_or(1, str::len)
         });
         let around = if is_last { 0 } else { self.length(self.at, self.at + least) };
         if !self.is_literal && (reach == self.at || self.limit.max / 2 < around) {

@@ -15,7 +15,7 @@ const GROUPS: [(&str, &str); 8] = [
     ("Use", "chat tasks"),
     ("People", "pair users roles members approvals"),
     ("Chats and agents", "chats agents destinations panic"),
-    ("Connect", "channels vault"),
+    ("Connect", "channels vault door"),
     ("Service", "setup start stop restart status logs doctor"),
     ("Look", "why history outbox sessions dropped"),
     ("Data", "backup keep timezone"),

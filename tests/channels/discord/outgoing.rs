@@ -66,7 +66,7 @@ async fn a_table_is_shown_in_columns() {
     let double = FakeDiscord::start().await;
     let mut driven = settled_in(&double).await;
     let id = driven.send_text(&double.places().group, "|a|bb|\n|-|-|\n|ccc|d|\n").await;
-    assert_eq!(double.written(&id), "```\na   | bb\n----|---\nccc | d\n```\n");
+    assert_eq!(double.written(&id), "```\na   | bb\n----|---\nccc | d\n```");
 }
 
 #[tokio::test]

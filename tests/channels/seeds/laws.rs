@@ -38,7 +38,7 @@ pub(super) struct Record {
 }
 
 impl Posted {
-    fn answers<'a>(&self, visible: &'a [Visible]) -> impl Iterator<Item = &'a Visible> {
+    pub(super) fn answers<'a>(&self, visible: &'a [Visible]) -> impl Iterator<Item = &'a Visible> {
         let place = self.place.clone();
         answers(visible, self.n).filter(move |it| it.place == place)
     }

@@ -349,22 +349,14 @@ pub fn is_news(event: &Event) -> bool {
 
 #[must_use]
 pub fn message(event: Event) -> Incoming {
-    match event {
-        Event::Message(message) => message,
-        other => {
-            panic!("not a message: {other:?}")
-        }
-    }
+    let Event::Message(message) = event else { panic!("not a message: {event:?}") };
+    message
 }
 
 #[must_use]
 pub fn click(event: Event) -> Click {
-    match event {
-        Event::Click(click) => click,
-        other => {
-            panic!("not a click: {other:?}")
-        }
-    }
+    let Event::Click(click) = event else { panic!("not a click: {event:?}") };
+    click
 }
 
 /// An error and its causes.

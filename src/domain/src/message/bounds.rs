@@ -91,7 +91,7 @@ mod tests {
             thread: Some(Thread { title: long.clone(), root: long.clone() }),
             forwarded_from: Some(long.clone()),
             unread: Some(long.clone()),
-            change: Some(Change::Reacted { to: "7".into(), emoji: long.clone(), added: true }),
+            change: Some(Change::Reacted { to: "7".into(), emoji: long, added: true }),
             ..Body::default()
         };
         let files = vec![file; 1_000];

@@ -37,7 +37,7 @@ fn an_agent_that_comes_back_is_not_called_new() {
 #[test]
 fn a_command_for_speech_needs_a_place_for_the_recording() {
     let mut world = World::new();
-    let wrong = |line: &str| parse_line(line).unwrap_err().to_string();
+    let wrong = |line: &str| parse_line(line).unwrap_err();
     let why = wrong("agents set andy --transcribe 'whisper-cli -f voice.ogg'");
     assert!(why.contains("where the recording goes with {file}"), "{why}");
     assert!(wrong("agents set andy --transcribe ' '").contains("give a command, or `none`"));

@@ -168,11 +168,11 @@ impl MessageImport<'_> {
         let caps = self.context.caps_of(&to.0);
         if self.is_held(&to.0) {
             let caps = Caps { text: under_heading(caps.text), ..caps };
-            return self.add_texts(0, &text, to, caps, None, whole);
+            return self.add_texts(&text, to, Parts { whole, ..Parts::of(caps) });
         }
         let line = self.status_line()?;
         let in_place = line.as_ref().filter(|it| it.in_place).map(|it| it.key.clone());
-        self.add_texts(0, &text, to, caps, in_place, whole)?;
+        self.add_texts(&text, to, Parts { whole, replaced: in_place, ..Parts::of(caps) })?;
         match line.filter(|it| !it.in_place) {
             Some(line) => outbox::remove_line(self.tx, &line.key, self.now),
             None => Ok(()),
@@ -228,7 +228,10 @@ impl MessageImport<'_> {
             self.add(index, to.clone(), kind, Draft::Files(files.to_vec()))?;
             count = index + 1;
         }
-        if follows { self.add_texts(count, &cut(&text), to, caps, None, None) } else { Ok(()) }
+        if !follows {
+            return Ok(());
+        }
+        self.add_texts(&cut(&text), to, Parts { first: count, ..Parts::of(caps) })
     }
 
     /// A new text for an own message; where messages cannot be changed, it follows as another one.
@@ -241,7 +244,7 @@ impl MessageImport<'_> {
         };
         let caps = self.context.caps_of(&to);
         let replaced = caps.edits.then_some(key);
-        self.add_texts(0, &cut(text), (to, String::new()), caps, replaced, None)
+        self.add_texts(&cut(text), (to, String::new()), Parts { replaced, ..Parts::of(caps) })
     }
 
     fn reaction(&self, number: i64) -> rusqlite::Result<()> {
@@ -274,17 +277,9 @@ impl MessageImport<'_> {
         Ok(found.filter(may_write).map(|it| it.0))
     }
 
-    /// Adds a text in as many parts as it takes, named from `first` on, and that in the place of `replaced` if
-    /// there is one; where these are too many, its beginning, and the `whole` as a file.
-    fn add_texts(
-        &self,
-        first: usize,
-        text: &str,
-        to: Reply,
-        caps: Caps,
-        replaced: Option<PartKey>,
-        whole: Option<&Copied>,
-    ) -> rusqlite::Result<()> {
+    /// Adds a text in as many parts as it takes; where these are too many, its beginning and the whole.
+    fn add_texts(&self, text: &str, to: Reply, parts: Parts<'_>) -> rusqlite::Result<()> {
+        let Parts { first, caps, replaced, whole } = parts;
         let (about, mut target) = (self.about(), replaced.map(Target::Part));
         let room = |taken: &str| {
             let taken = markdown::measure(taken, caps.dialect, caps.text.unit);
@@ -301,11 +296,12 @@ impl MessageImport<'_> {
             let first = markdown::beginning(text, caps.dialect, limit);
             texts = vec![format!("{first}\n\n{}", asides::IN_A_FILE)];
         }
-        let texts = texts.into_iter().map(|it| match target.take() {
-            Some(target) => {
-                Draft::Edit(target, Card { text: format!("{about}{it}"), buttons: vec![] })
+        let texts = texts.into_iter().map(|text| {
+            let text = format!("{about}{text}");
+            match target.take() {
+                Some(target) => Draft::Edit(target, Card { text, buttons: vec![] }),
+                None => Draft::Text(text),
             }
-            None => Draft::Text(format!("{about}{it}")),
         });
         let mut contents =
             texts.chain(whole.map(|it| Draft::Files(vec![it]))).enumerate().peekable();
@@ -342,6 +338,23 @@ fn sendable(copied: &Copied, bytes_max: u64) -> Result<&FileOut, String> {
             Err(format!("it is larger than the {} MiB that this chat takes", bytes_max >> 20))
         }
         Ok((file, _)) => Ok(file),
+    }
+}
+
+/// How a text becomes parts.
+struct Parts<'a> {
+    /// The number of the first.
+    first: usize,
+    caps: Caps,
+    /// The first goes in its place.
+    replaced: Option<PartKey>,
+    /// All of the text, in a file.
+    whole: Option<&'a Copied>,
+}
+
+impl Parts<'_> {
+    fn of(caps: Caps) -> Self {
+        Self { first: 0, caps, replaced: None, whole: None }
     }
 }
 

@@ -7,6 +7,7 @@ mod forms;
 mod handle;
 #[cfg(target_os = "linux")]
 mod hostile;
+mod long;
 mod quiet;
 mod ringing;
 mod stops;

@@ -125,7 +125,7 @@ pub(super) async fn add(args: AddArgs, layout: &Layout) -> anyhow::Result<Output
     row.urls.retain(|_, url| !url.is_empty());
     let is_mentioned = !given.is_empty() || !args.urls.is_empty();
     let kept = if is_mentioned { stored.clone() } else { Values::new() };
-    complete(registration, &row, &stored, kept, &mut given, &args, layout).await?;
+    complete(registration, (&row, &stored, kept), &mut given, &args, layout).await?;
     let mut values = stored;
     values.extend(given.clone());
     values.retain(|_, value| !value.expose_secret().is_empty());
@@ -232,9 +232,7 @@ fn stored(vault: &Vault, row: &AccountRow, sealed: &[SealedRow]) -> Values {
 /// Gets what is missing: by the platform's own way and by asking, or from the standard input.
 async fn complete(
     registration: &'static Registration,
-    row: &AccountRow,
-    stored: &Values,
-    kept: Values,
+    (row, stored, kept): (&AccountRow, &Values, Values),
     given: &mut Values,
     args: &AddArgs,
     layout: &Layout,
@@ -275,7 +273,7 @@ async fn complete(
     let enrolled = enrolled.context("it took longer than half an hour")?;
     steps.take(enrolled.map_err(|err| refused(channel, &err, true))?);
     for need in registration.needs {
-        steps.get(need).await?;
+        steps.get(need)?;
     }
     *given = steps.into_given();
     Ok(())

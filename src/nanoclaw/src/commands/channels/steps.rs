@@ -38,7 +38,7 @@ impl Terminal {
     }
 
     /// A field that is there by now, or is asked for until it is one.
-    pub(super) async fn get(&mut self, need: &Need) -> anyhow::Result<Option<SecretString>> {
+    pub(super) fn get(&mut self, need: &Need) -> anyhow::Result<Option<SecretString>> {
         if let Some(value) = self.given.get(need.name).or_else(|| self.kept.get(need.name)) {
             return Ok(Some(value.clone()).filter(|it| !it.expose_secret().is_empty()));
         }
@@ -96,7 +96,7 @@ impl Steps for Terminal {
     }
 
     async fn ask(&mut self, need: &Need) -> Result<Option<SecretString>, ChannelError> {
-        let asked = self.get(need).await;
+        let asked = self.get(need);
         asked.map_err(|err| ChannelError::Misconfigured(format!("{err:#}").into()))
     }
 }
