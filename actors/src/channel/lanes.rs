@@ -159,9 +159,10 @@ impl ChannelActor {
         if over.is_empty() {
             return Ok(false);
         }
-        let limit = self.args.registration.caps.text;
+        let host = Arc::clone(&self.args.host);
         let end = move |central: &mut CentralStore| {
-            over.iter().try_for_each(|it| central.rows(it.0).end_quiet(&it.1, limit, now))
+            let limit = |chat: &Address| host.caps_of(chat).text;
+            over.iter().try_for_each(|it| central.rows(it.0).end_quiet(&it.1, limit(&it.1), now))
         };
         self.args.host.central.write("the end of quiet hours", end).await?;
         Ok(true)

@@ -25,6 +25,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, info, warn};
 
+use super::pacing::Pacing;
 use super::pump::Pump;
 use super::{ChannelActor, ChannelMessage, HINT_MAX};
 use crate::channels::AccountKey;
@@ -39,6 +40,9 @@ const RECONNECT_UNWANTED: Duration = Duration::from_secs(15 * 60);
 /// How often a connection is looked at. After a sleep of the machine it takes that long at most
 /// until it is replaced.
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// What owners hear of an account, after the word for why, of which each is told once.
+type Told = (&'static str, String);
 
 #[derive(Debug)]
 pub(super) struct Line {
@@ -84,7 +88,7 @@ impl Line {
 
 impl ChannelActor {
     /// Ends the connection and makes another after a wait; `told` is what the owners hear of why.
-    pub(super) fn connect(&mut self, after: Duration, told: Option<String>) {
+    pub(super) fn connect(&mut self, after: Duration, told: Option<Told>) {
         let ended = self.line.last_words(self.args.host.clock.now());
         self.sink = None;
         let line = &mut self.line;
@@ -102,8 +106,8 @@ impl ChannelActor {
                 keep(&host, &key, at).await;
             }
             // After the sign of life, which names the trouble that is told once.
-            if let Some(text) = told {
-                tell_owners(&host, &key, text).await;
+            if let Some(told) = told {
+                tell_owners(&host, &key, told).await;
             }
             sleep(after).await;
             let connected = async {
@@ -120,6 +124,7 @@ impl ChannelActor {
     pub(super) fn renew(&mut self, key: AccountKey) {
         if self.args.account != key {
             self.args.account = key;
+            self.lanes.pacing = Pacing::default();
             self.line.failures = 0;
             self.trouble = Some(CONNECTING.into());
             self.connect(Duration::ZERO, None);
@@ -174,13 +179,13 @@ impl ChannelActor {
                 let down = self.line.down_since.get_or_insert_with(Instant::now).elapsed();
                 let told = (OUT_FOR <= down).then(|| {
                     let key = &self.args.account;
-                    notices::out(key.channel, &key.name, OUT_FOR, &chain(err))
+                    ("out", notices::out(key.channel, &key.name, OUT_FOR, &chain(err)))
                 });
                 self.connect(wait, told);
             }
             ChannelError::Unauthorized(_) | ChannelError::Misconfigured(_) => {
                 let key = &self.args.account;
-                let told = notices::locked_out(key.channel, &key.name, &chain(err));
+                let told = ("locked-out", notices::locked_out(key.channel, &key.name, &chain(err)));
                 self.connect(RECONNECT_UNWANTED, Some(told));
             }
         }
@@ -296,9 +301,9 @@ async fn meet(host: &LiveHost, key: &AccountKey, me: &Me) -> Result<(), ChannelE
 }
 
 /// In another channel, since this one is closed. The row makes it once.
-async fn tell_owners(host: &LiveHost, key: &AccountKey, text: String) {
+async fn tell_owners(host: &LiveHost, key: &AccountKey, (why, text): Told) {
     let (channel, name, now) = (key.channel, key.name.clone(), host.clock.now());
-    let say = move |it: &mut CentralStore| it.say_locked_out(channel, &name, &text, now);
+    let say = move |it: &mut CentralStore| it.say_locked_out(channel, &name, (why, &text), now);
     if let Err(err) = host.central.write("a notice", say).await {
         warn!(why = chain(&err), "the owner was not told");
     }

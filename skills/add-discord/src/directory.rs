@@ -2,14 +2,14 @@
 //! Each session learns it again; nothing here outlives one.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::wire::{Channel, Guild, Id, User};
 
 /// Far more than are deleted before Discord tells of it.
 const DELETED_MAX: usize = 100;
 /// Names of people; a reaction that is taken back comes without one.
-const PEOPLE_MAX: usize = 10_000;
+pub(crate) const PEOPLE_MAX: usize = 10_000;
 
 #[derive(Debug, Default)]
 pub(crate) struct Directory {
@@ -22,6 +22,8 @@ pub(crate) struct Directory {
     pub(crate) roots: HashMap<Id, String>,
     /// By id, of those who were heard last.
     pub(crate) people: HashMap<String, String>,
+    /// Hears of threads here.
+    pub(crate) doings: Arc<Doings>,
 }
 
 impl Directory {
@@ -36,6 +38,9 @@ impl Directory {
 
     pub(crate) fn learn(&mut self, channel: &Channel, server: Option<Id>) {
         let known = Channel { guild_id: channel.guild_id.or(server), ..channel.clone() };
+        if known.is_public_thread() {
+            self.doings.lock().public_threads.insert(channel.id);
+        }
         self.channels.insert(channel.id, known);
     }
 
@@ -78,6 +83,8 @@ pub(crate) struct Inner {
     pub(crate) opened: Vec<Id>,
     /// Messages, of whose end Discord tells as if somebody else had done it; the latest.
     pub(crate) deleted: VecDeque<Id>,
+    /// Threads that all members of their channel may read.
+    pub(crate) public_threads: HashSet<Id>,
 }
 
 impl Doings {

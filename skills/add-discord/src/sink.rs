@@ -34,7 +34,7 @@ impl DiscordSink {
     }
 
     /// Makes a message. Where the one that it replies to is not to be had, it goes without; where its
-    /// thread is closed or gone, into the channel that the thread was in.
+    /// thread is closed or gone, into the channel that the thread was in, if that has no other readers.
     async fn create(
         &self,
         part: &Part,
@@ -49,7 +49,9 @@ impl DiscordSink {
         body["components"] = outgoing::components(buttons);
         let made = self.post(channel, &body, files).await;
         let Err(Failure::Refused(why)) = &made else { return made };
-        let parent = Id::parse(&part.to.chat).filter(|it| *it != channel && is_thread_gone(why));
+        let is_public = || self.doings.lock().public_threads.contains(&channel);
+        let parent = Id::parse(&part.to.chat)
+            .filter(|it| *it != channel && is_thread_gone(why) && is_public());
         if parent.is_none() && (reply_to.is_none() || !is_about_reference(why)) {
             return made;
         }

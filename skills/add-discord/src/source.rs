@@ -6,20 +6,21 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use channel::http::Failure;
 use channel::{Account, Batch, ChannelError, Cursor, Event, Gap, Source};
 use domain::message::{Address, Incoming};
-use domain::plain::chain;
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tracing::{debug, warn};
 
 use crate::api::Api;
 use crate::catch_up::CatchUp;
-use crate::directory::{Directory, Doings};
+use crate::directory::{Directory, Doings, PEOPLE_MAX};
 use crate::gateway::{Arrival, Arrived, Gateway, Place};
 use crate::incoming::Reader;
 use crate::position::{DIRECT, Position, Session};
@@ -27,6 +28,8 @@ use crate::wire::{Channel, Guild, Id, Message, Ready};
 
 /// Events of one batch, and so of one commit per session.
 const BATCH_MAX: usize = 64;
+/// How long the first message of a thread is waited for.
+const ROOT_WITHIN: Duration = Duration::from_millis(500);
 
 #[derive(Debug)]
 pub(crate) struct DiscordSource {
@@ -76,7 +79,7 @@ impl DiscordSource {
     ) -> Self {
         Self {
             api,
-            directory: Directory::default(),
+            directory: Directory { doings: Arc::clone(&doings), ..Directory::default() },
             doings,
             account: account.name.clone(),
             bot,
@@ -201,13 +204,15 @@ impl DiscordSource {
         // The message has the thread's id; a post's is in the thread itself.
         let is_post = self.directory.channels.get(&chat).is_some_and(Channel::is_forum);
         let path = format!("channels/{}/messages/{thread}", if is_post { thread } else { chat });
-        match self.look_up::<Message>(&path).await {
-            Ok(root) => {
-                let text = root.map(|it| self.reader().text(&it)).unwrap_or_default();
-                self.directory.roots.insert(thread, text);
-            }
-            Err(err) => debug!(why = chain(&err), "how a thread began is not known yet"),
+        // Messages wait behind it, also those of people whom nobody knows: one that is not had soon is never asked
+        // for again.
+        let root = timeout(ROOT_WITHIN, self.look_up::<Message>(&path)).await;
+        let root = root.ok().and_then(Result::ok).flatten();
+        let text = root.map(|it| self.reader().text(&it)).unwrap_or_default();
+        if PEOPLE_MAX <= self.directory.roots.len() {
+            self.directory.roots.clear();
         }
+        self.directory.roots.insert(thread, text);
     }
 
     /// `None` for what the bot is not told.

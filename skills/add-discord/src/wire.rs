@@ -169,6 +169,11 @@ impl Channel {
         matches!(self.kind, 10..=12)
     }
 
+    /// Everybody who reads its channel may read it.
+    pub(crate) fn is_public_thread(&self) -> bool {
+        matches!(self.kind, 10 | 11)
+    }
+
     /// Of posts, each of which is a thread that begins with a message of its own; for texts, or media.
     pub(crate) fn is_forum(&self) -> bool {
         matches!(self.kind, 15 | 16)

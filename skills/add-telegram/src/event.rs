@@ -199,7 +199,12 @@ fn membership(change: &Value, account: &str) -> Option<Event> {
         (false, false) => None,
         (true, false) => Some(Event::Left(chat)),
         (true, true) => Some(Event::Reachable { chat, by: None }),
-        (false, true) => Some(Event::Reachable { chat, by: author(&Value::Null, &change["from"]) }),
+        // Who unblocks the bot brings it into no group.
+        (false, true) => {
+            let is_group = change["chat"]["type"] != "private";
+            let by = author(&Value::Null, &change["from"]).filter(|_| is_group);
+            Some(Event::Reachable { chat, by })
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::slice;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use channel::http::Failure;
@@ -21,6 +22,8 @@ use crate::methods::{TEXT_MAX, frame, no_preview};
 
 /// The number of the topic without one.
 const GENERAL_TOPIC: i64 = 1;
+/// Drafts come again after this, however long a server wants to be left alone.
+const PAUSE_MAX: Duration = Duration::from_secs(3600);
 /// <https://core.telegram.org/bots/api#botcommand>.
 const COMMAND_ABOUT_MAX: usize = 256;
 /// <https://core.telegram.org/bots/api#answercallbackquery>.
@@ -125,7 +128,7 @@ impl Sink for TelegramSink {
         own["link_preview_options"] = no_preview();
         let Err(err) = self.api.tell("editMessageText", own).await else { return };
         if let Failure::Throttled { after } = err {
-            let until = Instant::now() + after;
+            let until = Instant::now() + after.min(PAUSE_MAX);
             *self.no_drafts_before.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
         }
         debug!(why = chain(&err), "a draft was not shown");

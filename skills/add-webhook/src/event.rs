@@ -81,7 +81,7 @@ impl Decode for Events {
             // Nothing but this is known to be the sender's: a reader of one request could send it to another
             // hook, as another event, or under another id.
             (Some(digest), _) => (digest.clone(), fingerprint(&parts), KNOWN_FOR),
-            (None, false) => (fingerprint(&parts), String::new(), KNOWN_FOR),
+            (None, false) => (fingerprint(&parts), fingerprint(&[body]), KNOWN_FOR),
             (None, true) => (fingerprint(&[parts[0], body]), String::new(), ATTEMPTS_WITHIN),
         };
         if id.is_empty() {

@@ -64,13 +64,13 @@ const CAPS: Caps = Caps { mentions: true, mute: true, ..Caps::plain(TextLimit::c
 
 #[async_trait]
 impl Adapter for Webhook {
+    /// Nobody can be asked; a secret of another form than the sender's is noticed.
+    async fn check(&self, account: &Account) -> Result<Me, ChannelError> {
+        verify(account).map(|_| Me::default())
+    }
+
     async fn connect(&self, account: &Account) -> Result<Connection, ChannelError> {
-        let kind = kinds::find(field(account, "kind"))?;
-        let secret = account.require(NAME, "secret")?.clone();
-        let verify = Verify::new((kind.schemes)(), secret).map_err(|wrong| {
-            let why = format!("{wrong}; replace it with `nanoclaw channels add {NAME}`");
-            ChannelError::Unauthorized(why.into())
-        })?;
+        let (kind, verify) = verify(account)?;
         let route = Route {
             verify,
             challenge: Challenge::None,
@@ -87,6 +87,17 @@ impl Adapter for Webhook {
         let sink = Arc::new(WebhookSink);
         Ok(Connection { me: Me::default(), caps: CAPS, source, sink })
     }
+}
+
+/// Which program sends, and how its secret is recognised.
+fn verify(account: &Account) -> Result<(&'static kinds::Kind, Verify), ChannelError> {
+    let kind = kinds::find(field(account, "kind"))?;
+    let secret = account.require(NAME, "secret")?.clone();
+    let verify = Verify::new((kind.schemes)(), secret).map_err(|wrong| {
+        let why = format!("{wrong}; replace it with `nanoclaw channels add {NAME}`");
+        ChannelError::Unauthorized(why.into())
+    })?;
+    Ok((kind, verify))
 }
 
 fn field<'a>(account: &'a Account, name: &str) -> Option<&'a str> {

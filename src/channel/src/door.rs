@@ -11,7 +11,7 @@ mod guests;
 mod pace;
 mod serve;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -180,6 +180,7 @@ impl Door {
             proxies: Mutex::new(settings.proxies.clone()),
             numbers: AtomicU64::default(),
             open: Mutex::default(),
+            known: Mutex::default(),
         });
         let shared =
             Shared { settings: Mutex::new(settings), listening: Default::default(), routes };
@@ -216,6 +217,7 @@ impl Door {
         let number = shared.routes.numbers.fetch_add(1, Ordering::Relaxed);
         let open =
             Open { number, route, sender, strangers: Pace::strangers(), seen: Seen::default() };
+        lock(&shared.routes.known).insert(at.clone());
         shared.routes.lock().insert(at.clone(), Arc::new(open));
         Ok(DoorInbox { requests, shared: Arc::clone(shared), at, number })
     }
@@ -297,6 +299,8 @@ struct Routes {
     proxies: Mutex<Vec<IpAddr>>,
     numbers: AtomicU64,
     open: Mutex<HashMap<(String, String), Arc<Open>>>,
+    /// Every path that ever was; there are no more than accounts.
+    known: Mutex<HashSet<(String, String)>>,
 }
 
 #[derive(Debug)]
@@ -317,10 +321,20 @@ impl Routes {
 
     /// The path's account, and what is behind it.
     fn find<'a>(&self, path: &'a str) -> Option<(Arc<Open>, &'a str)> {
-        let mut parts = path.strip_prefix("/in/")?.splitn(3, '/');
-        let at = (parts.next()?.to_owned(), parts.next()?.to_owned());
-        Some((Arc::clone(self.lock().get(&at)?), parts.next().unwrap_or_default()))
+        let (at, rest) = account_in(path)?;
+        Some((Arc::clone(self.lock().get(&at)?), rest))
     }
+
+    fn was_open(&self, path: &str) -> bool {
+        account_in(path).is_some_and(|it| lock(&self.known).contains(&it.0))
+    }
+}
+
+/// The channel and account that a path is of, and what follows them.
+fn account_in(path: &str) -> Option<((String, String), &str)> {
+    let mut parts = path.strip_prefix("/in/")?.splitn(3, '/');
+    let at = (parts.next()?.to_owned(), parts.next()?.to_owned());
+    Some((at, parts.next().unwrap_or_default()))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

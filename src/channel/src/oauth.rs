@@ -173,7 +173,7 @@ pub async fn by_device(
     if let Some(url) = &device.verification_uri_complete {
         steps.show_qr(url);
     }
-    let mut interval = device.interval.map_or(INTERVAL, Duration::from_secs);
+    let mut interval = device.interval.map_or(INTERVAL, |it| Duration::from_secs(it.max(1)));
     let until = Instant::now() + Duration::from_secs(device.expires_in).min(DEVICE_MAX);
     let grant_type = "urn:ietf:params:oauth:grant-type:device_code";
     let form = [("grant_type", grant_type), ("device_code", device.device_code.as_str())];

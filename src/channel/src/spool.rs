@@ -134,16 +134,13 @@ async fn take<D: Decode>(
         let (spool, decode) = (Arc::clone(&spool), Arc::clone(&decode));
         let (has_more, pace) = (Arc::clone(&has_more), Arc::clone(&pace));
         puts.spawn(async move {
-            let reply = match (decode.raw(&request), pace.count(request.path.clone())) {
-                (Ok(raw), Ok(())) => put(&*spool, raw, || pace.give_back(&request.path)).await,
-                (Ok(_), Err(wait)) => {
-                    let why = format!(
-                        "too many events come here; send it again in {} s",
-                        wait.as_secs().max(1)
-                    );
-                    Reply { wait: Some(wait), ..Reply::line(StatusCode::TOO_MANY_REQUESTS, why) }
-                }
-                (Err(refused), _) => refused,
+            let reply = match decode.raw(&request) {
+                // It costs no token: a reader of one request could send it again with other headers.
+                Err(refused) => refused,
+                Ok(raw) => match pace.count(request.path.clone()) {
+                    Ok(()) => put(&*spool, raw, || pace.give_back(&request.path)).await,
+                    Err(wait) => too_many(wait),
+                },
             };
             if reply.status.is_success() {
                 has_more.notify_one();
@@ -152,6 +149,12 @@ async fn take<D: Decode>(
             drop(turn);
         });
     }
+}
+
+fn too_many(wait: Duration) -> Reply {
+    let seconds = wait.as_secs().max(1);
+    let why = format!("too many events come here; send it again in {seconds} s");
+    Reply { wait: Some(wait), ..Reply::line(StatusCode::TOO_MANY_REQUESTS, why) }
 }
 
 /// `known` is called for what somebody sends again, who keeps no new event out by that.

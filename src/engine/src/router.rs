@@ -254,6 +254,8 @@ fn take(host: &Host, central: &mut CentralStore, event: &Event, owner_only: bool
             let step = admit::joined(host, central, (chat, by), owner_only)?;
             Ok(Step { verdict: Verdict::Stored, ..step })
         }
+        // A thread that is gone leaves its chat.
+        Event::Left(chat) if chat.thread.is_some() => Ok(Step::new(Verdict::Ignored)),
         Event::Left(chat) => {
             central.set_left(chat, Some(host.clock.now()))?;
             Ok(Step::new(Verdict::Stored))

@@ -171,7 +171,9 @@ fn is_hostile(text: &str) -> bool {
         let begins = |(mark, next): &(u8, u8)| {
             *mark == b'>' || (b"-+*.)".contains(mark) && next.is_ascii_whitespace())
         };
-        BARS_MAX < line.bytes().filter(|it| *it == b'|').count()
-            || MARKS_MAX < marks.zip(spaced).filter(begins).count()
+        // One that is escaped divides no cells.
+        let bars = line.as_bytes().windows(2).filter(|it| it[1] == b'|' && it[0] != b'\\').count()
+            + usize::from(line.starts_with('|'));
+        BARS_MAX < bars || MARKS_MAX < marks.zip(spaced).filter(begins).count()
     })
 }

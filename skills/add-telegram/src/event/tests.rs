@@ -197,7 +197,7 @@ fn the_bot_is_let_in_and_removed_and_knows_by_whom() {
     let chat = Address { chat: "11".into(), ..incoming(json!({"text": "x"})).from };
     let by = |by| Some(Event::Reachable { chat: chat.clone(), by });
     let cy = Some(Author::new("12", "Cy"));
-    assert_eq!(change("private", is("kicked"), is("member")), by(cy.clone()));
+    assert_eq!(change("private", is("kicked"), is("member")), by(None), "it is no group");
     assert_eq!(change("supergroup", is("left"), is("administrator")), by(cy));
     assert_eq!(change("supergroup", is("member"), is("administrator")), by(None), "it was there");
     let out = json!({"status": "restricted", "is_member": false});

@@ -42,7 +42,7 @@ impl Guest {
         let mut peer = lock(&self.peer);
         let last = forwarded_for.rsplit(',').next().unwrap_or_default().trim();
         if let Ok(address) = last.parse()
-            && (peer.is_loopback() || proxies.contains(&peer))
+            && (peer.is_loopback() || proxies.iter().any(|it| network(*it) == *peer))
         {
             *peer = network(address);
         }

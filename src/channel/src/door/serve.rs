@@ -100,6 +100,10 @@ pub(super) async fn answer<B: Body + Unpin>(
             let taken = take(routes, &open, guest, (&rest, head, body)).await;
             taken.unwrap_or_else(|refused| refused)
         }
+        // A path that was open is open again soon; a sender takes 404 for good.
+        None if routes.was_open(head.uri.path()) => {
+            Reply::later("it is not connected right now; send it again later", COME_AGAIN)
+        }
         None => Reply::line(StatusCode::NOT_FOUND, "there is nothing here"),
     };
     let mut answer = Response::new(Full::new(Bytes::from(reply.body)));
@@ -127,11 +131,14 @@ async fn take<B: Body + Unpin>(
         guest.is_passed_on(passed_on.to_str().unwrap_or_default(), &proxies);
     }
     let (route, query) = (&open.route, head.uri.query().unwrap_or_default());
-    // Where all come from this machine, a right one may be among the wrong ones.
+    // Senders share addresses, so the wrong ones of one keep out no right ones of another.
     let peer = guest.peer();
-    if !peer.is_loopback() && open.strangers.is_over(&peer) {
+    let too_many = || {
         let why = "too many requests without a right signature came from there";
-        return Err(Reply::line(StatusCode::TOO_MANY_REQUESTS, why));
+        Reply { wait: Some(COME_AGAIN), ..Reply::line(StatusCode::TOO_MANY_REQUESTS, why) }
+    };
+    if head.method == Method::GET && !peer.is_loopback() && open.strangers.is_over(&peer) {
+        return Err(too_many());
     }
     if head.method == Method::GET
         && let Some(reply) = route.challenge.query(query)
@@ -153,6 +160,8 @@ async fn take<B: Body + Unpin>(
     let proof = route.verify.check(shown, routes.clock.now()).await.map_err(|wrong| {
         if open.strangers.count(peer).is_ok() {
             info!(why = %wrong, %peer, "a webhook was not verified");
+        } else if !peer.is_loopback() {
+            return too_many();
         }
         Reply::line(StatusCode::UNAUTHORIZED, wrong)
     })?;
@@ -166,10 +175,16 @@ async fn take<B: Body + Unpin>(
         digest: proof.digest,
         path: path[secret.len()..].trim_start_matches('/').to_owned(),
         query: query.to_owned(),
-        headers: head.headers,
+        headers: unshown(head.headers),
         body: body.into(),
     };
     hand_over(open, request).await
+}
+
+/// The same, of which no debug text shows a value: secrets are among them.
+fn unshown(mut headers: HeaderMap) -> HeaderMap {
+    headers.values_mut().for_each(|it| it.set_sensitive(true));
+    headers
 }
 
 /// A request before somebody waits for its answer.

@@ -146,7 +146,11 @@ fn settle_access(
         (_, _, _) => return Ok(Some(News::Expired)),
     };
     // The chat is let in; an account of several people is no member of anything.
-    let is_shared = |it: &Incoming| it.body.sender.kind == AuthorKind::Shared;
+    let is_shared = |message: &Incoming| {
+        let sender = &message.body.sender;
+        sender.kind == AuthorKind::Shared
+            && requester.as_ref() == Some(&Handle::new(&message.from.channel, &sender.id))
+    };
     if central.pending_messages(row.id)?.iter().any(is_shared) {
         return Ok(None);
     }

@@ -174,6 +174,10 @@ pub(super) fn follow(
     if is_full {
         // Where another session stored it, it is stored once, however often it comes.
         step.verdict = Verdict::Refused(notices::queue_full());
+        if host.caps_of(&message.from).mute {
+            // Its sender may be gone, and its chat cannot be told.
+            central.record_drop(&message.from, &message.body.sender, "queue-full", now)?;
+        }
     }
     Ok(step)
 }

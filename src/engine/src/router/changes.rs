@@ -4,7 +4,9 @@
 use channel::Verdict;
 use domain::admission::{Admission, AgentDecision, Decision};
 use domain::change::{Changed, Effect, follow};
-use domain::message::{Admitted, Author, Body, Change, InboundKind, Incoming, Quote};
+use domain::message::{
+    Admitted, Author, Body, Change, InboundKind, Incoming, Quote, TEXT_BYTES_MAX,
+};
 use domain::plain::cut;
 use domain::trace::Rule;
 use store::{CentralStore, Trace};
@@ -23,6 +25,9 @@ pub(super) fn take(
     (message, change): (&Incoming, &Change),
     owner_only: bool,
 ) -> Result<Step> {
+    if TEXT_BYTES_MAX < message.body.text.len() {
+        return Ok(Step::new(Verdict::Ignored));
+    }
     let traces = central.traces(&message.from, change.of())?;
     let mut message = message.clone();
     message.mentioned &= matches!(change, Change::Edited { .. });

@@ -142,10 +142,17 @@ fn plain(window: Window, node: &Node) -> String {
     writer.out
 }
 
+/// Columns of a drawn table together, in signs; a wider one is not padded, or one long cell would make every row
+/// as long.
+const WIDTH_MAX: usize = 200;
+
 fn drawn(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
     let widest = |at: usize| rows.iter().filter_map(|it| it.get(at)).map(|it| it.width()).max();
-    let widths: Vec<usize> = (0..columns).map(|it| widest(it).unwrap_or(0)).collect();
+    let mut widths: Vec<usize> = (0..columns).map(|it| widest(it).unwrap_or(0)).collect();
+    if WIDTH_MAX < widths.iter().sum() {
+        widths.fill(3);
+    }
     let mut lines = Vec::with_capacity(rows.len() + 1);
     for (at, row) in rows.iter().enumerate() {
         let padded = |(cell, width): (&String, &usize)| {

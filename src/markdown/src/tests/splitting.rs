@@ -176,6 +176,14 @@ fn hostile(size: usize) -> Vec<(&'static str, String)> {
         ("backticks", (1..size / 400).map(|it| format!("{} ", "`".repeat(it))).collect()),
         ("columns", columns),
         ("tables", fill("|a|b|\n|-|-|\n|c|d|\n\n")),
+        (
+            "a wide cell",
+            format!("|{}|b|\n|-|-|\n{}", "x".repeat(size / 2), "a|b\n".repeat(size / 8)),
+        ),
+        (
+            "pictures in pictures",
+            format!("{}{}{}", "![".repeat(15), fill("a\n"), "](u)".repeat(15)),
+        ),
         ("rows", format!("|a|b|\n|-|-|\n{}", fill("|c|d|\n"))),
         ("tags", fill("<a <b <!-- ")),
         ("entities", fill("&amp;&#32;")),

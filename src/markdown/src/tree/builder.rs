@@ -130,7 +130,10 @@ impl Builder {
     }
 
     pub(super) fn open(&mut self, kind: Kind) {
-        if 0 < self.over || DEPTH_MAX < self.open.len() + kind.depth() {
+        // A picture in a link is its text: no platform has links in links.
+        let is_link = |kind: &Kind| matches!(kind, Kind::Link { .. });
+        let is_nested = is_link(&kind) && self.open.iter().any(|it| is_link(&it.kind));
+        if 0 < self.over || is_nested || DEPTH_MAX < self.open.len() + kind.depth() {
             self.over += 1;
             return;
         }

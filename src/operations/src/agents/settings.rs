@@ -175,8 +175,8 @@ impl fmt::Display for ProviderChoice {
 
 domain::as_text!(ProviderChoice);
 
-/// The longest command for speech; an owner has to read it before they agree to it.
-const TRANSCRIBE_CHARS_MAX: usize = 500;
+/// The longest command for speech; the card that asks an owner for it shows 300 characters of a line.
+const TRANSCRIBE_CHARS_MAX: usize = 200;
 
 /// A command that turns speech into text; `None` is `none`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -41,8 +41,8 @@ fn a_command_for_speech_needs_a_place_for_the_recording() {
     let why = wrong("agents set andy --transcribe 'whisper-cli -f voice.ogg'");
     assert!(why.contains("where the recording goes with {file}"), "{why}");
     assert!(wrong("agents set andy --transcribe ' '").contains("give a command, or `none`"));
-    let long = format!("agents set andy --transcribe '{} {{file}}'", "x".repeat(500));
-    assert!(wrong(&long).contains("at most 500 characters"));
+    let long = format!("agents set andy --transcribe '{} {{file}}'", "x".repeat(200));
+    assert!(wrong(&long).contains("at most 200 characters"));
     let shown = |world: &mut World| world.fine("agents show andy").json["transcribe"].clone();
     assert_eq!(shown(&mut world), "none");
     let set = world.fine("agents set andy --transcribe 'hear \"{file}\" | tr a b'");

@@ -277,18 +277,18 @@ impl CentralStore {
     }
 
     /// Tells every owner, in the private chat on another account that they used last, that an account
-    /// does not get in; once until it was heard again.
+    /// does not get in; once for each `why` until it was heard again.
     pub fn say_locked_out(
         &mut self,
         channel: &str,
         account: &str,
-        text: &str,
+        (why, text): (&str, &str),
         now: Timestamp,
     ) -> Result<()> {
         self.change("a notice", |central| {
             let since = central.heard(channel, account)?.map_or(0, |it| it.0);
             for (person, to) in owners_elsewhere(&central.conn, channel, account)? {
-                let key = format!("locked-out.{channel}.{account}.{since}.{person}");
+                let key = format!("{why}.{channel}.{account}.{since}.{person}");
                 let part = NewPart::new(key, to, PartKind::Notice, Draft::Text(text.to_owned()));
                 central.say(&part, now)?;
             }

@@ -71,9 +71,10 @@ statements! {
         &format!("{CHATS} WHERE id = ?1"), [id.0]);
     /// Every chat that was ever heard of, in that order.
     pub fn chats() -> Vec<ChatRow> = list("list the chats", &format!("{CHATS} ORDER BY id"), []);
-    /// The chat in which nobody but this person reads, if there is one.
+    /// The chat in which nobody but this person reads, if there is one that can be written to.
     pub fn direct_chat(channel: &str, peer: &str) -> Option<ChatRow> = one("find a direct chat",
-        &format!("{CHATS} WHERE channel = ?1 AND peer = ?2 AND is_group = 0 ORDER BY id LIMIT 1"),
+        &format!("{CHATS} WHERE channel = ?1 AND peer = ?2 AND is_group = 0 AND left_at IS NULL
+            ORDER BY id LIMIT 1"),
         [channel, peer]);
     /// The bot is in a chat no more, or again. What waits to be sent there waits meanwhile, and nothing is
     /// announced there.

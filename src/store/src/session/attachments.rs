@@ -170,7 +170,11 @@ pub(super) fn write_all(
     texts: &[(OutSeq, String)],
     copies: &mut BTreeMap<OutSeq, Vec<Copied>>,
 ) -> Result<()> {
+    let mut room = ALL_BYTES_MAX.saturating_sub(waiting(&paths.sending(), texts));
     for (seq, text) in texts {
+        // One for which there is no room goes out in parts.
+        let Some(left) = room.checked_sub(text.len() as u64) else { continue };
+        room = left;
         let path = paths.sending().join(format!("{seq}-{WHOLE}"));
         let write = || {
             fs::create_dir_all(paths.sending())?;

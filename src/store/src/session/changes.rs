@@ -38,7 +38,7 @@ impl CentralStore {
                        CASE m.kind WHEN 'context' THEN NOT EXISTS
                                (SELECT 1 FROM message l WHERE l.session = m.session
                                     AND l.seq > m.seq AND l.kind = 'chat')
-                           ELSE m.outcome IS NULL AND m.tries = 0 AND m.released = 0 AND NOT EXISTS
+                           ELSE m.kind = 'chat' AND m.outcome IS NULL AND m.tries = 0 AND m.released = 0 AND NOT EXISTS
                                (SELECT 1 FROM launch WHERE session = m.session AND ended_at IS NULL)
                        END
                    FROM message m JOIN session s ON s.id = m.session

@@ -86,7 +86,7 @@ pub(super) fn redirect(
         "SELECT channel, account, chat, thread FROM message i WHERE session = ?1 AND seq <= ?2
                AND NOT EXISTS (SELECT 1 FROM messaging_group m
                    WHERE (m.channel, m.account, m.chat) = (i.channel, i.account, i.chat)
-                   AND (m.denied_at IS NOT NULL OR NOT EXISTS
+                   AND (m.denied_at IS NOT NULL OR m.left_at IS NOT NULL OR NOT EXISTS
                         (SELECT 1 FROM wiring w JOIN session s ON s.agent_group = w.agent_group
                          WHERE s.id = ?1 AND w.messaging_group = m.id)))
                ORDER BY seq DESC LIMIT ?3";
@@ -96,7 +96,8 @@ pub(super) fn redirect(
     if next.is_none() {
         let sql = "SELECT m.channel, m.account, m.chat, NULL FROM session s
                    JOIN wiring w ON w.agent_group = s.agent_group AND w.session_mode = 'agent-shared'
-                   JOIN messaging_group m ON m.id = w.messaging_group AND m.denied_at IS NULL
+                   JOIN messaging_group m ON m.id = w.messaging_group
+                       AND m.denied_at IS NULL AND m.left_at IS NULL
                    WHERE s.id = ?1 AND s.messaging_group IS NULL ORDER BY m.active_at DESC";
         let wired: Vec<Address> = list(&tx, sql, [tx.session])?;
         let owners = owners_elsewhere(&tx, &cause.from.channel, &cause.from.account)?;

@@ -123,7 +123,8 @@ fn answer(tx: Scope<'_>, seq: OutSeq, ok: bool, text: &str) -> rusqlite::Result<
 impl SessionRows<'_> {
     pub fn request(&self, seq: OutSeq) -> Result<Request> {
         const OP: &str = "read a request";
-        let sql = "SELECT r.seq, m.channel, m.account, m.chat, m.thread, m.sender_id,
+        let sql = "SELECT r.seq, m.channel, m.account, m.chat, m.thread,
+                       iif(m.body ->> '$.sender.kind' = 'shared', '', m.sender_id),
                        coalesce(m.body ->> '$.sender.name', ''), m.seq, m.platform_id,
                        m.outcome IS NULL, r.form, r.options, r.timeout_ms, r.text, r.asked_at,
                        r.turn IS NOT NULL

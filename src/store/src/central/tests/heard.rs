@@ -85,7 +85,7 @@ fn owners_hear_elsewhere_and_once_that_an_account_is_locked_out() {
     wired(&mut store, "1", NOW);
     let other = Address { account: "other".into(), ..at("telegram", "1") };
     let locked = |store: &mut CentralStore| {
-        store.say_locked_out("telegram", "main", "no", NOW).unwrap();
+        store.say_locked_out("telegram", "main", ("locked-out", "no"), NOW).unwrap();
         told(store)
     };
     assert_eq!(locked(&mut store), Vec::<String>::new(), "there is nothing but the closed account");

@@ -185,14 +185,11 @@ fn unfinished(multi_user: &MultiUser, seen: &Seen, session: &Session) -> Vec<Str
         post.is_some_and(|it| is_stopped(multi_user, it, &session.row))
     };
     let any_stopped = session.stored.iter().any(|it| stopped(&it.0));
-    // Of what was shown twice the first one stays.
+    // Of what was shown twice the first one stays: nobody knows its id.
     let is_last = |id: &str| {
         let key = id.trim_start_matches("p-").split('-').next().unwrap_or_default();
-        let mut copies = seen
-            .shown
-            .iter()
-            .filter(|it| super::super::approver::copy_of(it.id.trim_start_matches("p-"), key));
-        copies.next_back().is_some_and(|it| it.id == id)
+        let again = seen.sent.iter().filter(|it| it.key == key).count().saturating_sub(1);
+        id == if again == 0 { format!("p-{key}") } else { format!("p-{key}-{again}") }
     };
     let left = seen.shown.iter().filter(|it| it.id.starts_with(&begins) && is_last(&it.id));
     let left =
