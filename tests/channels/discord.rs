@@ -2,7 +2,6 @@
 
 mod beside;
 mod catching_up;
-mod client;
 mod foreign;
 mod gaps;
 mod incoming;

@@ -8,6 +8,7 @@ mod cursors;
 mod discord;
 mod flaws;
 mod memory;
+mod oauth;
 mod seeds;
 mod telegram;
 mod webhook;

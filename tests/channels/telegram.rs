@@ -5,7 +5,6 @@ mod files;
 mod foreign;
 mod gaps;
 mod polling;
-mod process;
 mod sending;
 mod test_api;
 

@@ -4,6 +4,7 @@
 
 pub mod conformance;
 pub mod discord;
+pub mod foreign;
 pub mod model_api;
 pub mod platform;
 pub mod soak;

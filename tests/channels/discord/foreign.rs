@@ -4,15 +4,22 @@ use std::time::Duration;
 
 use harness::conformance::{Deed, Double, Fault, Post, TestChat, Visible};
 use harness::discord::{FakeDiscord, TOKEN};
+use harness::foreign::{self, Program};
 use serde_json::json;
 
-use super::client::DiscordJs;
 use super::rig::ANN;
+
+/// <https://discord.js.org>
+async fn started(double: &FakeDiscord, token: &str) -> Program {
+    let mut node = foreign::node(&["discord.js@14.28.1"], "channels/discord/discord_js.cjs").await;
+    node.args([&double.api_url(), &double.cdn_url(), token]);
+    Program::start(node)
+}
 
 #[tokio::test]
 async fn discord_js_talks_with_the_double_as_with_discord() {
     let double = FakeDiscord::start().await;
-    let mut client = DiscordJs::start(&double, TOKEN).await;
+    let mut client = started(&double, TOKEN).await;
     let general = double.general();
     assert_eq!(client.says("OK ready").await, format!("nano Home {general} 1"));
     let (reply, card) = talks(&double, &mut client).await;
@@ -35,7 +42,7 @@ async fn discord_js_talks_with_the_double_as_with_discord() {
 }
 
 /// Returns the ids of what it sent.
-async fn talks(double: &FakeDiscord, client: &mut DiscordJs) -> (String, String) {
+async fn talks(double: &FakeDiscord, client: &mut Program) -> (String, String) {
     let group = double.places().group;
     let post = Post { mention: true, ..Post::plain(double, &group, "are you there?") };
     double.post(post).await;
@@ -53,7 +60,7 @@ async fn talks(double: &FakeDiscord, client: &mut DiscordJs) -> (String, String)
     (reply.to_owned(), card)
 }
 
-async fn does_more_than_writing(double: &FakeDiscord, client: &mut DiscordJs) {
+async fn does_more_than_writing(double: &FakeDiscord, client: &mut Program) {
     let post = Post::plain(double, &double.places().group, "at noon");
     let id = double.post(post.clone()).await;
     double
@@ -89,7 +96,7 @@ async fn does_more_than_writing(double: &FakeDiscord, client: &mut DiscordJs) {
 
 async fn sends_files_and_opens_a_thread(
     double: &FakeDiscord,
-    client: &mut DiscordJs,
+    client: &mut Program,
 ) -> (String, String) {
     let places = double.places();
     let upload = client.says("OK upload").await;
@@ -104,7 +111,7 @@ async fn sends_files_and_opens_a_thread(
     (upload.split(' ').next().unwrap().to_owned(), sent.to_owned())
 }
 
-async fn talks_in_private_and_meets_limits(double: &FakeDiscord, client: &mut DiscordJs) {
+async fn talks_in_private_and_meets_limits(double: &FakeDiscord, client: &mut Program) {
     let places = double.places();
     double.post(Post::plain(double, &places.direct, "psst")).await;
     assert_eq!(client.says("OK private").await, "true true psst");
@@ -121,7 +128,7 @@ async fn talks_in_private_and_meets_limits(double: &FakeDiscord, client: &mut Di
     assert_eq!(double.written(&sent), "sent after a wait");
 }
 
-async fn survives_lost_connections(double: &FakeDiscord, client: &mut DiscordJs) {
+async fn survives_lost_connections(double: &FakeDiscord, client: &mut Program) {
     let group = double.places().group;
     double.fault(Fault::Disconnect).await;
     double.post(Post::plain(double, &group, "after the break")).await;
@@ -135,7 +142,7 @@ async fn survives_lost_connections(double: &FakeDiscord, client: &mut DiscordJs)
 #[tokio::test]
 async fn discord_js_is_told_that_its_token_is_wrong() {
     let double = FakeDiscord::start().await;
-    let mut client = DiscordJs::start(&double, "MTA5.double.another").await;
+    let mut client = started(&double, "MTA5.double.another").await;
     assert!(client.says("FAILED").await.contains("invalid token"));
 }
 
@@ -143,6 +150,6 @@ async fn discord_js_is_told_that_its_token_is_wrong() {
 async fn discord_js_is_told_that_it_may_not_read_messages() {
     let double = FakeDiscord::start().await;
     double.content_is_off();
-    let mut client = DiscordJs::start(&double, TOKEN).await;
+    let mut client = started(&double, TOKEN).await;
     assert!(client.says("FAILED").await.contains("disallowed intents"));
 }

@@ -3,25 +3,27 @@
 use std::time::Duration;
 
 use harness::conformance::{Double, Fault, Post, Visible};
+use harness::foreign::{self, Program};
 use harness::telegram::{FakeTelegram, TOKEN, USERNAME};
 
-use super::process::{Program, node, python};
-
+/// <https://grammy.dev>
 #[tokio::test]
 async fn grammy_talks_with_the_double_as_with_telegram() {
     let double = FakeTelegram::start().await;
-    let mut node = node("grammy.cjs").await;
+    let mut node = foreign::node(&["grammy@1.46.0"], "channels/telegram/grammy.cjs").await;
     node.args([&double.url(), TOKEN]);
-    every_step_is_taken(&double, Program::start(node, "install Node.js 20 or newer")).await;
+    every_step_is_taken(&double, Program::start(node)).await;
     assert_eq!(double.calls("sendRichMessage").len(), 1);
 }
 
+/// <https://docs.python-telegram-bot.org>
 #[tokio::test]
 async fn python_telegram_bot_talks_with_the_double_as_with_telegram() {
     let double = FakeTelegram::start().await;
-    let mut python = python("python_telegram_bot.py").await;
+    let script = "channels/telegram/python_telegram_bot.py";
+    let mut python = foreign::python(&["python-telegram-bot==22.8"], script).await;
     python.args([&double.url(), TOKEN]);
-    every_step_is_taken(&double, Program::start(python, "install python3")).await;
+    every_step_is_taken(&double, Program::start(python)).await;
 }
 
 /// Both clients take the same steps and say the same lines.

@@ -6,9 +6,8 @@ use std::collections::BTreeMap;
 use channel::{Account, Cursor, Event, Fields, Part, Verdict};
 use domain::message::Address;
 use domain::outgoing::{Button, Card, Content};
+use harness::foreign::{self, Program};
 use serde_json::{Value, json};
-
-use super::process::{Program, node};
 
 const TOKEN: &str = "12345:for_the_test_api";
 /// The package's own name for the sender.
@@ -18,9 +17,10 @@ struct Server(Program);
 
 impl Server {
     async fn start() -> (Self, String) {
-        let mut node = node("test_api.cjs").await;
+        let packages = ["telegram-test-api@4.2.1"];
+        let mut node = foreign::node(&packages, "channels/telegram/test_api.cjs").await;
         node.arg(TOKEN);
-        let mut program = Program::start(node, "install Node.js 20 or newer");
+        let mut program = Program::start(node);
         let url = program.says("OK listening").await;
         (Self(program), url)
     }

@@ -1,54 +1,29 @@
 //! The packages with which the platforms' own libraries sign
 //! (<https://www.npmjs.com/package/@octokit/webhooks-methods>, <https://www.npmjs.com/package/standardwebhooks>,
-//! <https://www.npmjs.com/package/stripe>) sign for the adapter, and one checks what the tests sign.
+//! <https://www.npmjs.com/package/svix>, <https://www.npmjs.com/package/stripe>) sign for the adapter, and one
+//! checks what the tests sign. GitHub's own examples of its events are all read
+//! (<https://www.npmjs.com/package/@octokit/webhooks-examples>), and an Alertmanager tells of an alert.
 
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use tokio::process::Command;
+use channel::Cursor;
+use harness::foreign;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use super::rig::{Rig, SECRET, sign};
 
-const PACKAGES: [&str; 3] =
-    ["@octokit/webhooks-methods@6.0.0", "standardwebhooks@1.1.1", "stripe@23.1.0"];
-const HINT: &str = "install Node.js 20 or newer with npm, then try again";
-
-/// Where the packages are kept between runs. Tests in other processes wait while it is installed.
-async fn installed() -> PathBuf {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-    let folder = target.join("foreign/webhooks");
-    fs::create_dir_all(&folder).unwrap();
-    let path = folder.join("lock");
-    let locked = tokio::task::spawn_blocking(move || {
-        let lock = File::create(path).unwrap();
-        lock.lock().unwrap();
-        lock
-    });
-    let lock = locked.await.unwrap();
-    let done = folder.join("installed");
-    if fs::read_to_string(&done).ok() != Some(PACKAGES.join(" ")) {
-        fs::write(folder.join("package.json"), "{\"private\": true}").unwrap();
-        let mut npm = Command::new("npm");
-        npm.args(["install", "--no-audit", "--no-fund", "--save-exact", "--ignore-scripts"]);
-        said(npm.args(PACKAGES).current_dir(&folder)).await;
-        fs::write(&done, PACKAGES.join(" ")).unwrap();
-    }
-    drop(lock);
-    folder.join("node_modules")
-}
-
-async fn said(command: &mut Command) -> String {
-    let out = command.kill_on_drop(true).output().await;
-    let out = out.unwrap_or_else(|err| panic!("{command:?}: {err}; {HINT}"));
-    let errors = String::from_utf8_lossy(&out.stderr);
-    assert!(out.status.success(), "{command:?} failed: {errors}\nhint: {HINT}");
-    String::from_utf8(out.stdout).unwrap().trim().to_owned()
-}
+const PACKAGES: [&str; 5] = [
+    "@octokit/webhooks-methods@6.0.0",
+    "@octokit/webhooks-examples@7.6.1",
+    "standardwebhooks@1.1.1",
+    "stripe@23.1.0",
+    "svix@2.5.0",
+];
 
 async fn signer(secret: &str, order: &[&str]) -> String {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("channels/webhook/signers.mjs");
-    let mut node = Command::new("node");
-    said(node.arg(script).arg(installed().await).arg(secret).args(order)).await
+    let mut node = foreign::node(&PACKAGES, "channels/webhook/signers.mjs").await;
+    foreign::said(node.arg(secret).args(order), "see above").await
 }
 
 #[tokio::test]
@@ -70,9 +45,17 @@ async fn what_the_packages_sign_is_taken_and_what_they_did_not_sign_is_not() {
             "msg_p5jXN8AQM9LWM0D4loKWxJek",
             "invoice.paid, in_1",
         ),
+        (
+            "svix",
+            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            event,
+            "msg_2b3l9ZkWq0c1mS0w5cKp4oVnY7d",
+            "invoice.paid, in_1",
+        ),
         ("stripe", "whsec_test_secret", event, "evt_1", "invoice.paid, in_1"),
     ] {
-        let mut rig = Rig::of(kind, secret).await;
+        let taken_as = if kind == "svix" { "standard" } else { kind };
+        let mut rig = Rig::of(taken_as, secret).await;
         let url = format!("http://{}/in/webhook/main/acme-door", rig.at);
         assert_eq!(signer(secret, &[kind, &url, payload]).await, "401 202", "{kind}");
         let messages = rig.receive().await;
@@ -88,4 +71,37 @@ async fn octokit_finds_right_what_the_tests_sign() {
     let ours = sign(SECRET, payload.as_bytes());
     assert_eq!(signer(SECRET, &["verify", payload, &ours]).await, "true");
     assert_eq!(signer(SECRET, &["verify", "{}", &ours]).await, "false");
+}
+
+#[tokio::test]
+async fn every_example_that_github_gives_of_its_events_is_taken_and_told() {
+    let mut rig = Rig::start().await;
+    let url = format!("http://{}/in/webhook/main/", rig.at);
+    let mut sending = JoinSet::new();
+    sending.spawn(async move { signer(SECRET, &["examples", &url]).await });
+    let mut sent = None;
+    let (mut messages, mut after) = (Vec::new(), Cursor::default());
+    loop {
+        match timeout(Duration::from_secs(1), rig.receive_after(&after)).await {
+            Ok((more, cursor)) => {
+                messages.extend(more);
+                after = cursor;
+            }
+            Err(_nothing_more) if sent.is_some() => break,
+            Err(_not_yet) => sent = sending.try_join_next(),
+        }
+    }
+    let sent = sent.unwrap().unwrap();
+    assert!(300 < sent.lines().count(), "{sent}");
+    let refused: Vec<&str> = sent.lines().filter(|line| !line.starts_with("202 ")).collect();
+    assert!(refused.is_empty(), "{refused:?}");
+    assert_eq!(sent.lines().count(), messages.len());
+    for (line, message) in sent.lines().zip(messages) {
+        let (event, by) = line.trim_start_matches("202 ").split_once(' ').unwrap();
+        let text = &message.body.text;
+        let told = text.lines().nth(1).unwrap();
+        assert!(told.starts_with(event), "{event}: {told}");
+        assert!(by.is_empty() || told.contains(&format!(", by {by}")), "{line}: {told}");
+        assert!(!text.contains("keys_url") && text.len() < 10 * 1024, "{line}: {}", text.len());
+    }
 }
