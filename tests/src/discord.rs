@@ -11,7 +11,7 @@ mod double;
 mod gateway;
 mod http;
 mod messages;
-mod multipart;
+pub(crate) mod multipart;
 mod people;
 mod render;
 mod routes;

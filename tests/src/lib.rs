@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
 
 pub mod conformance;
+pub mod courier;
 pub mod discord;
 pub mod foreign;
 pub mod model_api;

@@ -4,15 +4,15 @@ use serde_json::Value;
 
 /// A file of a request.
 #[derive(Clone, Debug)]
-pub(super) struct Upload {
+pub(crate) struct Upload {
     /// The number in `files[n]`.
-    pub(super) at: u64,
-    pub(super) name: String,
-    pub(super) mime: String,
-    pub(super) content: Vec<u8>,
+    pub(crate) at: u64,
+    pub(crate) name: String,
+    pub(crate) mime: String,
+    pub(crate) content: Vec<u8>,
 }
 
-pub(super) fn read(content_type: &str, body: &[u8]) -> (Value, Vec<Upload>) {
+pub(crate) fn read(content_type: &str, body: &[u8]) -> (Value, Vec<Upload>) {
     let Some((_, boundary)) = content_type.split_once("boundary=") else {
         return (serde_json::from_slice(body).unwrap_or_default(), vec![]);
     };
