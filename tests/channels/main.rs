@@ -4,6 +4,7 @@
 
 mod ann;
 mod cli;
+mod courier;
 mod cursors;
 mod discord;
 mod flaws;

@@ -27,18 +27,18 @@
 //! header `Idempotency-Key`, a message that was made with the same key before is not made again; its id is
 //! answered.
 //!
-//! An update has a `number`, a `type` and what belongs to that type. Updates are kept for a day.
+//! An update has a `number`, a `type`, an `id`, the `chat` (`{"id", "title", "is_group"}`) and what belongs to that
+//! type; `from` is `{"id", "name", "kind"}`, of the kind `person`, `bot` or `shared`. Updates are kept for a day.
 //!
-//! - `message`, `edited`: `message`, which has `id`, `chat` (`{"id", "title", "is_group"}`), `from` (`{"id",
-//!   "name", "kind"}`; the kind is `person`, `bot` or `shared`), `text`, `mentioned`, `at` (seconds since 1970),
-//!   `files` (`[{"id", "name", "mime", "bytes"}]`), and where there is one: `thread` (`{"id", "title"}`),
-//!   `reply_to` (`{"id", "from", "text", "is_ours", "files"}`), `forwarded_from` (a name), `unreadable` (what the
-//!   message has that the API does not give out, in words).
-//! - `deleted`, `reacted`: `message` (its id), `chat`, `from`, and of a reaction `emoji` and `added`.
-//! - `clicked`: `id`, `message` (its id), `chat`, `thread`?, `from`, `data`.
-//! - `joined` (`chat`, `from`: the bot can write there now), `left` (`chat`), `renamed` (`chat`), `moved` (`chat`,
-//!   `to`: the id that the chat has from now on).
-//! - `undelivered`: `chat`, `message` (an id of the bot's), `why`.
+//! - `message`, `edited`: `from`, `text`, `mentioned`, `at` (seconds since 1970), `files` (`[{"id", "name", "mime",
+//!   "bytes"}]`), and where there is one: `thread` (`{"id", "title"}`), `reply_to` (`{"id", "sender" (a name), "text",
+//!   "is_ours", "files"}`), `forwarded_from` (a name), `unreadable` (what the message has that the API does not
+//!   give out, in words). The `id` of what was edited is that of the message.
+//! - `deleted`, `reacted`: the `id` of the message, `from`, and of a reaction `emoji` and `added`.
+//! - `clicked`: `id` of the click, `message` (its id), `thread`?, `from`, `data`.
+//! - `joined` (`from`: who let the bot in; it can write there now), `left`, `renamed`, `moved` (`to`: the id that
+//!   the chat has from now on). Their `id` is that of the chat.
+//! - `undelivered`: the `id` of a message of the bot's, `why`.
 //!
 //! Nothing outlives the value: dropping it closes the socket and every connection.
 
@@ -95,6 +95,14 @@ impl State {
 }
 
 impl FakeCourier {
+    /// For the example of an adapter, [`crate::courier_adapter`].
+    ///
+    /// # Panics
+    /// When loopback has no free port.
+    pub async fn start() -> Self {
+        Self::with(channel::registration("courier").unwrap()).await
+    }
+
     /// Listens on a free port of 127.0.0.1. The adapter of this registration is what the checks drive; it is given
     /// the field `token` and the URL `api`.
     ///

@@ -60,8 +60,10 @@ pub async fn python(packages: &[&str], script: &str) -> Command {
     let folder = fetched(&name, &list, async |folder| {
         let mut python = Command::new("python3");
         said(python.args(["-m", "venv", "venv"]).current_dir(folder), PYTHON).await;
-        let mut pip = Command::new(folder.join("venv/bin/python"));
-        said(pip.args(["-m", "pip", "install", "--quiet"]).args(packages), PYTHON).await;
+        if !packages.is_empty() {
+            let mut pip = Command::new(folder.join("venv/bin/python"));
+            said(pip.args(["-m", "pip", "install", "--quiet"]).args(packages), PYTHON).await;
+        }
     });
     let mut python = Command::new(folder.await.join("venv/bin/python"));
     python.arg(script);

@@ -4,6 +4,7 @@
 
 pub mod conformance;
 pub mod courier;
+mod courier_adapter;
 pub mod discord;
 pub mod foreign;
 pub mod model_api;

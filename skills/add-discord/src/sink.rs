@@ -204,12 +204,7 @@ async fn form(body: &Value, files: &[FileOut]) -> Result<Form, Failure> {
         files.iter().enumerate().map(|(at, file)| json!({ "id": at, "filename": name(file) }));
     let mut body = body.clone();
     body["attachments"] = described.collect();
-    // Names as browsers write them, not percent-encoded.
-    let mut form = Form::new().percent_encode_noop().text("payload_json", body.to_string());
-    for (at, file) in files.iter().enumerate() {
-        form = form.part(format!("files[{at}]"), http::upload(file, name(file)).await?);
-    }
-    Ok(form)
+    http::form(&body, files).await
 }
 
 /// How an emoji is named in a path

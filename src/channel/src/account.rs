@@ -4,11 +4,14 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use std::{fmt, io};
 
 use async_trait::async_trait;
+use domain::continuity::Gap;
 use domain::time::{Clock, SystemClock, Timestamp};
 pub use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
 use tokio::time::Instant;
 
 use crate::door::Door;
@@ -51,6 +54,12 @@ impl Account {
         }
     }
 
+    /// What became of the time before this connection on a platform that keeps what happens for so long.
+    pub fn gap(&self, kept: Duration) -> Gap {
+        let silence = self.heard_until.map(|it| self.pulse.now().since(it));
+        if silence.is_some_and(|it| kept < it) { Gap::Unknown } else { Gap::None }
+    }
+
     /// Fails with [`ChannelError::Unauthorized`] with what to do when it is not stored.
     pub fn require(&self, channel: &str, field: &str) -> Result<&SecretString, ChannelError> {
         self.fields.get(field).ok_or_else(|| {
@@ -64,7 +73,8 @@ impl Account {
 }
 
 /// Who we are on a platform; both are empty where it does not say.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
 pub struct Me {
     /// Another credential with the same id is of the same account: it goes on where the former stopped.
     pub id: String,
@@ -259,6 +269,19 @@ mod tests {
     use std::error::Error;
 
     use super::*;
+
+    #[test]
+    fn a_gap_is_covered_as_long_as_the_platform_keeps_what_happens() {
+        let gap = |heard_until| {
+            let mut account = Account::new("work");
+            let now = account.pulse.now();
+            account.heard_until = heard_until;
+            account.heard_until = account.heard_until.map(|it: Timestamp| Timestamp(now.0 - it.0));
+            account.gap(Duration::from_secs(60))
+        };
+        assert_eq!([None, Some(Timestamp(0)), Some(Timestamp(59_000))].map(gap), [Gap::None; 3]);
+        assert_eq!(gap(Some(Timestamp(61_000))), Gap::Unknown);
+    }
 
     #[test]
     fn a_field_that_is_missing_is_asked_for_by_the_name_of_its_account() {

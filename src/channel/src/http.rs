@@ -2,20 +2,25 @@
 //! sorted by what the host must do. Each error is stripped of its address, which may hold a token.
 
 mod hosted;
+mod rest;
 
 use std::io;
 use std::time::Duration;
 
 use domain::outgoing::FileOut;
+pub use reqwest::Method;
 use reqwest::header::HeaderMap;
+pub use reqwest::multipart::Form;
 use reqwest::multipart::Part;
 use reqwest::{Client, ClientBuilder, RequestBuilder, Response, StatusCode, redirect};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tokio::fs::File;
-use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 
 pub use self::hosted::HostedFiles;
-use crate::{Cause, ChannelError, DeliverError, FetchError};
+pub use self::rest::Rest;
+use crate::{Cause, ChannelError, DeliverError, FetchError, Writer};
 
 /// Well below the time of any whole request: that would end first, and a request that never left
 /// would count as one of which nobody knows whether it took effect, which uses up a part's tries.
@@ -176,7 +181,7 @@ pub fn foreign(status: StatusCode, why: &str) -> Failure {
 pub async fn download(
     mut response: Response,
     bytes_max: u64,
-    into: &mut (dyn AsyncWrite + Send + Unpin),
+    into: Writer<'_>,
 ) -> Result<(), FetchError> {
     let too_large = || FetchError::TooLarge { bytes_max };
     let mut left = bytes_max;
@@ -198,6 +203,18 @@ pub async fn upload(file: &FileOut, name: String) -> Result<Part, Failure> {
     let part = Part::stream_with_length(content, length).file_name(name);
     let mime = if is_mime(&file.mime) { &file.mime } else { "application/octet-stream" };
     Ok(part.mime_str(mime)?)
+}
+
+/// A message with files as many APIs take it: as JSON in the field `payload_json`, and `files[0]` and so on.
+pub async fn form(message: &Value, files: &[FileOut]) -> Result<Form, Failure> {
+    // Names as browsers write them, not percent-encoded.
+    let mut form = Form::new().percent_encode_noop().text("payload_json", message.to_string());
+    for (at, file) in files.iter().enumerate() {
+        // A line break would end the header that a name is in.
+        let name = file.name.replace(char::is_control, "_");
+        form = form.part(format!("files[{at}]"), upload(file, name).await?);
+    }
+    Ok(form)
 }
 
 /// A text as one piece of a path.

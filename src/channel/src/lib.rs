@@ -29,6 +29,7 @@ pub use domain::continuity::Gap;
 use domain::message::{Address, Author, Click, Incoming};
 pub use domain::outgoing::Caps;
 use domain::outgoing::{Content, TextLimit};
+use serde::Serialize;
 use tokio::io::AsyncWrite;
 
 pub use crate::account::{
@@ -155,6 +156,9 @@ pub trait Source: fmt::Debug + Send + Sync {
     }
 }
 
+/// Where a file goes.
+pub type Writer<'a> = &'a mut (dyn AsyncWrite + Send + Unpin);
+
 #[async_trait]
 pub trait Sink: fmt::Debug + Send + Sync {
     /// Sends one part, in one call of the platform that has an effect; returns the platform's id for it.
@@ -180,7 +184,7 @@ pub trait Sink: fmt::Debug + Send + Sync {
         &self,
         _source: &str,
         _bytes_max: u64,
-        _into: &mut (dyn AsyncWrite + Send + Unpin),
+        _into: Writer<'_>,
     ) -> Result<(), FetchError> {
         Err(FetchError::Gone("this channel has no files".into()))
     }
@@ -192,7 +196,7 @@ pub trait Sink: fmt::Debug + Send + Sync {
 }
 
 /// A word that the host takes, for a platform's menu.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct CommandInfo {
     /// Without the slash.
     pub name: &'static str,

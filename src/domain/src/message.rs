@@ -222,6 +222,18 @@ crate::words! {
     }
 }
 
+impl FileKind {
+    /// By the type that a platform says a file has.
+    pub fn of(mime: &str) -> Self {
+        match mime.split('/').next() {
+            Some("image") => Self::Image,
+            Some("audio") => Self::Audio,
+            Some("video") => Self::Video,
+            Some(_) | None => Self::Document,
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Admitted {
     pub message: Incoming,

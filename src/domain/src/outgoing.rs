@@ -37,6 +37,29 @@ impl Content {
             Self::Reaction { .. } | Self::Delete { .. } => "",
         }
     }
+
+    pub fn files(&self) -> &[FileOut] {
+        match self {
+            Self::File(file) => std::slice::from_ref(file),
+            Self::Album(files) => files,
+            Self::Text(_)
+            | Self::Card(_)
+            | Self::Edit { .. }
+            | Self::Reaction { .. }
+            | Self::Delete { .. } => &[],
+        }
+    }
+
+    pub fn buttons(&self) -> &[Button] {
+        match self {
+            Self::Card(card) | Self::Edit { card, .. } => &card.buttons,
+            Self::Text(_)
+            | Self::File(_)
+            | Self::Album(_)
+            | Self::Reaction { .. }
+            | Self::Delete { .. } => &[],
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -34,9 +34,14 @@ impl Inner {
     /// Keeps a message and tells the bot.
     fn publish(&mut self, message: Message) -> String {
         let id = self.keep(message);
-        let shown = self.message(&id).map(|it| self.show(it));
-        self.push("message", json!({"message": shown}));
+        self.tell(&id, "message");
         id
+    }
+
+    pub(super) fn tell(&mut self, id: &str, kind: &str) {
+        let message = self.message(id).unwrap_or_else(|| panic!("there is no message {id}"));
+        let shown = self.show(message);
+        self.push(kind, shown);
     }
 
     pub(super) fn write(&mut self, post: &Post) -> String {
@@ -51,12 +56,13 @@ impl Inner {
             Deed::Delete { of, post } => {
                 self.message_mut(&of)?.is_gone = true;
                 let (chat, from) = (self.show_chat(&post.place.chat), self.by(&post));
-                self.push("deleted", json!({"message": of, "chat": chat, "from": from}));
+                self.push("deleted", json!({"id": of, "chat": chat, "from": from}));
                 return Some(of);
             }
             Deed::React { to, emoji, added, post } => {
                 let (chat, from) = (self.show_chat(&post.place.chat), self.by(&post));
-                let reaction = json!({"message": to, "chat": chat, "from": from, "emoji": emoji, "added": added});
+                let reaction =
+                    json!({"id": to, "chat": chat, "from": from, "emoji": emoji, "added": added});
                 self.push("reacted", reaction);
                 return Some(to);
             }
@@ -89,9 +95,7 @@ impl Inner {
         let message = self.message_mut(of)?;
         (message.text, message.mentioned) = (new.text, new.mentioned);
         message.edits += 1;
-        let message = message.clone();
-        let shown = self.show(&message);
-        self.push("edited", json!({"message": shown}));
+        self.tell(of, "edited");
         Some(of.to_owned())
     }
 }

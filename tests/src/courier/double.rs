@@ -89,8 +89,8 @@ impl Double for FakeCourier {
             Fault::Disconnect => return self.state.cut.notify_waiters(),
             Fault::Garbage => {
                 self.tell(|inner| {
-                    inner.push("message", json!({"message": {"id": 7, "chat": []}}));
-                    inner.push("hologram", json!({"chat": "nowhere"}));
+                    inner.push("message", json!({"id": 7, "chat": []}));
+                    inner.push("hologram", json!({"id": "h1", "chat": "nowhere"}));
                     None
                 });
                 return;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::FakeCourier;
 use crate::conformance::Fault;
@@ -25,6 +25,11 @@ impl FakeCourier {
     /// The next request that sends breaks off before it has an effect.
     pub fn lose_request(&self) {
         self.state.lock().mishaps.push_back(Mishap::RequestLost);
+    }
+
+    /// The next request that sends has its effect, and is not answered.
+    pub fn lose_answer(&self) {
+        self.state.lock().mishaps.push_back(Mishap::AnswerLost);
     }
 
     /// The next request that sends is answered late.
@@ -59,9 +64,7 @@ impl FakeCourier {
     /// When there is no such message.
     pub fn tell_again(&self, message: &str) {
         self.tell(|inner| {
-            let found = inner.message(message).cloned().unwrap();
-            let shown = inner.show(&found);
-            inner.push("message", json!({"message": shown}));
+            inner.tell(message, "message");
             None
         });
     }
@@ -72,7 +75,7 @@ impl FakeCourier {
         let mut inner = self.state.lock();
         let (asked, updates) = (inner.asked_after, std::mem::take(&mut inner.updates));
         let unread = updates.into_iter().filter(|it| asked < it.0);
-        let id = |update: Value| Some(update["message"]["id"].as_str()?.to_owned());
+        let id = |update: Value| Some(update["id"].as_str()?.to_owned());
         unread.filter_map(|it| id(it.1)).collect()
     }
 

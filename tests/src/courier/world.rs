@@ -177,7 +177,7 @@ impl Inner {
         }
         if let Some(replied) = message.reply_to.as_ref().and_then(|it| self.message(it)) {
             shown["reply_to"] = json!({
-                "id": replied.id, "from": self.show_author(replied), "text": replied.text,
+                "id": replied.id, "sender": self.show_author(replied)["name"], "text": replied.text,
                 "is_ours": replied.is_ours, "files": self.show_files(replied),
             });
         }

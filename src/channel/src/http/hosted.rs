@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use reqwest::{Client, StatusCode, Url};
-use tokio::io::AsyncWrite;
 
 use super::{Failure, client, download};
-use crate::{ChannelError, FetchError};
+use crate::{ChannelError, FetchError, Writer};
 
 /// Between two pieces of a file.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
@@ -42,7 +41,7 @@ impl HostedFiles {
         &self,
         source: &str,
         bytes_max: u64,
-        into: &mut (dyn AsyncWrite + Send + Unpin),
+        into: Writer<'_>,
     ) -> Result<(), FetchError> {
         let url = self.locate(source)?;
         let response = self.http.get(url).send().await.map_err(Failure::from)?;

@@ -1,0 +1,134 @@
+//! An API of JSON over HTTP with a bearer token, whose statuses mean what HTTP says.
+
+use std::time::Duration;
+
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use reqwest::multipart::Form;
+use reqwest::{Client, Method, RequestBuilder, Url};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::{Answer, Failure, Refusal, client, download, foreign, read};
+use crate::{Account, ChannelError, ExposeSecret, FetchError, Pulse, Writer};
+
+/// Longer than a long poll waits, and than any server that is well takes.
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+/// 50 MB at 30 KB a second. The host has a limit of its own, by the size of what is sent.
+const FILE_WITHIN: Duration = Duration::from_secs(1_800);
+/// Where a platform does not say how long.
+const WAIT_DEFAULT: Duration = Duration::from_secs(5);
+/// Of what a platform says in a refusal.
+const REASON_CHARS_MAX: usize = 200;
+
+/// The API as one account uses it. Every answer is a sign of life.
+#[derive(Clone, Debug)]
+pub struct Rest {
+    http: Client,
+    base: String,
+    /// Marked as sensitive, so its debug text does not show it.
+    authorization: HeaderValue,
+    pulse: Pulse,
+    channel: &'static str,
+}
+
+impl Rest {
+    /// With the account's field `token`. `base` is where the API is, unless the account's URL `api` says otherwise.
+    ///
+    /// # Errors
+    /// [`ChannelError::Unauthorized`] without a token that can stand in a header,
+    /// [`ChannelError::Misconfigured`] for a base that is no URL.
+    pub fn new(channel: &'static str, account: &Account, base: &str) -> Result<Self, ChannelError> {
+        let token = account.require(channel, "token")?.expose_secret().trim();
+        // The error is replaced: it might show the value.
+        let mut authorization = HeaderValue::from_str(&format!("Bearer {token}"))
+            .map_err(|_| ChannelError::Unauthorized(unknown_token(channel).into()))?;
+        authorization.set_sensitive(true);
+        let base = account.urls.get("api").map_or(base, String::as_str).trim_end_matches('/');
+        if !Url::parse(base).is_ok_and(|it| matches!(it.scheme(), "http" | "https")) {
+            let why = format!("`{base}` is not the URL of an API");
+            return Err(ChannelError::Misconfigured(why.into()));
+        }
+        let http = client().build().map_err(Failure::from)?;
+        Ok(Self { http, base: base.into(), authorization, pulse: account.pulse.clone(), channel })
+    }
+
+    /// To a path below the base, such as `me`; pieces of it that are not ours go through [`super::escaped`].
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.http.request(method, format!("{}/{path}", self.base));
+        request.header(AUTHORIZATION, self.authorization.clone()).timeout(ANSWER_WITHIN)
+    }
+
+    pub fn json(&self, method: Method, path: &str, body: &Value) -> RequestBuilder {
+        let request = self.request(method, path).header(CONTENT_TYPE, "application/json");
+        request.body(body.to_string())
+    }
+
+    /// The request takes as long as files take.
+    pub fn form(&self, method: Method, path: &str, form: Form) -> RequestBuilder {
+        self.request(method, path).multipart(form).timeout(FILE_WITHIN)
+    }
+
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        self.send(self.request(Method::GET, path)).await
+    }
+
+    pub async fn call(&self, method: Method, path: &str, body: &Value) -> Result<Value, Failure> {
+        self.send(self.json(method, path, body)).await
+    }
+
+    /// Sends a request once.
+    pub async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Failure> {
+        let answer = super::send(request).await?;
+        if answer.status.is_success() {
+            self.pulse.beat()
+        } else {
+            return Err(self.failure(&answer));
+        }
+        answer.json()
+    }
+
+    /// Streams the file at a path, at most `bytes_max` of it.
+    pub async fn download(
+        &self,
+        path: &str,
+        bytes_max: u64,
+        into: Writer<'_>,
+    ) -> Result<(), FetchError> {
+        let request = self.request(Method::GET, path).timeout(FILE_WITHIN);
+        let response = request.send().await.map_err(Failure::from)?;
+        if response.status().is_success() {
+            return download(response, bytes_max, into).await;
+        }
+        Err(self.failure(&read(response).await?).into())
+    }
+
+    fn failure(&self, answer: &Answer) -> Failure {
+        let status = answer.status.as_u16();
+        let header = answer.headers.get(RETRY_AFTER).and_then(|it| it.to_str().ok()?.parse().ok());
+        if status == 429 {
+            self.pulse.beat();
+            return Failure::Throttled { after: header.map_or(WAIT_DEFAULT, Duration::from_secs) };
+        }
+        let said = match answer.json::<Value>() {
+            Ok(said) if matches!(status, 400..500) => said,
+            Ok(_) => return foreign(answer.status, "an error"),
+            Err(foreign) => return foreign,
+        };
+        self.pulse.beat();
+        let said = ["error", "message", "description"].into_iter().find_map(|it| said[it].as_str());
+        let said: String =
+            said.unwrap_or("no reason given").chars().take(REASON_CHARS_MAX).collect();
+        let why = format!("{} says: {said} ({status})", self.channel);
+        match status {
+            401 => Failure::Unauthorized(format!("{}: {why}", unknown_token(self.channel)).into()),
+            408 => Failure::Unknown(why.into()),
+            _ => Refusal { status, why, ..Refusal::default() }.into(),
+        }
+    }
+}
+
+fn unknown_token(channel: &str) -> String {
+    format!(
+        "the token is not one of {channel}'s; store another with `nanoclaw channels add {channel}`"
+    )
+}
