@@ -1,6 +1,8 @@
 //! Adapters with one flaw each. Every flaw is one that an adapter could well have, and the suite
 //! finds it and says what is wrong.
 
+mod facts;
+
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,7 +21,6 @@ use harness::conformance::{Deed, Double, Fault, Post, TestChat, TestChats, Visib
 use harness::platform::PUBLIC;
 use harness::platform::double::MemoryDouble;
 use tokio::io::AsyncWrite;
-use tokio::task::{JoinSet, LocalSet};
 use tokio::time::{Duration, sleep};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,16 +64,8 @@ async fn finds<F>(flaw: Flaw, check: impl FnOnce(&'static dyn Double) -> F, says
 where
     F: Future<Output = ()> + 'static,
 {
-    let double: &'static dyn Double = Box::leak(Box::new(Flawed::new(flaw)));
-    let mut running = JoinSet::new();
-    let local = LocalSet::new();
-    running.spawn_local_on(check(double), &local);
-    let ended = local.run_until(running.join_next()).await;
-    let Some(Err(ended)) = ended else { panic!("{flaw:?} was not found") };
-    let said = ended.into_panic();
-    let text = said.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| said.downcast_ref::<&str>().copied()).unwrap_or_default();
-    assert!(text.contains(says), "{flaw:?} was found, but it said {text:?}");
+    let double = Box::leak(Box::new(Flawed::new(flaw)));
+    facts::fails(double, &format!("{flaw:?}"), check, says).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -16,6 +16,7 @@ use std::ops::Range;
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
+use harness::courier::FakeCourier;
 use harness::discord::FakeDiscord;
 use harness::rng::seeds;
 use harness::telegram::FakeTelegram;
@@ -71,4 +72,11 @@ async fn discord_keeps_the_laws_whatever_happens() {
     let tally = keep_the_laws(FakeDiscord::start).await;
     let usual = seeds(SEEDS) == SEEDS;
     assert!(!usual || (0 < tally.kills && 0 < tally.repeats), "nothing happened: {tally:?}");
+}
+
+#[tokio::test]
+async fn the_adapter_to_copy_keeps_the_laws_whatever_happens() {
+    let tally = keep_the_laws(FakeCourier::start).await;
+    let usual = seeds(SEEDS) == SEEDS;
+    assert!(!usual || (0 < tally.kills && 0 < tally.gaps_told), "nothing happened: {tally:?}");
 }

@@ -35,6 +35,18 @@ pub trait Double: Send + Sync {
         None
     }
 
+    /// Something happens to a chat, or to what was sent there. `false` where the platform, or its double, has no
+    /// such thing: what is checked of it is left out then.
+    async fn happen(&self, _happening: Happening) -> bool {
+        false
+    }
+
+    /// The credential is exchanged for another one of the same bot; an account with the new one. `None` where
+    /// the double knows no other.
+    async fn renew(&self) -> Option<Account> {
+        None
+    }
+
     /// Everything of the bot that is visible now, oldest first.
     async fn visible(&self) -> Vec<Visible>;
 
@@ -184,6 +196,28 @@ pub enum Deed {
     Unreadable(Post),
     /// Somebody writes under an identity that several people share: an anonymous administrator, a channel.
     Shared(Post),
+}
+
+/// What happens to a chat, or to what was sent there.
+#[derive(Clone, Debug)]
+pub enum Happening {
+    /// The bot is removed from the chat.
+    Removed(TestChat),
+    /// This person, by id and name, lets the bot into the chat.
+    Invited {
+        place: TestChat,
+        by: (String, String),
+    },
+    Renamed {
+        place: TestChat,
+        title: String,
+    },
+    /// This message of the bot did not arrive after all.
+    Undelivered {
+        place: TestChat,
+        message: String,
+        why: String,
+    },
 }
 
 /// A message of the bot.

@@ -10,7 +10,7 @@
 //! | request | body | answer |
 //! |---|---|---|
 //! | `GET /me` | | `{"id", "name"}` of the bot |
-//! | `GET /updates?after=N&wait=S` | | the updates with a number above N, oldest first, at most 100; waits up to S seconds (at most 50) for the first |
+//! | `GET /updates?after=N&wait=S` | | the updates with a number above N (all without one), oldest first, at most 100; waits up to S seconds (at most 50) for the first |
 //! | `POST /chats/{id}/messages` | `{"text", "thread"?, "reply_to"?, "buttons"?: [{"label", "data"}], "silent"?, "notify"?}` | `{"id"}` |
 //! | `POST /chats/{id}/files` | a form: `payload_json` as above, `files[0]` to `files[9]` | `{"id"}` of one message with all of them |
 //! | `POST /chats/{id}/files?name=N&text=T&thread=..` | the bytes of one file, its type in `Content-Type` | `{"id"}` |

@@ -80,15 +80,15 @@ struct CourierSource {
 #[async_trait]
 impl Source for CourierSource {
     async fn receive(&mut self, after: &Cursor) -> Result<Batch, ChannelError> {
-        let after: u64 = after.0.parse().unwrap_or_default();
-        let path = format!("updates?after={after}&wait={}", POLL.as_secs());
-        let updates: Vec<Value> = self.api.get(&path).await?;
-        if updates.is_empty() {
+        let path = format!("updates?after={}&wait={}", after.0, POLL.as_secs());
+        let mut updates: Vec<Value> = self.api.get(&path).await?;
+        while updates.is_empty() {
             tokio::time::sleep(BETWEEN_EMPTY).await;
+            updates = self.api.get(&path).await?;
         }
         let last = updates.iter().filter_map(|it| it["number"].as_u64()).next_back();
         let events = updates.iter().filter_map(|it| self.event(it)).collect();
-        Ok(Batch { events, cursor: Cursor(last.unwrap_or(after).to_string()) })
+        Ok(Batch { events, cursor: last.map_or(after.clone(), |it| Cursor(it.to_string())) })
     }
 
     fn gap(&mut self) -> Option<Gap> {

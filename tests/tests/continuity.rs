@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use actors::channels::ChannelsMessage;
+use async_trait::async_trait;
+use channel::{Account, Adapter, ChannelError, Connection, Registration};
 use domain::message::{Address, ChatInfo};
 use domain::people::{Handle, Role};
 use engine::protocol::ChannelStatus;
 use harness::crash::Crash;
 use harness::host::{TestHost, World};
-use harness::platform::{FakePlatform, NAME, OWNER_ONLY, TestMessage, address};
+use harness::platform::{FakePlatform, NAME, OWNER_ONLY, PLAIN, TestMessage, address};
 use store::{AccountRow, CentralStore};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -234,4 +236,32 @@ async fn the_cursor_moves_in_the_commit_of_its_messages() {
     world.pass(10 * SECOND).await;
     assert!(!crash.has_struck());
     assert!(heard(&world, "a").contains("hello"));
+}
+
+#[derive(Debug)]
+struct Stuck;
+
+#[async_trait]
+impl Adapter for Stuck {
+    async fn connect(&self, _account: &Account) -> Result<Connection, ChannelError> {
+        std::future::pending().await
+    }
+}
+
+static STUCK: Registration =
+    Registration { name: "stuck", needs: &[], caps: PLAIN, adapter: &Stuck };
+
+#[tokio::test(start_paused = true)]
+async fn an_adapter_that_never_connects_is_given_up_and_tried_again() {
+    let mut world = World::new();
+    world.others = vec![&STUCK];
+    let host = start(&world).await;
+    world.pass(125 * SECOND).await;
+    let listed = host.host.peers.channels.call_within(MINUTE, ChannelsMessage::List).await;
+    let listed = listed.unwrap();
+    let stuck = listed.iter().find(|it| it.key.channel == "stuck").unwrap().status(SECOND).await;
+    assert!(!stuck.connected, "{stuck:?}");
+    assert!(stuck.why.clone().unwrap_or_default().contains("within 120 s"), "{stuck:?}");
+    assert!(status(&host, "local").await.connected, "the others are not held up");
+    host.shut_down().await;
 }

@@ -33,6 +33,8 @@ use crate::peers::LiveHost;
 
 /// An outage that is longer is told the owners, elsewhere.
 const OUT_FOR: Duration = Duration::from_secs(10 * 60);
+/// Of an adapter that sets itself no deadline; others give up long before.
+const CONNECT_MAX: Duration = Duration::from_secs(120);
 const RECONNECT_BASE: Duration = Duration::from_millis(500);
 const RECONNECT_MAX: Duration = Duration::from_secs(60);
 /// What only a person can mend is tried again seldom: somebody may have mended it over there.
@@ -111,7 +113,12 @@ impl ChannelActor {
             }
             sleep(after).await;
             let connected = async {
-                let connection = adapter.connect(&account(&host, &key, pulse).await?).await?;
+                let account = account(&host, &key, pulse).await?;
+                let connecting = timeout(CONNECT_MAX, adapter.connect(&account)).await;
+                let connection = connecting.unwrap_or_else(|_| {
+                    let why = format!("it did not connect within {} s", CONNECT_MAX.as_secs());
+                    Err(ChannelError::Unreachable(why.into()))
+                })?;
                 meet(&host, &key, &connection.me).await?;
                 Ok(connection)
             };
@@ -155,6 +162,7 @@ impl ChannelActor {
         let pump = Pump {
             args: self.args.clone(),
             source: connection.source,
+            caps: connection.caps,
             pulse: line.pulse.clone(),
             storing: Arc::clone(&line.storing),
             stated: (self.myself.clone(), line.number),
@@ -192,7 +200,7 @@ impl ChannelActor {
     }
 
     pub(super) fn look(&mut self) {
-        let (caps, now) = (self.args.registration.caps, self.args.host.clock.now());
+        let (caps, now) = (self.caps(), self.args.host.clock.now());
         if caps.alive_every.is_none() && self.sink.is_some() {
             // There is no other side: it hears as long as it listens.
             self.line.pulse.beat();
@@ -238,7 +246,7 @@ impl ChannelActor {
 
     pub(super) fn status(&self) -> ChannelStatus {
         let silent = self.line.pulse.last().map(|it| it.when.elapsed());
-        let alive_every = self.args.registration.caps.alive_every;
+        let alive_every = self.caps().alive_every;
         ChannelStatus {
             name: self.args.registration.name.into(),
             account: self.args.account.name.clone(),

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use channel::{Batch, ChannelError, Cursor, Event, Gap, Pulse, Source, Verdict};
+use domain::outgoing::Caps;
 use domain::texts::approval;
 use engine::router::{Position, Routed};
 use ractor::ActorRef;
@@ -26,6 +27,8 @@ const ROUTE_WITHIN: Duration = Duration::from_secs(600);
 pub(super) struct Pump {
     pub(super) args: ChannelArgs,
     pub(super) source: Box<dyn Source>,
+    /// As the connection said.
+    pub(super) caps: Caps,
     pub(super) pulse: Pulse,
     /// Set while events are with the router.
     pub(super) storing: Arc<AtomicBool>,
@@ -77,7 +80,7 @@ impl Pump {
         let (host, (channel, account)) = (&self.args.host, self.args.account.names());
         // Nobody can be told where nothing can be sent.
         let now = host.clock.now();
-        let said = if self.args.registration.caps.mute { Gap::None } else { gap };
+        let said = if self.caps.mute { Gap::None } else { gap };
         let close = move |it: &mut CentralStore| it.close_gap(channel, &account, said, now);
         let closed = host.central.write("a gap", close).await;
         let told = closed.map_err(|err| ChannelError::Unreachable(err.into()))?;
@@ -93,7 +96,7 @@ impl Pump {
             return Routed { verdicts: Vec::new(), is_moved: false, has_failed: false };
         }
         loop {
-            let (events, owner_only) = (events.clone(), self.args.registration.caps.owner_only);
+            let (events, owner_only) = (events.clone(), self.caps.owner_only);
             let (count, cursor) = (events.len(), to.clone());
             let ask = |reply| RouterMessage::Route { events, owner_only, cursor, reply };
             match self.args.host.peers.router.call_within(ROUTE_WITHIN, ask).await {

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use harness::conformance::Double;
+use harness::courier::FakeCourier;
 use harness::discord::FakeDiscord;
 use harness::telegram::FakeTelegram;
 
@@ -92,6 +93,38 @@ impl Platform for FakeDiscord {
 
     fn keep_no_keys(&self) {
         self.keep_no_nonces();
+    }
+
+    fn calm_down(&self) {
+        Self::calm_down(self);
+    }
+}
+
+#[async_trait]
+impl Platform for FakeCourier {
+    const OWN: &[Strike] = &[];
+
+    async fn strike(&self, strike: Strike) {
+        match strike {
+            Strike::Send(fault) | Strike::Now(fault) => self.fault(fault).await,
+            Strike::Read(fault) => self.fail_read(fault),
+            Strike::TellAgain(_)
+            | Strike::Reconnect { .. }
+            | Strike::Close(_)
+            | Strike::ForgetSessions => panic!("courier has no {strike:?}"),
+        }
+    }
+
+    fn tell_again(&self, message: &str) {
+        Self::tell_again(self, message);
+    }
+
+    fn a_day_passes(&self) -> Vec<String> {
+        self.forget_updates()
+    }
+
+    fn keep_no_keys(&self) {
+        Self::keep_no_keys(self);
     }
 
     fn calm_down(&self) {

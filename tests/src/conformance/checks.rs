@@ -4,6 +4,7 @@
 //! of the adapter and by [`Double::habits`](super::Double::habits) alone.
 
 pub mod cards;
+pub mod chats;
 pub mod continuity;
 pub mod deeds;
 pub mod files;
@@ -57,6 +58,7 @@ macro_rules! conformance_tests {
             what_the_platform_has_not_is_refused_or_shown_in_words,
             a_silent_text_rings_nobody_up_and_another_does,
             a_message_of_ours_is_taken_away,
+            the_same_part_again_is_shown_once_where_the_platform_knows_it,
         }
         $crate::conformance_tests! { @of files, $make,
             a_document_arrives_byte_for_byte,
@@ -105,12 +107,19 @@ macro_rules! conformance_tests {
             what_cannot_be_read_is_named,
             an_identity_of_several_people_is_told_apart,
         }
+        $crate::conformance_tests! { @of chats, $make,
+            a_chat_that_the_bot_leaves_and_enters_is_told,
+            a_new_title_of_a_chat_is_told,
+            what_did_not_arrive_after_all_is_told,
+            what_a_chat_can_do_is_no_more_than_its_account_can,
+        }
         $crate::conformance_tests! { @of continuity, $make,
             it_gives_signs_of_life_while_nothing_happens,
             what_became_of_a_gap_is_stated_while_nothing_happens,
             what_became_of_a_gap_is_stated_once,
             a_broken_connection_is_followed_by_a_statement_that_holds,
             the_first_connection_misses_nothing,
+            a_renewed_credential_goes_on_where_the_former_stopped,
         }
     };
     (@of $subject:ident, $make:ident, $($check:ident,)+) => {

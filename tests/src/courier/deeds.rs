@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::world::{Inner, Message};
-use crate::conformance::{Deed, Post};
+use crate::conformance::{Deed, Happening, Post};
 
 impl Inner {
     /// A message of somebody's, with its files.
@@ -84,6 +84,27 @@ impl Inner {
         let more = more.into_iter().map(|(name, words)| (name.to_owned(), words.into()));
         let more: Map<String, Value> = more.collect();
         Some(self.publish(Message { more, ..message }))
+    }
+
+    /// Returns the id of the chat or the message.
+    pub(super) fn happen(&mut self, happening: Happening) -> Option<String> {
+        let (kind, chat, id, more) = match happening {
+            Happening::Removed(place) => ("left", place.chat.clone(), place.chat, Value::Null),
+            Happening::Invited { place, by } => {
+                ("joined", place.chat.clone(), place.chat, self.show_person(&by.0))
+            }
+            Happening::Renamed { place, title } => {
+                self.chats.get_mut(&place.chat)?.title = title;
+                ("renamed", place.chat.clone(), place.chat, Value::Null)
+            }
+            Happening::Undelivered { place, message, why } => {
+                ("undelivered", place.chat, message, why.into())
+            }
+        };
+        self.chats.get_mut(&chat)?.is_left = kind == "left";
+        let chat = self.show_chat(&chat);
+        self.push(kind, json!({"id": id, "chat": chat, "from": more, "why": more}));
+        Some(id)
     }
 
     fn by(&self, post: &Post) -> Value {

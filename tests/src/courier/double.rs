@@ -9,7 +9,9 @@ use serde_json::json;
 use super::faults::Mishap;
 use super::world::{File, GROUP, Inner, Message, THREAD, direct};
 use super::{FakeCourier, TOKEN, WRONG_TOKEN};
-use crate::conformance::{Deed, Double, Fault, Post, Rang, TestChat, TestChats, Visible};
+use crate::conformance::{
+    Deed, Double, Fault, Happening, Post, Rang, TestChat, TestChats, Visible,
+};
 
 #[async_trait]
 impl Double for FakeCourier {
@@ -46,6 +48,15 @@ impl Double for FakeCourier {
 
     async fn act(&self, deed: Deed) -> Option<String> {
         self.tell(|it| it.act(deed))
+    }
+
+    async fn happen(&self, happening: Happening) -> bool {
+        self.tell(|it| it.happen(happening)).is_some()
+    }
+
+    async fn renew(&self) -> Option<Account> {
+        let token = self.renew_token();
+        Some(Account { fields: Fields::fixed([("token", token.as_str())]), ..self.account() })
     }
 
     async fn click(&self, place: &TestChat, message: &str, data: &str, by: &str) {

@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use channel::{Account, Caps, Fields, Registration};
+use channel::{Account, Caps, Event, Fields, Registration};
 use domain::message::{Address, Author, AuthorKind, Change};
 
 use super::{FakePlatform, SendFault, TestMessage, WRONG_CREDENTIAL};
-use crate::conformance::{Deed, Double, Fault, Post, Rang, TestChat, TestChats, Visible};
+use crate::conformance::{
+    Deed, Double, Fault, Happening, Post, Rang, TestChat, TestChats, Visible,
+};
 use crate::crash::Crash;
 
 const GROUP: &str = "the-group";
@@ -123,6 +125,32 @@ impl Double for MemoryDouble {
             }
             Deed::Shared(post) => self.write(post, |it| it.with(|body| body.sender.kind = shared)),
         })
+    }
+
+    async fn happen(&self, happening: Happening) -> bool {
+        let (channel, account) = (self.registration.name, self.account().name);
+        let address = |it: TestChat| Address {
+            channel: channel.into(),
+            account: account.clone(),
+            chat: it.chat,
+            thread: None,
+        };
+        self.platform.happen(match happening {
+            Happening::Removed(place) => Event::Left(address(place)),
+            Happening::Invited { place, by } => {
+                Event::Reachable { chat: address(place), by: Some(Author::new(by.0, by.1)) }
+            }
+            Happening::Renamed { place, title } => Event::Renamed { chat: address(place), title },
+            Happening::Undelivered { place, message, why } => {
+                Event::Undelivered { chat: address(place), id: message, why }
+            }
+        });
+        true
+    }
+
+    async fn renew(&self) -> Option<Account> {
+        let fields = Fields::fixed([("token", "another-word")]);
+        Some(Account { fields, ..self.account() })
     }
 
     async fn click(&self, place: &TestChat, message: &str, data: &str, by: &str) {

@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use super::FakeTelegram;
 use super::double::number_of;
 use super::state::{BEGINNING, Inner, Stored};
-use crate::conformance::{Deed, Post, TestChat};
+use crate::conformance::{Deed, Happening, Post, TestChat};
 
 /// How far apart the messages of an album are.
 const GAP: Duration = Duration::from_millis(300);
@@ -19,6 +19,35 @@ impl FakeTelegram {
         let id = self.state.lock().do_deed(deed);
         self.state.news.notify_waiters();
         id
+    }
+
+    /// Bots are told of their own membership, and of titles by a message of the service.
+    pub(super) fn do_happen(&self, happening: Happening) -> bool {
+        let status = |is_in| json!({"status": if is_in { "member" } else { "left" }});
+        let (place, by, is_in) = match happening {
+            Happening::Removed(place) => (place, "4242".to_owned(), false),
+            Happening::Invited { place, by } => (place, by.0, true),
+            Happening::Renamed { place, title } => {
+                let mut inner = self.state.lock();
+                inner.tell(Stored {
+                    chat: place.chat.parse().unwrap_or_default(),
+                    author: Some(4242),
+                    more: vec![("new_chat_title", title.into())],
+                    ..Stored::default()
+                });
+                drop(inner);
+                self.state.news.notify_waiters();
+                return true;
+            }
+            Happening::Undelivered { .. } => return false,
+        };
+        let inner = self.state.lock();
+        let (chat, user) = (place.chat.parse().unwrap_or_default(), by.parse().unwrap_or_default());
+        let change = json!({"chat": inner.show_chat(chat), "from": inner.user(user),
+            "date": BEGINNING, "old_chat_member": status(!is_in), "new_chat_member": status(is_in)});
+        drop(inner);
+        self.push("my_chat_member", change);
+        true
     }
 
     /// Posts the files of an album one after another, as a slow phone sends them.

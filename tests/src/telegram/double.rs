@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::files::stored;
 use super::state::{Inner, Stored};
 use super::{FakeTelegram, GROUP, TOKEN, TOPIC, USERNAME, WRONG_TOKEN};
-use crate::conformance::{Deed, Double, Fault, Post, TestChat, TestChats, Visible};
+use crate::conformance::{Deed, Double, Fault, Happening, Post, TestChat, TestChats, Visible};
 
 #[async_trait]
 impl Double for FakeTelegram {
@@ -53,6 +53,10 @@ impl Double for FakeTelegram {
 
     async fn act(&self, deed: Deed) -> Option<String> {
         self.do_deed(deed)
+    }
+
+    async fn happen(&self, happening: Happening) -> bool {
+        self.do_happen(happening)
     }
 
     async fn visible(&self) -> Vec<Visible> {

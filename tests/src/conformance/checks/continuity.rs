@@ -7,7 +7,7 @@ use domain::message::Incoming;
 use domain::time::Timestamp;
 use tokio::time::sleep;
 
-use crate::conformance::driven::{Driven, eventually, message, within};
+use crate::conformance::driven::{Driven, connect, eventually, message, within};
 use crate::conformance::{Double, Fault};
 
 /// Longer than a restart, and shorter than what any platform forgets within.
@@ -124,5 +124,30 @@ pub async fn the_first_connection_misses_nothing(double: &dyn Double) {
     assert!(gap != Gap::Unknown, "nobody was there who could have missed something");
     if events.is_empty() {
         driven.message().await;
+    }
+}
+
+/// The host keeps the cursor when the new credential is of the same account.
+pub async fn a_renewed_credential_goes_on_where_the_former_stopped(double: &dyn Double) {
+    let mut driven = settled_in(double).await;
+    let (cursor, adapter) = (driven.cursor(), double.registration().adapter);
+    let former = connect(double, &double.account()).await;
+    let former = former.unwrap_or_else(|err| panic!("it does not connect: {err}")).me;
+    driven.disconnect().await;
+    let Some(account) = double.renew().await else { return };
+    let checked = within("the adapter to check", adapter.check(&account)).await;
+    assert_eq!(checked.ok().as_ref(), Some(&former), "another bot, and the host starts over");
+    let missed = driven.post(&double.places().direct, "while it was renewed").await;
+    let connected = connect(double, &account).await;
+    let mut connection = connected.unwrap_or_else(|err| panic!("it does not connect: {err}"));
+    assert_eq!(connection.me, former, "another bot, and the host starts over");
+    loop {
+        let receiving = connection.source.receive(&cursor);
+        let batch = within("the adapter to receive", receiving).await;
+        let batch = batch.unwrap_or_else(|err| panic!("it stopped receiving: {err}"));
+        if let Some(first) = batch.events.into_iter().find(crate::conformance::driven::is_news) {
+            assert_eq!(message(first).platform_id, missed);
+            return;
+        }
     }
 }

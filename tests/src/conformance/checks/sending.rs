@@ -1,6 +1,6 @@
 //! Hints, private chats, and what a platform has not.
 
-use channel::DeliverError;
+use channel::{DeliverError, Part};
 use domain::outgoing::{Card, Content};
 
 use crate::conformance::driven::{Driven, eventually, within};
@@ -113,4 +113,15 @@ pub async fn a_message_of_ours_is_taken_away(double: &dyn Double) {
     let part = driven.part(&place, delete);
     let again = driven.try_send(&part).await;
     assert!(matches!(again, Ok(_) | Err(DeliverError::Refused(_))), "{again:?}");
+}
+
+pub async fn the_same_part_again_is_shown_once_where_the_platform_knows_it(double: &dyn Double) {
+    let mut driven = Driven::connect(double).await;
+    if !driven.caps().idempotent {
+        return;
+    }
+    let part = driven.part(&double.places().direct, Content::Text("once".into()));
+    let first = driven.send_part(&part).await;
+    let again = driven.send_part(&Part { repeat: true, ..part }).await;
+    assert_eq!((again, double.visible().await.len()), (first, 1), "shown again");
 }
