@@ -10,6 +10,7 @@ mod discord;
 mod flaws;
 mod memory;
 mod oauth;
+mod remote;
 mod seeds;
 mod telegram;
 mod webhook;

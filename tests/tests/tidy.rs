@@ -21,7 +21,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("schedule", &["domain"]),
     ("markdown", &["domain"]),
     ("store", &["domain", "schedule", "markdown"]),
-    ("channel", &["domain"]),
+    ("channel", &["domain", "markdown"]),
     ("sandbox", &["domain"]),
     ("vault", &["domain"]),
     ("operations", &["domain", "schedule", "store"]),

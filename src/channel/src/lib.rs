@@ -18,6 +18,7 @@ pub mod http;
 mod intake;
 pub mod oauth;
 mod registry;
+pub mod remote;
 pub mod signature;
 pub mod spool;
 
@@ -29,7 +30,7 @@ pub use domain::continuity::Gap;
 use domain::message::{Address, Author, Click, Incoming};
 pub use domain::outgoing::Caps;
 use domain::outgoing::{Content, TextLimit};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWrite;
 
 pub use crate::account::{
@@ -41,11 +42,12 @@ pub use crate::intake::{Intake, Waiter};
 pub use crate::registry::{Adapter, Connection, Registration, registration, registrations};
 
 /// Where to go on reading; made by an adapter, stored by the host, given back unchanged.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor(pub String);
 
 #[expect(clippy::large_enum_variant, reason = "nearly every event is a message")]
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Event {
     Message(Incoming),
     Click(Click),
@@ -82,7 +84,8 @@ pub struct Batch {
     pub cursor: Cursor,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// Committed. It will be answered.
     Stored,
@@ -92,7 +95,7 @@ pub enum Verdict {
     Refused(String),
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Part {
     pub to: Address,
     /// The same for every attempt at the same part: an idempotency key where a platform takes one.

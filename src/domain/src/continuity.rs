@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use serde::Deserialize;
+
 use crate::texts::notices;
 use crate::time::Timestamp;
 
@@ -22,7 +24,8 @@ pub const TOLD_WITHIN: Duration = Duration::from_secs(7 * 24 * 3600);
 const ASLEEP_MIN: Duration = Duration::from_secs(30);
 
 /// What became of the events between two connections, as the adapter knows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Gap {
     /// Nothing was missed: the platform kept it, and it is read from the cursor on.
     None,

@@ -26,7 +26,9 @@ pub fn lateness(sent_at: Timestamp, received_at: Timestamp) -> Option<Duration> 
 /// Where a message came from and its answer goes; chat and thread are the platform's opaque names.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Address {
+    #[serde(default)]
     pub channel: String,
+    #[serde(default)]
     pub account: String,
     pub chat: String,
     pub thread: Option<String>,
@@ -90,6 +92,7 @@ pub enum Change {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ChatInfo {
     /// Empty where the platform has no title for it.
     pub title: String,
@@ -165,7 +168,9 @@ pub struct Incoming {
     pub platform_id: String,
     pub body: Body,
     /// The platform says that the bot is meant: a mention, a reply to it, a command to it.
+    #[serde(default)]
     pub mentioned: bool,
+    #[serde(default)]
     pub files: Vec<Attachment>,
     /// The agent that was addressed by name on a channel where that is possible (the terminal).
     pub to_agent: Option<String>,
@@ -175,8 +180,10 @@ pub struct Incoming {
 pub struct Attachment {
     pub kind: FileKind,
     /// What its sender called it; never used as a path. Empty where there is none.
+    #[serde(default)]
     pub name: String,
     /// What the platform says that it is; empty where it does not.
+    #[serde(default)]
     pub mime: String,
     pub bytes: Option<u64>,
     /// What the adapter needs to fetch it; opaque outside of it.
@@ -242,15 +249,17 @@ pub struct Admitted {
     pub rule: Option<Rule>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Click {
     pub from: Address,
+    #[serde(default)]
     pub chat: ChatInfo,
     pub platform_id: String,
     pub sender: Author,
     /// The [`crate::outgoing::Button::data`] of the button.
     pub data: String,
     /// By which the adapter answers the press; empty where nothing waits for an answer.
+    #[serde(default)]
     pub press: String,
 }
 

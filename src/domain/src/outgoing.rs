@@ -5,11 +5,12 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::message::Address;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Content {
     /// Markdown as a model writes it; the adapter turns it into what its platform shows.
     Text(String),
@@ -71,11 +72,11 @@ pub struct FileOut {
     /// By its content; `application/octet-stream` when nothing is known.
     pub mime: String,
     /// The text of the part; the outbox keeps it as such.
-    #[serde(skip)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub caption: String,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Card {
     pub text: String,
     pub buttons: Vec<Button>,
@@ -98,14 +99,16 @@ pub const BUTTON_DATA_BYTES_MAX: usize = 64;
 /// A card has no more; the rest would not fit on a phone. Discord takes 25 in five rows.
 pub const BUTTONS_MAX: usize = 20;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Unit {
     Chars,
     Utf16,
     Bytes,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TextLimit {
     pub max: usize,
     pub unit: Unit,
@@ -118,7 +121,8 @@ impl TextLimit {
 }
 
 /// What a platform makes of a text: which formats it shows, and how they are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Dialect {
     TelegramHtml,
     Discord,
@@ -149,14 +153,17 @@ impl Unit {
 }
 
 /// At most so many within a time; no limit where it is `None`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Rate {
     pub count: u32,
+    #[serde(deserialize_with = "seconds")]
     pub per: Duration,
 }
 
 /// What a platform takes before it asks to wait. Edits and hints count as what they are there: parts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Pace {
     /// In one private chat.
     pub direct: Option<Rate>,
@@ -168,7 +175,8 @@ pub struct Pace {
 
 /// What a platform can do, in general, for one account, or in one chat. The host renders everything
 /// else in plain text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Caps {
     /// Measured as the platform does, in the text that is shown in its dialect.
     pub text: TextLimit,
@@ -198,7 +206,18 @@ pub struct Caps {
     /// Nothing can be sent there; answers go to the conversation's last other chat.
     pub mute: bool,
     /// The longest normal silence; `None` where no platform on the other side could fall silent.
+    #[serde(deserialize_with = "some_seconds")]
     pub alive_every: Option<Duration>,
+}
+
+/// As JSON has them: a whole number.
+fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    u32::deserialize(from).map(|it| Duration::from_secs(it.into()))
+}
+
+fn some_seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+    let seconds = Option::<u32>::deserialize(from)?;
+    Ok(seconds.map(|it| Duration::from_secs(it.into())))
 }
 
 impl Caps {

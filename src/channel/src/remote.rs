@@ -1,0 +1,415 @@
+//! Adapters that are programs of their own, in any language: one JSON object per line, over their standard input
+//! and output or a unix socket. `remote.md` beside this file is what their authors read.
+//!
+//! The contract is the same: the host commits a batch and asks behind its cursor, so that a program which dies
+//! loses nothing; a part that it took and did not answer for may have been sent. Texts are rendered here.
+
+mod link;
+mod program;
+mod wire;
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::message::{Address, TEXT_BYTES_MAX};
+use domain::outgoing::{Card, Content, Dialect, FileOut, TextLimit};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, copy};
+use tokio::sync::oneshot;
+use tokio::time::{sleep, timeout};
+
+use self::link::{Call, Link};
+use self::program::Way;
+use self::wire::{FailureKind, Named, Received, RemoteFailure, VERSION, Welcome};
+use crate::http::Failure;
+use crate::{
+    Account, Adapter, Batch, Caps, ChannelError, CommandInfo, Connection, Cursor, DeliverError,
+    Event, ExposeSecret, FetchError, Gap, Me, Need, Part, REPEAT_NOTE, Registration, Sink, Source,
+    Verdict,
+};
+
+const CONNECT_MAX: Duration = Duration::from_secs(30);
+const CHECK_MAX: Duration = Duration::from_secs(10);
+/// How long a remote waits for something to happen before it says that nothing did.
+const POLL: Duration = Duration::from_secs(25);
+/// What it may need besides.
+const POLL_SPARE: Duration = Duration::from_secs(30);
+/// For calls whose deadlines the host sets, which depend on sizes: an end if it sets none.
+const CALL_MAX: Duration = Duration::from_secs(15 * 60);
+/// How long the former program of an account is waited for.
+const FORMER_MAX: Duration = Duration::from_secs(10);
+/// The least that texts can be cut to.
+const TEXT_MIN: usize = 100;
+
+/// A channel whose adapter is a program. A crate registers one of its own with
+/// `inventory::submit! { RemoteAdapter { .. }.registration() }` in a constant.
+#[derive(Debug)]
+pub struct RemoteAdapter {
+    /// The channel's name.
+    pub name: &'static str,
+    /// What an account has to be given; the program gets all of it.
+    pub needs: &'static [Need],
+    /// The command line of the program, split into words as a shell does, and run without one. `None`: the account
+    /// has the field `command` or `socket`.
+    pub command: Option<&'static str>,
+}
+
+const COMMAND: &str = "command";
+const SOCKET: &str = "socket";
+
+const REMOTE: RemoteAdapter = RemoteAdapter {
+    name: "remote",
+    needs: &[
+        Need {
+            name: COMMAND,
+            what: "the command line of the program that speaks to the platform (or leave it out, and give a socket)",
+            is_secret: false,
+            is_optional: true,
+            check: is_command,
+        },
+        Need {
+            name: SOCKET,
+            what: "the path of a unix socket where such a program listens",
+            is_secret: false,
+            is_optional: true,
+            check: is_path,
+        },
+        Need { is_optional: true, ..Need::secret("token", "a secret that the program gets") },
+        Need {
+            name: "options",
+            what: "anything else that the program wants to be told",
+            is_secret: false,
+            is_optional: true,
+            check: |_| Ok(()),
+        },
+    ],
+    command: None,
+};
+
+inventory::submit! { REMOTE.registration() }
+
+fn is_command(text: &str) -> Result<(), &'static str> {
+    match shlex::split(text) {
+        Some(words) if !words.is_empty() => Ok(()),
+        Some(_) | None => Err("it has no words, or a quote that is not closed"),
+    }
+}
+
+fn is_path(text: &str) -> Result<(), &'static str> {
+    if Path::new(text).is_absolute() { Ok(()) } else { Err("it does not begin with `/`") }
+}
+
+impl RemoteAdapter {
+    pub const fn registration(&'static self) -> Registration {
+        let caps = Caps::plain(TextLimit::chars(1_000));
+        Registration { name: self.name, needs: self.needs, caps, adapter: self }
+    }
+
+    fn way(&self, account: &Account) -> Result<Way, ChannelError> {
+        let given = |name| account.fields.get(name).map(ExposeSecret::expose_secret);
+        let (command, socket) = match self.command {
+            Some(command) => (Some(command), None),
+            None => (given(COMMAND), given(SOCKET)),
+        };
+        match (command, socket) {
+            (Some(command), None) => {
+                let wrong = || format!("this is no command line: {command}");
+                Ok(Way::Program(shlex::split(command).ok_or_else(|| misconfigured(wrong()))?))
+            }
+            (None, Some(path)) => Ok(Way::Socket(path.into())),
+            (None, None) | (Some(_), Some(_)) => {
+                let why = "it needs either a command or a socket: \
+                           `nanoclaw channels add remote --set command=…` or `--set socket=…`";
+                Err(misconfigured(why.into()))
+            }
+        }
+    }
+
+    /// Starts the remote and has it say who it is.
+    async fn open(
+        &self,
+        account: &Account,
+        (kind, within): (&'static str, Duration),
+        lock: Option<File>,
+    ) -> Result<(Link, oneshot::Sender<()>, Welcome), ChannelError> {
+        for need in self.needs.iter().filter(|it| !it.is_optional) {
+            account.require(self.name, need.name)?;
+        }
+        let (way, (alive, gone)) = (self.way(account)?, oneshot::channel());
+        let folder = |made: io::Result<PathBuf>| made.and_then(fs::canonicalize);
+        let kept = folder(account.shelf.kept_dir()).map_err(unreachable)?;
+        let ratchet = folder(account.shelf.ratchet_dir()).map_err(unreachable)?;
+        let told = self.needs.iter().map(|it| it.name).filter(|it| ![COMMAND, SOCKET].contains(it));
+        let fields = told.filter_map(|it| Some((it, account.fields.get(it)?.expose_secret())));
+        let hello = json!({
+            "version": VERSION,
+            "account": account.name,
+            "fields": fields.collect::<BTreeMap<_, _>>(),
+            "urls": account.urls,
+            "kept_dir": kept.to_string_lossy(),
+            "ratchet_dir": ratchet.to_string_lossy(),
+            "heard_until": account.heard_until,
+        });
+        let (of, at) = ((self.name, self.needs), (account.clone(), kept));
+        let link = Link::open(way, of, at, gone, lock).await?;
+        let mut call = link.call(kind, hello)?;
+        let said: Value = call.answer(within).await?;
+        if said["version"] != VERSION {
+            let theirs = &said["version"];
+            let why =
+                format!("it speaks version {theirs} of the protocol, and this host {VERSION}");
+            return Err(misconfigured(why));
+        }
+        let welcome = wire::parse(kind, said)?;
+        Ok((link, alive, welcome))
+    }
+}
+
+fn misconfigured(why: String) -> ChannelError {
+    ChannelError::Misconfigured(why.into())
+}
+
+fn unreachable(err: io::Error) -> ChannelError {
+    ChannelError::Unreachable(err.into())
+}
+
+#[async_trait]
+impl Adapter for RemoteAdapter {
+    async fn connect(&self, account: &Account) -> Result<Connection, ChannelError> {
+        let dir = account.run_dir.join(format!("{}.{}", self.name, account.name));
+        let lock = Some(own(&dir).await.map_err(unreachable)?);
+        let (link, alive, Welcome { me, caps, .. }) =
+            self.open(account, ("connect", CONNECT_MAX), lock).await?;
+        let caps = judged(caps)?;
+        let link = Arc::new(link);
+        let source = RemoteSource {
+            link: Arc::clone(&link),
+            of: (self.name, account.clone()),
+            poll: caps.alive_every.map_or(POLL, |it| it.clamp(Duration::from_secs(1), POLL)),
+            asked: None,
+            gap: None,
+            is_stated: false,
+            _alive: alive,
+        };
+        let sink = RemoteSink { link, dialect: caps.dialect, dir, files: AtomicU64::default() };
+        Ok(Connection { me, caps, source: Box::new(source), sink: Arc::new(sink) })
+    }
+
+    async fn check(&self, account: &Account) -> Result<Me, ChannelError> {
+        let (_link, _alive, welcome) = self.open(account, ("check", CHECK_MAX), None).await?;
+        judged(welcome.caps)?;
+        Ok(welcome.me)
+    }
+}
+
+/// Makes the folder through which files come, and empties it. Whose lock it is that is returned has it alone: no two
+/// programs work for one account.
+async fn own(dir: &Path) -> io::Result<File> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    let lock = File::open(dir)?;
+    let taken = timeout(FORMER_MAX, async {
+        while lock.try_lock().is_err() {
+            sleep(Duration::from_millis(50)).await;
+        }
+    });
+    let busy = |_| io::Error::other("the program that it had before is not done yet");
+    taken.await.map_err(busy)?;
+    for left in fs::read_dir(dir)? {
+        let _ = fs::remove_file(left?.path());
+    }
+    Ok(lock)
+}
+
+/// What a remote says that it can do, with room for the mark of a repeat. Whose host it is, no remote says.
+fn judged(said: Caps) -> Result<Caps, ChannelError> {
+    let TextLimit { max, unit } = said.text;
+    if !(TEXT_MIN..=TEXT_BYTES_MAX).contains(&max) {
+        let why =
+            format!("it takes texts of {max}; from {TEXT_MIN} to {TEXT_BYTES_MAX} is possible");
+        return Err(misconfigured(why));
+    }
+    let text = TextLimit { max: max - REPEAT_NOTE.len(), unit };
+    let caption_max = said.caption_max.min(max).saturating_sub(REPEAT_NOTE.len());
+    Ok(Caps { text, caption_max, owner_only: false, ..said })
+}
+
+#[derive(Debug)]
+struct RemoteSource {
+    link: Arc<Link>,
+    /// The channel and the account that its events are of, whatever they say.
+    of: (&'static str, Account),
+    poll: Duration,
+    /// Asked for what lies behind this, and not answered yet.
+    asked: Option<(Cursor, Call)>,
+    gap: Option<Gap>,
+    is_stated: bool,
+    /// The link ends soon after it is dropped.
+    _alive: oneshot::Sender<()>,
+}
+
+#[async_trait]
+impl Source for RemoteSource {
+    async fn receive(&mut self, after: &Cursor) -> Result<Batch, ChannelError> {
+        loop {
+            let call = match self.asked.take() {
+                Some((cursor, call)) if cursor == *after => call,
+                Some(_) | None => {
+                    let body = json!({ "after": after, "wait": self.poll.as_secs() });
+                    self.link.call("receive", body)?
+                }
+            };
+            let (_, call) = self.asked.insert((after.clone(), call));
+            let received = call.answer(self.poll + POLL_SPARE).await;
+            self.asked = None;
+            let Received { mut events, cursor, gap } = received?;
+            self.of.1.pulse.beat();
+            events.iter_mut().for_each(|it| claim(it, self.of.0, &self.of.1.name));
+            if !self.is_stated {
+                (self.gap, self.is_stated) = (Some(gap.unwrap_or(Gap::Unknown)), true);
+            }
+            let cursor = cursor.unwrap_or_else(|| after.clone());
+            if !events.is_empty() || self.gap.is_some() || cursor != *after {
+                return Ok(Batch { events, cursor });
+            }
+        }
+    }
+
+    fn gap(&mut self) -> Option<Gap> {
+        self.gap.take()
+    }
+
+    async fn settle(&mut self, verdicts: &[Verdict]) -> Result<(), ChannelError> {
+        self.link.tell("settle", json!({ "verdicts": verdicts }));
+        Ok(())
+    }
+}
+
+/// A remote speaks for its own account alone, and names no agent.
+fn claim(event: &mut Event, channel: &str, account: &str) {
+    let own = |address: &mut Address| {
+        (address.channel, address.account) = (channel.into(), account.into());
+    };
+    match event {
+        Event::Message(message) => {
+            message.to_agent = None;
+            own(&mut message.from);
+        }
+        Event::Click(click) => own(&mut click.from),
+        Event::Moved { from, to } => [from, to].into_iter().for_each(own),
+        Event::Reachable { chat, .. }
+        | Event::Left(chat)
+        | Event::Renamed { chat, .. }
+        | Event::Undelivered { chat, .. } => own(chat),
+    }
+}
+
+#[derive(Debug)]
+struct RemoteSink {
+    link: Arc<Link>,
+    dialect: Dialect,
+    /// Where files come in.
+    dir: PathBuf,
+    /// How many have come.
+    files: AtomicU64,
+}
+
+#[async_trait]
+impl Sink for RemoteSink {
+    async fn deliver(&self, part: &Part) -> Result<String, DeliverError> {
+        let mut part = part.clone();
+        render(&mut part, self.dialect);
+        // Fails for the path of a file that is not UTF-8.
+        let part = serde_json::to_value(part).map_err(|err| DeliverError::Refused(err.into()))?;
+        let sent = self.link.ask(("deliver", CALL_MAX), json!({ "part": part })).await;
+        sent.map(|Named { id }| id).map_err(|it| Failure::from(it).into())
+    }
+
+    async fn working(&self, chat: &Address) {
+        self.link.tell("working", json!({ "chat": chat }));
+    }
+
+    async fn draft(&self, chat: &Address, target: &str, text: &str) {
+        self.link.tell("draft", json!({ "chat": chat, "target": target, "text": text }));
+    }
+
+    async fn answer(&self, press: &str, words: Option<&str>) {
+        self.link.tell("answer", json!({ "press": press, "words": words }));
+    }
+
+    async fn publish_commands(&self, commands: &[CommandInfo]) {
+        self.link.tell("publish_commands", json!({ "commands": commands }));
+    }
+
+    /// The remote writes into a file that the host has open already: whatever it puts in its place is not read.
+    async fn fetch(
+        &self,
+        source: &str,
+        bytes_max: u64,
+        into: &mut (dyn AsyncWrite + Send + Unpin),
+    ) -> Result<(), FetchError> {
+        let path = self.dir.join(self.files.fetch_add(1, Ordering::SeqCst).to_string());
+        let made = File::options().read(true).write(true).create_new(true).mode(0o600).open(&path);
+        let (file, _removed) = (made.map_err(FetchError::Write)?, Removed(&path));
+        let body =
+            json!({ "source": source, "bytes_max": bytes_max, "into": path.to_string_lossy() });
+        match self.link.ask::<Value>(("fetch", CALL_MAX), body).await {
+            Ok(_) => {}
+            Err(RemoteFailure { kind: FailureKind::TooLarge, .. }) => {
+                return Err(FetchError::TooLarge { bytes_max });
+            }
+            Err(failure) => return Err(Failure::from(failure).into()),
+        }
+        let about = file.metadata().map_err(FetchError::Write)?;
+        if about.nlink() == 0 {
+            let why = "the remote put another file in the place of the one that it was given";
+            return Err(FetchError::Gone(why.into()));
+        }
+        if bytes_max < about.len() {
+            return Err(FetchError::TooLarge { bytes_max });
+        }
+        let mut from = tokio::fs::File::from_std(file).take(bytes_max);
+        copy(&mut from, into).await.map_err(FetchError::Write)?;
+        into.flush().await.map_err(FetchError::Write)
+    }
+
+    async fn open_direct(&self, handle: &str) -> Result<String, DeliverError> {
+        let opened = self.link.ask(("open_direct", CALL_MAX), json!({ "handle": handle })).await;
+        opened.map(|Named { id }| id).map_err(|it| Failure::from(it).into())
+    }
+}
+
+/// Removes a file when it is dropped.
+struct Removed<'a>(&'a Path);
+
+impl Drop for Removed<'_> {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(self.0);
+    }
+}
+
+/// Writes its text as the platform takes it, with the mark of a repeat. An edit repeats nothing.
+fn render(part: &mut Part, dialect: Dialect) {
+    let note = part.note();
+    let (note, text) = match &mut part.content {
+        Content::Text(text)
+        | Content::File(FileOut { caption: text, .. })
+        | Content::Card(Card { text, .. }) => (note, text),
+        Content::Album(files) => match files.first_mut() {
+            Some(first) => (note, &mut first.caption),
+            None => return,
+        },
+        Content::Edit { card, .. } => ("", &mut card.text),
+        Content::Reaction { .. } | Content::Delete { .. } => return,
+    };
+    *text = markdown::render(format!("{note}{text}").trim_end(), dialect);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,1 @@
+//! A remote as the host sees it.
