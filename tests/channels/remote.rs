@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use channel::remote::RemoteAdapter;
 use channel::{
-    Account, Adapter, Caps, ChannelError, Connection, Me, Need, NoKeeper, Registration, Shelf,
+    Account, Adapter, Caps, ChannelError, Connection, Me, Need, NoKeeper, REPEAT_NOTE, Registration, Shelf,
 };
 use domain::outgoing::TextLimit;
 use harness::courier::FakeCourier;
 
 const CAPS: Caps = Caps {
-    caption_max: 1_000 - 20,
+    caption_max: 1_000 - REPEAT_NOTE.len(),
     buttons: true,
     edits: true,
     deletes: true,
@@ -22,7 +22,7 @@ const CAPS: Caps = Caps {
     threads: true,
     file_bytes_max: 4 << 20,
     alive_every: Some(std::time::Duration::from_secs(25)),
-    ..Caps::plain(TextLimit::chars(2_000 - 20))
+    ..Caps::plain(TextLimit::chars(2_000 - REPEAT_NOTE.len()))
 };
 
 const NEEDS: &[Need] = &[Need::secret("token", "the bot's token")];
