@@ -17,8 +17,7 @@ use twilight_http_ratelimiting::{Endpoint, Permit, RateLimitHeaders, RateLimiter
 
 pub(crate) use twilight_http_ratelimiting::Method;
 
-use crate::wire::Interaction;
-use crate::{outgoing, refusal};
+use crate::refusal;
 
 /// What stands before the version, unless an account says otherwise.
 pub(crate) const BASE: &str = "https://discord.com/api";
@@ -81,13 +80,6 @@ impl Api {
     /// Asks for what has no answer.
     pub(crate) async fn tell(&self, method: Method, path: &str, body: Body) -> Result<(), Failure> {
         self.send(method, path, body).await.map(drop)
-    }
-
-    /// Tells Discord within its 3 seconds that a press or a command arrived
-    /// (<https://discord.com/developers/docs/interactions/receiving-and-responding>).
-    pub(crate) async fn acknowledge(&self, interaction: &Interaction) -> Result<(), Failure> {
-        let path = format!("interactions/{}/{}/callback", interaction.id, interaction.token.0);
-        self.tell_by_token(&path, &outgoing::acknowledgement(interaction)).await
     }
 
     /// Posts what the token in the path authorizes, and no limit counts.

@@ -11,7 +11,7 @@ use tracing::{debug, warn};
 
 use crate::api::Api;
 use crate::position::DIRECT;
-use crate::wire::{Id, Message};
+use crate::wire::Id;
 
 /// Messages of one page (<https://discord.com/developers/docs/resources/message#get-channel-messages>).
 const PAGE: usize = 100;
@@ -33,7 +33,7 @@ struct Behind {
     after: Id,
     loaded: usize,
     more: bool,
-    page: VecDeque<Message>,
+    page: VecDeque<(Id, Value)>,
 }
 
 impl CatchUp {
@@ -44,18 +44,18 @@ impl CatchUp {
     }
 
     /// The oldest message that is left, which stays; `None` when there is none.
-    pub(crate) async fn first(&mut self, api: &Api) -> Result<Option<&Message>, ChannelError> {
+    pub(crate) async fn first(&mut self, api: &Api) -> Result<Option<&(Id, Value)>, ChannelError> {
         let server = Some(self.group).filter(|it| *it != DIRECT);
         while let Some(behind) = self.channels.iter_mut().find(|it| it.more && it.page.is_empty()) {
             self.is_cut |= behind.load(api, server).await?;
         }
         self.channels.retain(|it| !it.page.is_empty());
-        self.channels.sort_by_key(|it| it.page.front().map(|message| message.id));
+        self.channels.sort_by_key(|it| it.page.front().map(|message| message.0));
         Ok(self.channels.first().and_then(|it| it.page.front()))
     }
 
     /// Takes what [`Self::first`] returned.
-    pub(crate) fn take_first(&mut self) -> Option<Message> {
+    pub(crate) fn take_first(&mut self) -> Option<(Id, Value)> {
         self.channels.first_mut().and_then(|it| it.page.pop_front())
     }
 }
@@ -85,17 +85,17 @@ impl Behind {
             warn!(channel = %self.channel, "more was written here meanwhile than is read afterwards");
             self.more = false;
         }
-        for value in page {
-            let id = value["id"].as_str().and_then(Id::parse).unwrap_or_default();
+        for mut message in page {
+            let Some(id) = Id::of(&message["id"]) else {
+                warn!(channel = %self.channel, "skipped a message that is malformed");
+                continue;
+            };
             self.after = self.after.max(id);
-            match serde_json::from_value::<Message>(value) {
-                Ok(message) => self.page.push_back(Message { guild_id: server, ..message }),
-                Err(_) => {
-                    warn!(channel = %self.channel, %id, "skipped a message that is malformed")
-                }
-            }
+            // The API does not tell it.
+            message["guild_id"] = server.map(String::from).into();
+            self.page.push_back((id, message));
         }
-        self.page.make_contiguous().sort_by_key(|it| it.id);
+        self.page.make_contiguous().sort_by_key(|it| it.0);
         is_cut
     }
 }
@@ -119,10 +119,10 @@ mod tests {
     #[test]
     fn a_page_is_turned_round_and_a_malformed_message_in_it_is_skipped() {
         let mut behind = behind();
-        let page = vec![message(13), json!({ "id": "12" }), message(11)];
+        let page = vec![message(13), json!({ "id": 12 }), message(11)];
         assert!(!behind.take(page, Some(Id(1))));
-        let ids: Vec<_> = behind.page.iter().map(|it| (it.id, it.guild_id)).collect();
-        assert_eq!(ids, [(Id(11), Some(Id(1))), (Id(13), Some(Id(1)))]);
+        let ids: Vec<_> = behind.page.iter().map(|it| (it.0, &it.1["guild_id"])).collect();
+        assert_eq!(ids, [(Id(11), &json!("1")), (Id(13), &json!("1"))]);
         assert!(!behind.more);
     }
 

@@ -4,7 +4,9 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::wire::{Channel, Guild, Id, User};
+use serde_json::Value;
+
+use crate::wire::{Channel, Id, list, name, text};
 
 /// Far more than are deleted before Discord tells of it.
 const DELETED_MAX: usize = 100;
@@ -27,41 +29,44 @@ pub(crate) struct Directory {
 }
 
 impl Directory {
-    pub(crate) fn learn_server(&mut self, guild: &Guild, bot: &str) {
-        let ours = guild.roles.iter().filter(|it| it["tags"]["bot_id"] == bot);
-        self.own_roles.extend(ours.filter_map(|it| Id::parse(it["id"].as_str()?)));
-        self.servers.insert(guild.id, guild.name.clone());
-        for channel in guild.channels.iter().chain(&guild.threads) {
-            self.learn(channel, Some(guild.id));
+    /// A server, in a `GUILD_CREATE` event or, without its channels, from the API.
+    pub(crate) fn learn_server(&mut self, guild: &Value, bot: &str) {
+        let Some(id) = Id::of(&guild["id"]) else { return };
+        let ours = list(&guild["roles"]).filter(|it| it["tags"]["bot_id"] == bot);
+        self.own_roles.extend(ours.filter_map(|it| Id::of(&it["id"])));
+        self.servers.insert(id, text(&guild["name"]).to_owned());
+        for channel in list(&guild["channels"]).chain(list(&guild["threads"])) {
+            self.learn(channel, Some(id));
         }
     }
 
-    pub(crate) fn learn(&mut self, channel: &Channel, server: Option<Id>) {
-        let known = Channel { guild_id: channel.guild_id.or(server), ..channel.clone() };
+    /// What it was known as until now comes back.
+    pub(crate) fn learn(&mut self, channel: &Value, server: Option<Id>) -> Option<Channel> {
+        let known = Channel::of(channel, server)?;
         if known.is_public_thread() {
-            self.doings.lock().public_threads.insert(channel.id);
+            self.doings.lock().public_threads.insert(known.id);
         }
-        self.channels.insert(channel.id, known);
+        self.channels.insert(known.id, known)
     }
 
-    pub(crate) fn meet(&mut self, person: &User) {
+    pub(crate) fn meet(&mut self, person: &Value) {
         if PEOPLE_MAX <= self.people.len() {
             self.people.clear();
         }
-        self.people.insert(person.id.clone(), person.name().to_owned());
+        self.people.insert(text(&person["id"]).to_owned(), name(person).to_owned());
     }
 
     /// The chat that a channel is or belongs to, and the thread that it is.
     pub(crate) fn find(&self, channel: Id) -> (Id, Option<Id>) {
         let thread = self.channels.get(&channel).filter(|it| it.is_thread());
-        let parent = thread.and_then(|it| it.parent_id);
+        let parent = thread.and_then(|it| it.parent);
         (parent.unwrap_or(channel), parent.map(|_| channel))
     }
 
     /// Empty where it is not known.
     pub(crate) fn title(&self, chat: Id) -> String {
         let Some(name) = self.channel_name(chat) else { return String::new() };
-        let server = self.channels.get(&chat).and_then(|it| self.servers.get(&it.guild_id?));
+        let server = self.channels.get(&chat).and_then(|it| self.servers.get(&it.server?));
         match server.filter(|it| !it.is_empty()) {
             Some(server) => format!("#{name} ({server})"),
             None => format!("#{name}"),
@@ -69,7 +74,7 @@ impl Directory {
     }
 
     pub(crate) fn channel_name(&self, channel: Id) -> Option<&str> {
-        self.channels.get(&channel)?.name.as_deref().filter(|it| !it.is_empty())
+        self.channels.get(&channel).map(|it| it.name.as_str()).filter(|it| !it.is_empty())
     }
 }
 
@@ -105,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_thread_is_found_under_its_channel() {
-        let guild: Guild = serde_json::from_str(
+        let guild: Value = serde_json::from_str(
             r#"{"id":"1","name":"Home","channels":[{"id":"2","type":0,"name":"general","parent_id":"9"}],
                 "threads":[{"id":"3","type":11,"name":"talk","parent_id":"2"}],
                 "roles":[{"id":"4","tags":{"bot_id":"me"}},{"id":"5","tags":{"bot_id":"you"}},{"id":"1"}]}"#,

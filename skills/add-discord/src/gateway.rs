@@ -4,14 +4,14 @@
 //! A queue that is full stops the reading. Discord then ends the connection, and what was not read
 //! comes again with the resumed session or by catching up.
 
-use std::borrow::Cow;
+use std::fmt;
 use std::time::Duration;
 
-use channel::{ChannelError, Pulse};
+use channel::{Cause, ChannelError, Pulse};
 use domain::plain::chain;
 use futures_util::StreamExt as _;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -20,11 +20,7 @@ use twilight_gateway::error::{ReceiveMessageError, ReceiveMessageErrorType};
 use twilight_gateway::{Config, ConfigBuilder, Intents, Message as Frame, Session, Shard, ShardId};
 
 use crate::api::Api;
-use crate::wire::{
-    Channel, Deleted, Guild, Id, Interaction, KIND_COMMAND, KIND_COMPONENT, Message, Reaction,
-    Ready,
-};
-use crate::{position, refusal};
+use crate::{outgoing, position, refusal};
 
 /// Messages need their intents, names of channels need `GUILDS`, texts need `MESSAGE_CONTENT`, which
 /// is to be switched on in the portal (<https://discord.com/developers/docs/events/gateway#gateway-intents>).
@@ -56,49 +52,41 @@ pub(crate) struct Gateway {
     pub(crate) pulse: Pulse,
 }
 
-/// What came over the gateway, with its number in the session.
-#[derive(Debug)]
-pub(crate) struct Arrived {
-    pub(crate) sequence: Option<u64>,
-    pub(crate) place: Place,
-    pub(crate) what: Arrival,
-}
-
-/// Where something was said or done; without a server in private.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Place {
-    pub(crate) channel_id: Option<Id>,
-    pub(crate) guild_id: Option<Id>,
-}
-
 #[derive(Debug)]
 pub(crate) enum Arrival {
-    /// A session began that knows nothing of what was before.
-    Ready(Ready),
-    Server(Guild),
-    /// It is out of order, or the bot was taken out of it.
-    ServerGone(Guild),
-    Channel(Channel),
-    ChannelGone(Channel),
-    Threads(Vec<Channel>),
-    Message(Message),
-    Edited(Message),
-    Deleted(Deleted),
-    /// Put under a message, or taken away.
-    Reacted(Reaction, bool),
-    Interaction(Interaction),
-    /// The session goes on, and everything that came meanwhile was told.
-    Resumed,
+    Event(Dispatch),
     /// The session cannot be resumed, and Discord does not begin another automatically.
     SessionLost,
     /// Nothing more comes.
     Ended(ChannelError),
 }
 
+/// An event (<https://discord.com/developers/docs/events/gateway-events#payload-structure>).
+#[derive(Deserialize)]
+pub(crate) struct Dispatch {
+    #[serde(rename = "t")]
+    pub(crate) kind: String,
+    /// Its number in the session.
+    #[serde(rename = "s", default)]
+    pub(crate) sequence: u64,
+    #[serde(rename = "d")]
+    pub(crate) data: Value,
+}
+
+impl fmt::Debug for Dispatch {
+    /// Without what people wrote, and the token with which anybody can answer in the bot's name.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, sequence, .. } = self;
+        f.debug_struct("Dispatch")
+            .field("kind", kind)
+            .field("sequence", sequence)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Gateway {
     /// Connects, and reads until what it returns is dropped.
-    pub(crate) fn open(&self, old: Option<&position::Session>) -> (Receiver<Arrived>, JoinSet<()>) {
+    pub(crate) fn open(&self, old: Option<&position::Session>) -> (Receiver<Arrival>, JoinSet<()>) {
         let mut config = ConfigBuilder::from(self.config.clone());
         if let Some(old) = old {
             let session = Session::new(old.sequence, old.id.clone());
@@ -113,7 +101,7 @@ impl Gateway {
 }
 
 /// Reads until the connection is gone for good or nobody takes events.
-async fn run(mut shard: Shard, api: Api, pulse: Pulse, into: Sender<Arrived>) {
+async fn run(mut shard: Shard, api: Api, pulse: Pulse, into: Sender<Arrival>) {
     let mut answers = JoinSet::new();
     let mut failures = 0;
     loop {
@@ -122,7 +110,8 @@ async fn run(mut shard: Shard, api: Api, pulse: Pulse, into: Sender<Arrived>) {
             Ok(Some(Ok(Frame::Text(text)))) => {
                 failures = 0;
                 pulse.beat();
-                parse(&text)
+                // What has no name is about the connection, which is not kept here.
+                serde_json::from_str(&text).ok().map(Arrival::Event)
             }
             Ok(Some(Ok(Frame::Close(frame)))) => {
                 let code = frame.map(|it| it.code);
@@ -130,111 +119,47 @@ async fn run(mut shard: Shard, api: Api, pulse: Pulse, into: Sender<Arrived>) {
                 code.and_then(closed)
             }
             Ok(Some(Err(err))) => failed(err, &mut failures),
-            Ok(None) => {
-                Some(ended(ChannelError::Unreachable("the gateway closed for good".into())))
-            }
-            Err(_) => Some(ended(ChannelError::Unreachable("the gateway is silent".into()))),
+            Ok(None) => Some(unreachable("the gateway closed for good")),
+            Err(_) => Some(unreachable("the gateway is silent")),
         };
         let Some(arrival) = arrival else { continue };
-        if let Arrival::Interaction(interaction) = &arrival.what {
-            let (api, interaction) = (api.clone(), interaction.clone());
+        if let Arrival::Event(event) = &arrival
+            && event.kind == "INTERACTION_CREATE"
+            && let Some((path, body)) = outgoing::acknowledgement(&event.data)
+        {
+            let api = api.clone();
             answers.spawn(async move {
-                let done = api.acknowledge(&interaction).await;
+                let done = api.tell_by_token(&path, &body).await;
                 drop(done.inspect_err(|it| debug!(why = chain(it), "a press was not answered")));
             });
         }
-        let ended = matches!(arrival.what, Arrival::Ended(_) | Arrival::SessionLost);
+        let ended = matches!(arrival, Arrival::Ended(_) | Arrival::SessionLost);
         if into.send(arrival).await.is_err() || ended {
             return;
         }
     }
 }
 
-fn ended(err: ChannelError) -> Arrived {
-    of_line(Arrival::Ended(err))
+fn unreachable(why: impl Into<Cause>) -> Arrival {
+    Arrival::Ended(ChannelError::Unreachable(why.into()))
 }
 
-/// No event, but what became of the connection.
-fn of_line(what: Arrival) -> Arrived {
-    Arrived { sequence: None, place: Place::default(), what }
-}
-
-fn closed(code: u16) -> Option<Arrived> {
+fn closed(code: u16) -> Option<Arrival> {
     if code == INVALID_SEQUENCE {
-        return Some(of_line(Arrival::SessionLost));
+        return Some(Arrival::SessionLost);
     }
-    refusal::closed(code).map(ended)
+    refusal::closed(code).map(Arrival::Ended)
 }
 
 /// Errors are not shown whole: they hold what people wrote.
-fn failed(err: ReceiveMessageError, failures: &mut u32) -> Option<Arrived> {
+fn failed(err: ReceiveMessageError, failures: &mut u32) -> Option<Arrival> {
     if let ReceiveMessageErrorType::Reconnect = err.kind() {
         *failures += 1;
         let given_up = FAILURES_MAX <= *failures;
-        return given_up.then(|| ended(ChannelError::Unreachable(err.into())));
+        return given_up.then(|| unreachable(err));
     }
     warn!("skipped something from the gateway that is not an event");
     None
-}
-
-/// The head of an event (<https://discord.com/developers/docs/events/gateway-events#payload-structure>).
-#[derive(Deserialize)]
-struct Head<'a> {
-    #[serde(borrow, default)]
-    t: Option<Cow<'a, str>>,
-    #[serde(default)]
-    s: Option<u64>,
-    d: Place,
-}
-
-#[derive(Deserialize)]
-struct Payload<T> {
-    d: T,
-}
-
-#[derive(Deserialize)]
-struct ThreadList {
-    threads: Vec<Channel>,
-}
-
-/// `None` for what does not matter here, and for what cannot be understood, with a warning.
-fn parse(text: &str) -> Option<Arrived> {
-    let Head { t: kind, s: sequence, d: place } = serde_json::from_str(text).ok()?;
-    let kind = kind?;
-    let arrival = match &*kind {
-        "READY" => payload(text).map(Arrival::Ready),
-        "GUILD_CREATE" => payload(text).map(Arrival::Server),
-        "GUILD_DELETE" => payload(text).map(Arrival::ServerGone),
-        "CHANNEL_DELETE" => payload(text).map(Arrival::ChannelGone),
-        "CHANNEL_CREATE" | "CHANNEL_UPDATE" | "THREAD_CREATE" | "THREAD_UPDATE" => {
-            payload(text).map(Arrival::Channel)
-        }
-        "THREAD_LIST_SYNC" => payload(text).map(|it: ThreadList| Arrival::Threads(it.threads)),
-        "RESUMED" => Ok(Arrival::Resumed),
-        "MESSAGE_CREATE" => payload(text).map(Arrival::Message),
-        // Of what Discord adds to a message it tells less than the whole.
-        "MESSAGE_UPDATE" => Ok(Arrival::Edited(payload(text).ok()?)),
-        "MESSAGE_DELETE" | "MESSAGE_DELETE_BULK" => payload(text).map(Arrival::Deleted),
-        "MESSAGE_REACTION_ADD" => payload(text).map(|it| Arrival::Reacted(it, true)),
-        "MESSAGE_REACTION_REMOVE" => payload(text).map(|it| Arrival::Reacted(it, false)),
-        "INTERACTION_CREATE" => payload(text).map(Arrival::Interaction),
-        _ => return None,
-    };
-    match arrival {
-        Ok(Arrival::Interaction(other)) if !matches!(other.kind, KIND_COMMAND | KIND_COMPONENT) => {
-            None
-        }
-        Ok(what) => Some(Arrived { sequence, place, what }),
-        Err(err) => {
-            // The error tells where, never what.
-            warn!(%kind, line = err.line(), column = err.column(), "skipped an event that is malformed");
-            None
-        }
-    }
-}
-
-fn payload<T: DeserializeOwned>(text: &str) -> serde_json::Result<T> {
-    serde_json::from_str::<Payload<T>>(text).map(|it| it.d)
 }
 
 #[cfg(test)]
@@ -242,34 +167,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn events_that_matter_are_read_and_all_others_are_left() {
-        let ready = r#"{"op":0,"s":1,"t":"READY","d":{"guilds":[{"id":"1","unavailable":true}],
-            "session_id":"x","resume_gateway_url":"wss://x"}}"#;
-        let arrived = parse(ready).unwrap();
-        assert!(matches!(arrived.what, Arrival::Ready(ready) if ready.guilds.len() == 1));
-        assert_eq!(arrived.sequence, Some(1));
-        assert!(parse(r#"{"op":11,"t":null,"d":null}"#).is_none());
-        assert!(parse(r#"{"op":0,"t":"TYPING_START","d":{}}"#).is_none());
-    }
-
-    #[test]
-    fn a_malformed_event_is_skipped() {
-        assert!(parse(r#"{"op":0,"t":"MESSAGE_CREATE","d":{"id":[]}}"#).is_none());
-        assert!(parse("no json").is_none());
-    }
-
-    #[test]
-    fn of_interactions_only_presses_and_commands_count() {
-        let interaction = |kind| {
-            format!(
-                r#"{{"op":0,"t":"INTERACTION_CREATE",
-                    "d":{{"id":"1","application_id":"9","type":{kind},"token":"t","channel_id":"2"}}}}"#
-            )
-        };
-        for kind in [2, 3] {
-            let parsed = parse(&interaction(kind)).unwrap();
-            assert!(matches!(parsed.what, Arrival::Interaction(_)), "{kind}");
+    fn events_are_told_from_what_is_about_the_connection() {
+        let ready = r#"{"op":0,"s":1,"t":"READY","d":{"session_id":"x"}}"#;
+        let event: Dispatch = serde_json::from_str(ready).unwrap();
+        assert_eq!((event.kind.as_str(), event.sequence), ("READY", 1));
+        assert_eq!(event.data["session_id"], "x");
+        for other in [r#"{"op":11,"t":null,"d":null}"#, r#"{"op":10,"d":{}}"#, "no json"] {
+            assert!(serde_json::from_str::<Dispatch>(other).is_err(), "{other}");
         }
-        assert!(parse(&interaction(4)).is_none());
+    }
+
+    #[test]
+    fn neither_the_token_of_an_interaction_nor_what_people_wrote_is_shown() {
+        let text = r#"{"op":0,"t":"INTERACTION_CREATE","d":{"token":"sesame","content":"secret"}}"#;
+        let shown = format!("{:?}", Arrival::Event(serde_json::from_str(text).unwrap()));
+        assert!(shown.contains("INTERACTION_CREATE"), "{shown}");
+        assert!(!shown.contains("sesame") && !shown.contains("secret"), "{shown}");
     }
 }

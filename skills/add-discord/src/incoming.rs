@@ -12,9 +12,12 @@ use serde_json::Value;
 
 use crate::NAME;
 use crate::directory::Directory;
-use crate::wire::{
-    self, Deleted, Id, Interaction, KIND_COMMAND, KIND_DEFAULT, KIND_REPLY, Message, Reaction, User,
-};
+use crate::outgoing::{KIND_COMMAND, KIND_COMPONENT, command};
+use crate::wire::{Id, doer, list, name, text};
+
+/// What a person wrote, and the same in reply to a message
+/// (<https://discord.com/developers/docs/resources/message#message-object-message-types>).
+const SAID: [u64; 2] = [0, 19];
 
 /// For whom events are read.
 #[derive(Clone, Copy, Debug)]
@@ -27,21 +30,22 @@ pub(crate) struct Reader<'a> {
 
 impl Reader<'_> {
     /// `None` for what nobody said: notices of Discord, other bots, this one.
-    pub(crate) fn message(&self, message: &Message) -> Option<Incoming> {
-        let said = matches!(message.kind, KIND_DEFAULT | KIND_REPLY);
-        let author = &message.author;
-        if !said || author.bot || author.system || message.webhook_id.is_some() {
+    pub(crate) fn message(&self, message: &Value) -> Option<Incoming> {
+        let (id, author) = (Id::of(&message["id"])?, &message["author"]);
+        let is_said = SAID.contains(&message["type"].as_u64().unwrap_or_default());
+        let is_person = author["bot"] != true && author["system"] != true;
+        if !is_said || !is_person || !message["webhook_id"].is_null() {
             return None;
         }
-        let (from, about) = self.body(message.channel_id, message.guild_id, sender(author));
-        let replied = message.referenced_message.as_deref();
-        let quoted =
-            replied.into_iter().flat_map(files).map(|it| Attachment { is_quoted: true, ..it });
+        let (from, about) = self.body(message, sender(author)?)?;
+        let replied = message.get("referenced_message").filter(|it| it.is_object());
+        let quoted = replied.into_iter().flat_map(files);
+        let quoted = quoted.map(|it| Attachment { is_quoted: true, ..it });
         let text = self.text(message);
-        let is_forward = !message.message_snapshots.is_empty();
+        let is_forward = list(&message["message_snapshots"]).next().is_some();
         let body = Body {
             quote: replied.map(|it| self.quote(it)),
-            sent_at: Some(Timestamp(message.id.millis())),
+            sent_at: Some(Timestamp(id.millis())),
             // Discord hides who wrote it.
             forwarded_from: is_forward.then(|| "somebody".to_owned()),
             unread: unread(message, &text).map(str::to_owned),
@@ -50,7 +54,7 @@ impl Reader<'_> {
         };
         Some(Incoming {
             from,
-            platform_id: message.id.to_string(),
+            platform_id: id.to_string(),
             body,
             mentioned: self.is_meant(message),
             files: files(message).chain(quoted).collect(),
@@ -58,9 +62,9 @@ impl Reader<'_> {
         })
     }
 
-    /// `None` where its author changed nothing.
-    pub(crate) fn edited(&self, message: &Message) -> Option<Incoming> {
-        let edited = message.edited_timestamp.as_ref()?;
+    /// `None` where its author changed nothing: of what Discord adds it tells less than the whole, or no time.
+    pub(crate) fn edited(&self, message: &Value) -> Option<Incoming> {
+        let edited = message["edited_timestamp"].as_str()?;
         let mut incoming = self.message(message)?;
         let of = std::mem::take(&mut incoming.platform_id);
         // The same for whatever Discord adds to the message afterwards.
@@ -70,42 +74,33 @@ impl Reader<'_> {
         Some(incoming)
     }
 
-    /// Discord does not say who did it.
-    pub(crate) fn deleted(
-        &self,
-        deleted: &Deleted,
-        is_news: impl Fn(&Id) -> bool,
-    ) -> Vec<Incoming> {
-        let (from, about) = self.body(deleted.channel_id, deleted.guild_id, Author::default());
-        let gone = |id: &Id| Incoming {
+    /// One message, or several that a moderator removed at once. Discord does not say who did it.
+    pub(crate) fn deleted(&self, deleted: &Value, is_news: impl Fn(&Id) -> bool) -> Vec<Incoming> {
+        let Some((from, about)) = self.body(deleted, Author::default()) else { return vec![] };
+        let gone = |id: Id| Incoming {
             from: from.clone(),
             platform_id: format!("{id}+deleted"),
             body: Body { change: Some(Change::Deleted { of: id.to_string() }), ..about.clone() },
             ..Incoming::default()
         };
-        let ids = deleted.id.iter().chain(&deleted.ids).filter(|it| is_news(it));
-        ids.map(gone).collect()
+        let ids = [&deleted["id"]].into_iter().chain(list(&deleted["ids"]));
+        ids.filter_map(Id::of).filter(is_news).map(gone).collect()
     }
 
     /// `None` for those of bots. `stamp` tells apart those that are the same.
-    pub(crate) fn reaction(
-        &self,
-        reaction: &Reaction,
-        added: bool,
-        stamp: &str,
-    ) -> Option<Incoming> {
-        let user = reaction.member.as_ref().map(|it| &it.user);
-        if reaction.user_id == self.bot || user.is_some_and(|it| it.bot) {
+    pub(crate) fn reaction(&self, reaction: &Value, added: bool, stamp: &str) -> Option<Incoming> {
+        // There is no member in private, and where a reaction is taken back.
+        let (id, user) = (reaction["user_id"].as_str()?, doer(reaction));
+        if id == self.bot || user["bot"] == true {
             return None;
         }
-        let known = || self.directory.people.get(&reaction.user_id).cloned().unwrap_or_default();
-        let name = user.map_or_else(known, |it| it.name().to_owned());
-        let name = Author::new(reaction.user_id.clone(), name);
-        let (from, about) = self.body(reaction.channel_id, reaction.guild_id, name);
-        let emoji = reaction.emoji["name"].as_str().unwrap_or_default();
-        let is_own = !reaction.emoji["id"].is_null();
+        let known = || self.directory.people.get(id).cloned().unwrap_or_default();
+        let name = if user.is_null() { known() } else { name(user).to_owned() };
+        let (from, about) = self.body(reaction, Author::new(id, name))?;
+        let emoji = text(&reaction["emoji"]["name"]);
+        let is_own = !reaction["emoji"]["id"].is_null();
         let emoji = if is_own { format!(":{emoji}:") } else { emoji.to_owned() };
-        let to = reaction.message_id.to_string();
+        let to = Id::of(&reaction["message_id"])?.to_string();
         Some(Incoming {
             from,
             platform_id: format!("{to}+{stamp}"),
@@ -115,45 +110,59 @@ impl Reader<'_> {
     }
 
     /// A press of a button of ours, or a command as if it was written; `None` for anything else.
-    pub(crate) fn interaction(&self, interaction: &Interaction) -> Option<Event> {
-        let who = interaction.member.as_ref().map(|it| &it.user).or(interaction.user.as_ref())?;
-        let platform_id = interaction.id.to_string();
-        let (from, about) = self.body(interaction.channel_id, interaction.guild_id, sender(who));
-        if interaction.kind == KIND_COMMAND {
-            let sent_at = Some(Timestamp(interaction.id.millis()));
-            let body = Body { text: interaction.command(), sent_at, ..about };
-            let said = Incoming { from, platform_id, body, mentioned: true, ..Incoming::default() };
-            return Some(Event::Message(said));
+    pub(crate) fn interaction(&self, interaction: &Value) -> Option<Event> {
+        let id = Id::of(&interaction["id"])?;
+        let (from, about) = self.body(interaction, sender(doer(interaction))?)?;
+        let platform_id = id.to_string();
+        match interaction["type"].as_u64()? {
+            KIND_COMMAND => {
+                let (text, sent_at) = (command(interaction), Some(Timestamp(id.millis())));
+                let body = Body { text, sent_at, ..about };
+                Some(Event::Message(Incoming {
+                    from,
+                    platform_id,
+                    body,
+                    mentioned: true,
+                    ..Incoming::default()
+                }))
+            }
+            KIND_COMPONENT => {
+                let data = text(&interaction["data"]["custom_id"]);
+                let (application, token) =
+                    (text(&interaction["application_id"]), text(&interaction["token"]));
+                let click = Click {
+                    from,
+                    chat: about.chat,
+                    platform_id,
+                    sender: about.sender,
+                    data: data.to_owned(),
+                    press: format!("{application}/{token}"),
+                };
+                (!data.is_empty()).then_some(Event::Click(click))
+            }
+            _ => None,
         }
-        let data = interaction.data.as_ref()?["custom_id"].as_str().filter(|it| !it.is_empty())?;
-        Some(Event::Click(Click {
-            from,
-            chat: about.chat,
-            platform_id,
-            sender: about.sender,
-            data: data.to_owned(),
-            press: format!("{}/{}", interaction.application_id, interaction.token.0),
-        }))
     }
 
     /// Where something was said, and what is true of everything that this person says there.
-    fn body(&self, channel: Id, server: Option<Id>, sender: Author) -> (Address, Body) {
+    fn body(&self, event: &Value, sender: Author) -> Option<(Address, Body)> {
+        let channel = Id::of(&event["channel_id"])?;
         let (from, title) = self.place(channel);
-        let is_group = server.is_some();
+        let is_group = !event["guild_id"].is_null();
         let title = if is_group { title } else { sender.name.clone() };
         let thread = from.thread.is_some().then(|| Thread {
             title: self.directory.channel_name(channel).unwrap_or_default().to_owned(),
             root: self.directory.roots.get(&channel).cloned().unwrap_or_default(),
         });
-        (from, Body { chat: ChatInfo { title, is_group }, thread, ..Body::new(sender, "") })
+        Some((from, Body { chat: ChatInfo { title, is_group }, thread, ..Body::new(sender, "") }))
     }
 
-    fn quote(&self, message: &Message) -> Quote {
+    fn quote(&self, message: &Value) -> Quote {
         Quote {
-            sender: message.author.name().into(),
+            sender: name(&message["author"]).into(),
             text: self.text(message),
-            id: message.id.to_string(),
-            is_ours: message.author.id == self.bot,
+            id: text(&message["id"]).to_owned(),
+            is_ours: message["author"]["id"] == self.bot,
         }
     }
 
@@ -171,26 +180,26 @@ impl Reader<'_> {
 
     /// Mentioned as a user or by the role that Discord made for it, or replied to. A mention of
     /// everybody means everybody.
-    fn is_meant(&self, message: &Message) -> bool {
-        let replied = message.referenced_message.as_deref();
-        message.mentions.iter().any(|it| it.id == self.bot)
-            || message.mention_roles.iter().any(|it| self.directory.own_roles.contains(it))
-            || replied.is_some_and(|it| it.author.id == self.bot)
+    fn is_meant(&self, message: &Value) -> bool {
+        let is_own_role =
+            |it: &Value| Id::of(it).is_some_and(|it| self.directory.own_roles.contains(&it));
+        list(&message["mentions"]).any(|it| it["id"] == self.bot)
+            || list(&message["mention_roles"]).any(is_own_role)
+            || message["referenced_message"]["author"]["id"] == self.bot
     }
 
-    pub(crate) fn text(&self, message: &Message) -> String {
-        let content = self.readable(&message.content, &message.mentions);
-        let forwarded = message.message_snapshots.iter();
-        let forwarded = forwarded.map(|it| self.readable(&it.message.content, &message.mentions));
-        let stickers = message.sticker_items.iter().filter_map(|it| it["name"].as_str());
+    pub(crate) fn text(&self, message: &Value) -> String {
+        let content = |it: &Value| self.readable(text(&it["content"]), &message["mentions"]);
+        let forwarded = list(&message["message_snapshots"]).map(|it| content(&it["message"]));
+        let stickers = list(&message["sticker_items"]).filter_map(|it| it["name"].as_str());
         let stickers = stickers.map(|it| format!("[sticker: {it}]"));
-        let parts = std::iter::once(content).chain(forwarded).chain(stickers);
-        let parts = parts.chain(message.poll.as_ref().map(poll));
+        let poll = message.get("poll").filter(|it| it.is_object()).map(poll);
+        let parts = std::iter::once(content(message)).chain(forwarded).chain(stickers).chain(poll);
         parts.filter(|it| !it.is_empty()).collect::<Vec<_>>().join("\n")
     }
 
     /// Names in place of ids; without the mentions of the bot that it begins with.
-    fn readable(&self, content: &str, mentions: &[User]) -> String {
+    fn readable(&self, content: &str, mentions: &Value) -> String {
         let mut rest = content.trim();
         // The pattern never changes, and the tests read texts with it.
         let Ok(marks) = &*MARKS else { return rest.to_owned() };
@@ -213,10 +222,10 @@ impl Reader<'_> {
         }
     }
 
-    fn name(&self, mark: &Captures<'_>, mentions: &[User]) -> Option<String> {
+    fn name(&self, mark: &Captures<'_>, mentions: &Value) -> Option<String> {
         let id = &mark[3];
         match &mark[1] {
-            "@" | "@!" => Some(format!("@{}", mentions.iter().find(|it| it.id == id)?.name())),
+            "@" | "@!" => Some(format!("@{}", name(list(mentions).find(|it| it["id"] == id)?))),
             "#" => Some(format!("#{}", self.directory.channel_name(Id::parse(id)?)?)),
             "@&" => None,
             _ => Some(format!(":{}:", &mark[2])),
@@ -229,37 +238,38 @@ impl Reader<'_> {
 static MARKS: LazyLock<Result<Regex, regex::Error>> =
     LazyLock::new(|| Regex::new(r"<(@[!&]?|#|a?:([^:>]*):)([0-9]+)>"));
 
-fn sender(user: &User) -> Author {
-    Author::new(user.id.clone(), user.name())
+fn sender(user: &Value) -> Option<Author> {
+    Some(Author::new(user["id"].as_str()?, name(user)))
 }
 
 /// <https://discord.com/developers/docs/resources/poll#poll-object>
 fn poll(poll: &Value) -> String {
-    let text = |it: &Value| it["text"].as_str().unwrap_or_default().to_owned();
-    let answers = poll["answers"].as_array().into_iter().flatten();
-    let answers: Vec<_> = answers.map(|it| text(&it["poll_media"])).collect();
-    format!("[poll: {} {}]", text(&poll["question"]), answers.join(" / "))
+    let answers = list(&poll["answers"]).map(|it| text(&it["poll_media"]["text"]));
+    let answers: Vec<_> = answers.collect();
+    format!("[poll: {} {}]", text(&poll["question"]["text"]), answers.join(" / "))
 }
 
 /// What a message has that is neither a text nor a file.
-fn unread(message: &Message, text: &str) -> Option<&'static str> {
-    match message.activity {
-        Some(_) => Some("an invitation to an activity"),
-        None => (text.is_empty() && files(message).next().is_none())
-            .then_some("something that only Discord's own app shows"),
+fn unread(message: &Value, text: &str) -> Option<&'static str> {
+    if !message["activity"].is_null() {
+        return Some("an invitation to an activity");
     }
+    let is_empty = text.is_empty() && files(message).next().is_none();
+    is_empty.then_some("something that only Discord's own app shows")
 }
 
-fn files(message: &Message) -> impl Iterator<Item = Attachment> {
-    let forwarded = message.message_snapshots.iter().flat_map(|it| &it.message.attachments);
-    message.attachments.iter().chain(forwarded).map(file)
+fn files(message: &Value) -> impl Iterator<Item = Attachment> {
+    let forwarded = list(&message["message_snapshots"]);
+    let forwarded = forwarded.flat_map(|it| list(&it["message"]["attachments"]));
+    list(&message["attachments"]).chain(forwarded).map(file)
 }
 
-fn file(file: &wire::Attachment) -> Attachment {
-    let mime = file.content_type.clone().unwrap_or_default();
+fn file(file: &Value) -> Attachment {
+    let mime = text(&file["content_type"]);
     let kind = match mime.split('/').next() {
         Some("image") => FileKind::Image,
-        Some("audio") if file.waveform.is_some() => FileKind::Voice,
+        // Only voice messages have one.
+        Some("audio") if !file["waveform"].is_null() => FileKind::Voice,
         Some("audio") => FileKind::Audio,
         Some("video") => FileKind::Video,
         Some(_) | None => FileKind::Document,
@@ -267,18 +277,20 @@ fn file(file: &wire::Attachment) -> Attachment {
     Attachment {
         kind,
         name: file_name(file),
-        mime,
-        bytes: file.size,
-        source: file.url.clone(),
+        mime: mime.to_owned(),
+        bytes: file["size"].as_u64(),
+        source: text(&file["url"]).to_owned(),
         is_quoted: false,
     }
 }
 
-fn file_name(file: &wire::Attachment) -> String {
-    match (&file.title, file.filename.rsplit_once('.')) {
+/// Discord replaces all but plain characters in a name, and keeps what it was, without the extension, as the
+/// title.
+fn file_name(file: &Value) -> String {
+    let name = text(&file["filename"]);
+    match (file["title"].as_str(), name.rsplit_once('.')) {
         (Some(title), Some((_, extension))) => format!("{title}.{extension}"),
-        (Some(title), None) => title.clone(),
-        (None, _) => file.filename.clone(),
+        (title, _) => title.unwrap_or(name).to_owned(),
     }
 }
 

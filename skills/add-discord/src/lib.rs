@@ -40,7 +40,7 @@ use crate::gateway::{Gateway, INTENTS};
 use crate::position::is_websocket;
 use crate::sink::DiscordSink;
 use crate::source::DiscordSource;
-use crate::wire::{Id, User};
+use crate::wire::{Id, name, text};
 
 /// Where files of messages are.
 const FILE_HOSTS: [&str; 2] = ["cdn.discordapp.com", "media.discordapp.net"];
@@ -111,10 +111,10 @@ impl Adapter for Discord {
         if application["flags"].as_u64().unwrap_or_default() & MAY_READ == 0 {
             return Err(refusal::may_not_read());
         }
-        let application = application["id"].as_str().and_then(Id::parse).unwrap_or_default();
+        let application = Id::of(&application["id"]).unwrap_or_default();
         let info: Value = api.get("gateway/bot").await?;
         may_begin(&info["session_start_limit"])?;
-        let told = info["url"].as_str().unwrap_or_default();
+        let told = text(&info["url"]);
         let url = account.urls.get("gateway").map_or(told, String::as_str);
         if !is_websocket(url) {
             let why = "the gateway's address is not a ws or wss URL";
@@ -144,8 +144,8 @@ fn api(account: &Account) -> Result<Api, ChannelError> {
 }
 
 async fn who_am_i(api: &Api) -> Result<Me, ChannelError> {
-    let bot: User = api.get("users/@me").await?;
-    Ok(Me { name: bot.name().to_owned(), id: bot.id })
+    let bot: Value = api.get("users/@me").await?;
+    Ok(Me { name: name(&bot).to_owned(), id: text(&bot["id"]).to_owned() })
 }
 
 fn may_begin(starts: &Value) -> Result<(), ChannelError> {

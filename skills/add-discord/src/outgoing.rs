@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use channel::http::Failure;
+use channel::http::{self, Failure};
 use channel::{CommandInfo, Part, REPEAT_NOTE, beginning};
 use domain::outgoing::{Button, Dialect, TextLimit};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::wire::{Id, Interaction, KIND_COMMAND};
+use crate::wire::{Id, list, text};
 
 /// What one message takes, in code points
 /// (<https://discord.com/developers/docs/resources/message#create-message>; how they are counted:
@@ -27,6 +27,11 @@ const SUPPRESS_EMBEDS: u64 = 1 << 2;
 /// Only who pressed or wrote a command sees it.
 const EPHEMERAL: u64 = 1 << 6;
 const SUPPRESS_NOTIFICATIONS: u64 = 1 << 12;
+
+/// Kinds of interactions: a command that was chosen from the menu, and a button or menu under a message
+/// (<https://discord.com/developers/docs/interactions/receiving-and-responding#interaction-object-interaction-type>).
+pub(crate) const KIND_COMMAND: u64 = 2;
+pub(crate) const KIND_COMPONENT: u64 = 3;
 
 /// What Discord is to show for a text behind a note. Where formats make it too long, it is left as it was.
 pub(crate) fn shown(note: &str, text: &str) -> Result<String, Failure> {
@@ -73,14 +78,29 @@ pub(crate) fn edit(content: &str) -> Value {
     json!({ "content": content, "flags": SUPPRESS_EMBEDS, "allowed_mentions": { "parse": [] } })
 }
 
-/// What Discord is told at once: of a press nothing that anybody sees, of a command that it arrived, so that
-/// nothing waits. The answer to a command is a message as any.
-pub(crate) fn acknowledgement(interaction: &Interaction) -> Value {
-    if interaction.kind != KIND_COMMAND {
-        return json!({ "type": 6 });
-    }
-    let data = whisper(&format!("Received: `{}`", interaction.command().replace('`', "'")));
-    json!({ "type": 4, "data": data })
+/// What Discord is told within its 3 seconds, and where: of a press nothing that anybody sees, of a command that
+/// it arrived, so that nothing waits. The answer to a command is a message as any. `None` for anything else.
+/// <https://discord.com/developers/docs/interactions/receiving-and-responding>
+pub(crate) fn acknowledgement(interaction: &Value) -> Option<(String, Value)> {
+    let answer = match interaction["type"].as_u64()? {
+        KIND_COMPONENT => json!({ "type": 6 }),
+        KIND_COMMAND => {
+            let words = format!("Received: `{}`", command(interaction).replace('`', "'"));
+            json!({ "type": 4, "data": whisper(&words) })
+        }
+        _ => return None,
+    };
+    let (id, token) = (Id::of(&interaction["id"])?, http::escaped(text(&interaction["token"])));
+    Some((format!("interactions/{id}/{token}/callback"), answer))
+}
+
+/// A command that was chosen from the menu, as people write it.
+pub(crate) fn command(interaction: &Value) -> String {
+    let data = &interaction["data"];
+    let written = |it: &Value| it.as_str().map_or_else(|| it.to_string(), str::to_owned);
+    let given = list(&data["options"]).map(|it| written(&it["value"]));
+    let name = format!("/{}", text(&data["name"]));
+    [name].into_iter().chain(given).collect::<Vec<_>>().join(" ")
 }
 
 /// Words for one person alone.
@@ -112,7 +132,7 @@ pub(crate) fn gist(menu: &Value) -> BTreeSet<[String; 3]> {
         let option = &command["options"][0]["name"];
         [&command["name"], &command["description"], option].map(Value::to_string)
     };
-    menu.as_array().into_iter().flatten().map(gist).collect()
+    list(menu).map(gist).collect()
 }
 
 /// Buttons below a message, as many as a card has at most; none takes away those that are there.

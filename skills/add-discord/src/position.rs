@@ -10,8 +10,8 @@ use crate::wire::Id;
 /// The group of all private chats; no server has this id.
 pub(crate) const DIRECT: Id = Id(0);
 
-/// Each costs a request when a session begins.
-const CHATS_MAX: usize = 100;
+/// Private chats, each of which costs a request when a session begins, and servers.
+const KEPT_MAX: usize = 100;
 /// Events of different servers may overtake each other, so catching up begins a little before the
 /// newest one. In the unit of ids, 2^22 per millisecond; the host knows again what it has already.
 const OVERLAP: u64 = 2_000 << 22;
@@ -22,6 +22,10 @@ pub(crate) struct Position {
     pub(crate) newest: Id,
     /// Private chats, the latest last: Discord does not list them for a bot.
     pub(crate) chats: Vec<Id>,
+    /// Servers that the bot was taken out of, the latest last: it may be in one of them again when a session
+    /// begins, and nothing else tells that it was not.
+    #[serde(default)]
+    pub(crate) left: Vec<Id>,
     /// Groups of channels that are not caught up yet, and from where. A group is a server or
     /// [`DIRECT`]. Without them the newest id would hide what a server that was not there yet has to
     /// tell.
@@ -65,13 +69,12 @@ impl Position {
     }
 
     pub(crate) fn saw_direct(&mut self, chat: Id) {
-        if self.chats.last() == Some(&chat) {
-            return;
-        }
-        self.chats.retain(|it| *it != chat);
-        self.chats.push(chat);
-        let over = self.chats.len().saturating_sub(CHATS_MAX);
-        self.chats.drain(..over);
+        keep(&mut self.chats, chat);
+    }
+
+    pub(crate) fn leave(&mut self, server: Id) {
+        self.behind.remove(&server);
+        keep(&mut self.left, server);
     }
 
     /// The session to resume. What it replays does not help a group that was behind already.
@@ -106,6 +109,14 @@ impl Position {
             *from = to.max(*from);
         }
     }
+}
+
+/// Puts the latest last and forgets the oldest.
+fn keep(all: &mut Vec<Id>, latest: Id) {
+    all.retain(|it| *it != latest);
+    all.push(latest);
+    let over = all.len().saturating_sub(KEPT_MAX);
+    all.drain(..over);
 }
 
 /// An address that the websocket's library takes without complaint.
@@ -208,7 +219,7 @@ mod tests {
     fn only_the_latest_private_chats_are_kept() {
         let mut position = Position::default();
         (1..=150).for_each(|id| position.saw_direct(Id(id)));
-        assert_eq!(position.chats.len(), CHATS_MAX);
+        assert_eq!(position.chats.len(), KEPT_MAX);
         assert_eq!(position.chats.last(), Some(&Id(150)));
     }
 }

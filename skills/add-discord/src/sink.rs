@@ -17,7 +17,7 @@ use crate::api::{Api, Body, Method};
 use crate::directory::Doings;
 use crate::outgoing::{self, DISCORD_CHARS_MAX};
 use crate::refusal::{UNKNOWN_MESSAGE, is_about_reference, is_thread_gone};
-use crate::wire::{Channel, Id, Message};
+use crate::wire::{Id, list, text};
 
 #[derive(Debug)]
 pub(crate) struct DiscordSink {
@@ -67,8 +67,7 @@ impl DiscordSink {
             [] => Body::Json(body.clone()),
             files => Body::Form(form(body, files).await?),
         };
-        let made: Message = self.api.call(Method::Post, &path, body).await?;
-        Ok(made.id.to_string())
+        id(&self.api.call(Method::Post, &path, body).await?)
     }
 
     async fn delete(&self, part: &Part, target: &str) -> Result<(), Failure> {
@@ -105,8 +104,7 @@ impl DiscordSink {
             return self.api.tell(Method::Put, &path(emoji), Body::Empty).await;
         }
         let found: Value = self.api.get(&message).await?;
-        let ours =
-            found["reactions"].as_array().into_iter().flatten().filter(|it| it["me"] == true);
+        let ours = list(&found["reactions"]).filter(|it| it["me"] == true);
         let paths: Vec<String> = ours.map(|it| path(&written(&it["emoji"]))).collect();
         for path in paths {
             self.api.tell(Method::Delete, &path, Body::Empty).await?;
@@ -178,10 +176,16 @@ impl Sink for DiscordSink {
         let unknown = || Failure::refused("a person's id on discord is a number");
         let person = Id::parse(handle).ok_or_else(unknown)?;
         let body = Body::Json(json!({ "recipient_id": person.to_string() }));
-        let chat: Channel = self.api.call(Method::Post, "users/@me/channels", body).await?;
-        self.doings.lock().opened.push(chat.id);
-        Ok(chat.id.to_string())
+        let chat = id(&self.api.call(Method::Post, "users/@me/channels", body).await?)?;
+        self.doings.lock().opened.extend(Id::parse(&chat));
+        Ok(chat)
     }
+}
+
+/// Of what was made.
+fn id(made: &Value) -> Result<String, Failure> {
+    let foreign = || Failure::Unknown("discord answers with what has no id".into());
+    Ok(Id::of(&made["id"]).ok_or_else(foreign)?.to_string())
 }
 
 /// The channel that stands for a chat or a thread in it.
@@ -210,7 +214,7 @@ async fn form(body: &Value, files: &[FileOut]) -> Result<Form, Failure> {
 /// How an emoji is named in a path
 /// (<https://discord.com/developers/docs/resources/message#create-reaction>).
 fn written(emoji: &Value) -> String {
-    let name = emoji["name"].as_str().unwrap_or_default();
+    let name = text(&emoji["name"]);
     emoji["id"].as_str().map_or_else(|| name.to_owned(), |id| format!("{name}:{id}"))
 }
 

@@ -4,32 +4,29 @@
 //! covers exactly what was in this batch and those before, so whatever is lost with this process is
 //! asked for again.
 
+mod asking;
+mod events;
+
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
-use channel::http::Failure;
 use channel::{Account, Batch, ChannelError, Cursor, Event, Gap, Source};
-use domain::message::{Address, Incoming};
-use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
-use tracing::{debug, warn};
+use tracing::warn;
 
 use crate::api::Api;
 use crate::catch_up::CatchUp;
-use crate::directory::{Directory, Doings, PEOPLE_MAX};
-use crate::gateway::{Arrival, Arrived, Gateway, Place};
+use crate::directory::{Directory, Doings};
+use crate::gateway::{Arrival, Gateway};
 use crate::incoming::Reader;
-use crate::position::{DIRECT, Position, Session};
-use crate::wire::{Channel, Guild, Id, Message, Ready};
+use crate::position::Position;
+use crate::wire::Id;
 
 /// Events of one batch, and so of one commit per session.
 const BATCH_MAX: usize = 64;
-/// How long the first message of a thread is waited for.
-const ROOT_WITHIN: Duration = Duration::from_millis(500);
 
 #[derive(Debug)]
 pub(crate) struct DiscordSource {
@@ -41,9 +38,9 @@ pub(crate) struct DiscordSource {
     bot: String,
     gateway: Gateway,
     /// Open from the first `receive` on.
-    line: Option<(Receiver<Arrived>, JoinSet<()>)>,
+    line: Option<(Receiver<Arrival>, JoinSet<()>)>,
     /// Taken out of the line and not dealt with.
-    held: Option<Arrived>,
+    held: Option<Arrival>,
     position: Position,
     /// Servers that the bot was in when the session began, and has joined since.
     servers: HashSet<Id>,
@@ -126,8 +123,9 @@ impl DiscordSource {
                 return Ok(());
             }
             let group = catching.group;
-            if let Some(first) = catching.first(&self.api).await? {
-                let channel = first.channel_id;
+            if let Some((_, first)) = catching.first(&self.api).await?
+                && let Some(channel) = Id::of(&first["channel_id"])
+            {
                 self.learn_root(channel).await;
             }
             let Some(catching) = self.catching.front_mut() else { return Ok(()) };
@@ -137,11 +135,11 @@ impl DiscordSource {
                 missed.is_cut |= is_cut;
             }
             match next {
-                Some(message) => {
-                    if message.id != self.known {
+                Some((id, message)) => {
+                    if id != self.known {
                         self.take(&message);
                     }
-                    self.position.advance(group, message.id);
+                    self.position.advance(group, id);
                 }
                 None => {
                     self.catching.pop_front();
@@ -163,7 +161,7 @@ impl DiscordSource {
     }
 
     /// What came next; `None` when events are ready and nothing else is there yet.
-    async fn arrival(&mut self) -> Result<Option<&Arrived>, ChannelError> {
+    async fn arrival(&mut self) -> Result<Option<&Arrival>, ChannelError> {
         if self.held.is_none() {
             let gone = || ChannelError::Unreachable("the gateway is not read any more".into());
             let (inbox, _) = self.line.as_mut().ok_or_else(gone)?;
@@ -174,176 +172,6 @@ impl DiscordSource {
             };
         }
         Ok(self.held.as_ref())
-    }
-
-    /// Asks about a server and a channel that no event told of, as after a session was resumed:
-    /// otherwise a thread would be taken for a chat.
-    async fn identify(&mut self, channel: Id, server: Id) -> Result<(), ChannelError> {
-        if !self.directory.servers.contains_key(&server)
-            && let Some(guild) = self.look_up::<Guild>(&format!("guilds/{server}")).await?
-        {
-            self.directory.learn_server(&guild, &self.bot);
-        }
-        let mut next = Some(channel);
-        while let Some(channel) = next.filter(|it| !self.directory.channels.contains_key(it)) {
-            let Some(found) = self.look_up::<Channel>(&format!("channels/{channel}")).await? else {
-                break;
-            };
-            self.directory.learn(&found, Some(server));
-            next = found.parent_id.filter(|_| found.is_thread());
-        }
-        Ok(())
-    }
-
-    /// What a thread began with: asked once, and empty where it is not to be had.
-    async fn learn_root(&mut self, thread: Id) {
-        let (chat, Some(_)) = self.directory.find(thread) else { return };
-        if self.directory.roots.contains_key(&thread) {
-            return;
-        }
-        // The message has the thread's id; a post's is in the thread itself.
-        let is_post = self.directory.channels.get(&chat).is_some_and(Channel::is_forum);
-        let path = format!("channels/{}/messages/{thread}", if is_post { thread } else { chat });
-        // Messages wait behind it, also those of people whom nobody knows: one that is not had soon is never asked
-        // for again.
-        let root = timeout(ROOT_WITHIN, self.look_up::<Message>(&path)).await;
-        let root = root.ok().and_then(Result::ok).flatten();
-        let text = root.map(|it| self.reader().text(&it)).unwrap_or_default();
-        if PEOPLE_MAX <= self.directory.roots.len() {
-            self.directory.roots.clear();
-        }
-        self.directory.roots.insert(thread, text);
-    }
-
-    /// `None` for what the bot is not told.
-    async fn look_up<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, ChannelError> {
-        match self.api.get(path).await {
-            Ok(found) => Ok(Some(found)),
-            Err(Failure::Refused(why)) => {
-                debug!(path, code = why.code, "discord does not tell about this");
-                Ok(None)
-            }
-            Err(failure) => Err(failure.into()),
-        }
-    }
-
-    fn handle(&mut self, arrived: Arrived) -> Result<(), ChannelError> {
-        match arrived.what {
-            Arrival::Ready(ready) => self.begin(ready),
-            Arrival::Server(guild) => self.enter(&guild),
-            Arrival::ServerGone(guild) if guild.unavailable => {}
-            Arrival::ServerGone(guild) => {
-                self.servers.remove(&guild.id);
-                self.position.behind.remove(&guild.id);
-                self.ready.extend(self.chats(guild.id).map(Event::Left));
-            }
-            Arrival::Channel(channel) => self.update(&channel),
-            Arrival::ChannelGone(channel) => {
-                self.ready.push(Event::Left(self.reader().place(channel.id).0));
-                self.directory.channels.remove(&channel.id);
-            }
-            Arrival::Threads(threads) => {
-                threads.iter().for_each(|it| self.directory.learn(it, None));
-            }
-            Arrival::Message(message) => self.take(&message),
-            Arrival::Edited(message) => self.say(self.reader().edited(&message)),
-            Arrival::Deleted(deleted) => {
-                // What this host took away is no news.
-                let is_news = |it: &Id| !self.doings.lock().deleted.contains(it);
-                self.say(self.reader().deleted(&deleted, is_news));
-            }
-            Arrival::Reacted(reaction, added) => {
-                let session = self.position.session.as_ref().map_or("", |it| &it.id);
-                let stamp = format!("{session}:{}", arrived.sequence.unwrap_or_default());
-                self.say(self.reader().reaction(&reaction, added, &stamp));
-            }
-            Arrival::Interaction(taken) => self.ready.extend(self.reader().interaction(&taken)),
-            Arrival::Resumed => self.gap = Some(Gap::None),
-            Arrival::SessionLost => {
-                self.position.session = None;
-                self.line = Some(self.gateway.open(None));
-            }
-            Arrival::Ended(err) => return Err(err),
-        }
-        if let Some(sequence) = arrived.sequence {
-            self.position.passed(sequence);
-        }
-        Ok(())
-    }
-
-    fn begin(&mut self, ready: Ready) {
-        let servers: Vec<Id> = ready.guilds.iter().map(|it| it.id).collect();
-        self.servers = servers.iter().copied().collect();
-        let (id, url) = (ready.session_id, ready.resume_gateway_url);
-        (self.fresh, self.known) = (self.position.is_new(), self.position.newest);
-        self.position.begin(Session { id, url, sequence: 0 }, &servers);
-        if self.fresh {
-            // Nothing to begin from: it was lost, or another credential was stored.
-            let gap = Some(if self.had_before { Gap::Unknown } else { Gap::None });
-            // Stated with the first place, which the first server gives: a batch without one would
-            // make the next session begin with whatever is newest by then.
-            *(if servers.is_empty() { &mut self.gap } else { &mut self.gap_at_entry }) = gap;
-        } else {
-            self.missed = Some(Missed::default());
-        }
-        if let Some(from) = self.position.behind.get(&DIRECT).copied() {
-            let chats = self.position.chats.clone();
-            self.catching.push_back(CatchUp::new(DIRECT, from, chats));
-        }
-    }
-
-    fn enter(&mut self, guild: &Guild) {
-        self.directory.learn_server(guild, &self.bot);
-        if self.servers.insert(guild.id) {
-            let reachable = |chat| Event::Reachable { chat, by: None };
-            self.ready.extend(self.chats(guild.id).map(reachable));
-        }
-        let channels = guild.channels.iter().chain(&guild.threads);
-        if let Some(from) = self.position.behind.get(&guild.id).copied() {
-            let missed = channels.filter(|it| Some(from) < it.last_message_id).map(|it| it.id);
-            self.catching.push_back(CatchUp::new(guild.id, from, missed));
-        } else if self.fresh {
-            // Ids of channels are of the same sequence, should nothing have been written yet.
-            let newest = channels.map(|it| it.last_message_id.unwrap_or(it.id)).max();
-            self.position.saw(newest.unwrap_or(guild.id));
-            self.gap = self.gap_at_entry.take().or(self.gap);
-        }
-    }
-
-    /// Learns of a channel, and whether it has another name.
-    fn update(&mut self, channel: &Channel) {
-        let before = self.directory.channel_name(channel.id).map(ToOwned::to_owned);
-        self.directory.learn(channel, None);
-        if before.is_some_and(|it| channel.name.as_ref().is_some_and(|name| *name != it)) {
-            let (chat, title) = self.reader().place(channel.id);
-            let own = channel.name.clone().unwrap_or_default();
-            let title = if chat.thread.is_some() { own } else { title };
-            self.ready.push(Event::Renamed { chat, title });
-        }
-    }
-
-    fn take(&mut self, message: &Message) {
-        self.directory.meet(&message.author);
-        self.say(self.reader().message(message));
-        self.position.saw(message.id);
-        if message.guild_id.is_none() {
-            self.position.saw_direct(message.channel_id);
-        }
-    }
-
-    /// Where one can write in a server.
-    fn chats(&self, server: Id) -> std::vec::IntoIter<Address> {
-        let is_there = |it: &&Channel| it.guild_id == Some(server) && it.is_chat();
-        let chats = self.directory.channels.values().filter(is_there);
-        chats.map(|it| self.reader().place(it.id).0).collect::<Vec<_>>().into_iter()
-    }
-
-    fn say(&mut self, said: impl IntoIterator<Item = Incoming>) {
-        self.ready.extend(said.into_iter().map(Event::Message));
-    }
-
-    fn reader(&self) -> Reader<'_> {
-        Reader { account: &self.account, bot: &self.bot, directory: &self.directory }
     }
 }
 
@@ -362,18 +190,26 @@ impl Source for DiscordSource {
             if full || self.gap.is_some() || (first && self.ready.is_empty()) {
                 return Ok(self.batch());
             }
-            let ready = !self.ready.is_empty();
-            let Some(arrival) = self.arrival().await? else { return Ok(self.batch()) };
-            // What came before the end goes out before it.
-            if ready && matches!(arrival.what, Arrival::Ended(_)) {
-                return Ok(self.batch());
-            }
-            if let Place { channel_id: Some(channel), guild_id: Some(server) } = arrival.place {
+            let is_ready = !self.ready.is_empty();
+            let place = match self.arrival().await? {
+                None => return Ok(self.batch()),
+                // What came before the end goes out before it.
+                Some(Arrival::Ended(_)) if is_ready => return Ok(self.batch()),
+                Some(Arrival::Ended(_) | Arrival::SessionLost) => None,
+                Some(Arrival::Event(event)) => place(&event.data),
+            };
+            if let Some((channel, server)) = place {
                 self.identify(channel, server).await?;
                 self.learn_root(channel).await;
             }
-            if let Some(arrived) = self.held.take() {
-                self.handle(arrived)?;
+            match self.held.take() {
+                Some(Arrival::Event(event)) => self.handle(&event),
+                Some(Arrival::SessionLost) => {
+                    self.position.session = None;
+                    self.line = Some(self.gateway.open(None));
+                }
+                Some(Arrival::Ended(err)) => return Err(err),
+                None => {}
             }
         }
     }
@@ -381,4 +217,9 @@ impl Source for DiscordSource {
     fn gap(&mut self) -> Option<Gap> {
         self.gap.take()
     }
+}
+
+/// The channel and the server of an event; private chats need no asking.
+fn place(event: &Value) -> Option<(Id, Id)> {
+    Id::of(&event["channel_id"]).zip(Id::of(&event["guild_id"]))
 }

@@ -56,11 +56,12 @@ pub enum Event {
         from: Address,
         to: Address,
     },
-    /// A chat that could not be reached can be reached now; `by` is who let the bot into a group, where the
-    /// platform says so. They are greeted, or the host asks about the group.
+    /// A chat that could not be reached can be reached now; `by` is who let the bot into a group, and `title`
+    /// what that is called, where the platform says so. They are greeted, or the host asks about the group.
     Reachable {
         chat: Address,
         by: Option<Author>,
+        title: Option<String>,
     },
     /// The bot was removed from a chat, or blocked there: nothing can be sent until it is reachable.
     Left(Address),

@@ -218,7 +218,10 @@ fn bounded(event: Event) -> Event {
             let (sender, chat) = (click.sender.clone().bounded(), click.chat.clone().bounded());
             Event::Click(Click { sender, chat, ..click })
         }
-        Event::Reachable { chat, by } => Event::Reachable { chat, by: by.map(Author::bounded) },
+        Event::Reachable { chat, by, title } => {
+            let title = title.as_deref().map(name);
+            Event::Reachable { chat, by: by.map(Author::bounded), title }
+        }
         Event::Renamed { chat, title } => Event::Renamed { chat, title: name(&title) },
         Event::Undelivered { chat, id, why } => {
             Event::Undelivered { chat, id, why: cut(&one_line(&why), WHY_CHARS_MAX) }
@@ -245,13 +248,13 @@ fn take(host: &Host, central: &mut CentralStore, event: &Event, owner_only: bool
         }
         // What waits for the chat is tried at once. Who writes next is answered. A hint: it is tried at its
         // time anyway.
-        Event::Reachable { chat, by } => {
+        Event::Reachable { chat, by, title } => {
             central.set_left(chat, None)?;
             if let Err(err) = central.parts_reachable(chat) {
                 warn!(why = chain(&err), "a chat was not noted as reachable");
             }
             let Some(by) = by else { return Ok(Step::new(Verdict::Stored)) };
-            let step = admit::joined(host, central, (chat, by), owner_only)?;
+            let step = admit::joined(host, central, (chat, by, title.as_deref()), owner_only)?;
             Ok(Step { verdict: Verdict::Stored, ..step })
         }
         // A thread that is gone leaves its chat.

@@ -141,7 +141,9 @@ async fn a_chat_that_is_lost_is_left_and_reachable_once_the_bot_is_back() {
     assert_eq!(next_left(&mut driven).await, double.general());
     double.join_server();
     let events = driven.batch().await.events;
-    let [Event::Reachable { chat, by: None }] = &events[..] else { panic!("{events:?}") };
+    let [Event::Reachable { chat, by: None, title: None }] = &events[..] else {
+        panic!("{events:?}")
+    };
     assert_eq!(chat.chat, double.general());
 }
 

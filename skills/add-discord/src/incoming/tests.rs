@@ -1,12 +1,13 @@
 //! Messages as Discord writes them.
 
+use serde_json::from_str;
+
 use super::*;
-use crate::wire::Guild;
 
 const BOT: &str = "77";
 
 fn directory() -> Directory {
-    let guild: Guild = serde_json::from_str(
+    let guild: Value = from_str(
         r#"{"id":"1","name":"Home","channels":[{"id":"2","name":"general"}],
             "threads":[{"id":"3","type":11,"name":"talk","parent_id":"2"}],
             "roles":[{"id":"4","tags":{"bot_id":"77"}}]}"#,
@@ -23,8 +24,7 @@ fn read(fields: &str) -> Option<Incoming> {
             "author":{{"id":"9","username":"ann","global_name":"Ann"}},{fields}}}"#
     );
     // Of two fields of the same name, a value keeps the later one.
-    let value: Value = serde_json::from_str(&text).unwrap();
-    let message: Message = serde_json::from_value(value).unwrap();
+    let message: Value = from_str(&text).unwrap();
     let directory = directory();
     let reader = Reader { account: "main", bot: BOT, directory: &directory };
     reader.message(&message)

@@ -150,7 +150,8 @@ impl Client<'_> {
                     self.clients.leave(id);
                 }
                 let id = self.clients.join(&chat, self.lines.clone());
-                let reachable = Event::Reachable { chat: self.clients.address(&chat), by: None };
+                let address = self.clients.address(&chat);
+                let reachable = Event::Reachable { chat: address, by: None, title: None };
                 self.chat = Some((chat, id));
                 // Fails only while the adapter is dropped.
                 let _ = self.events.send((reachable, None)).await;

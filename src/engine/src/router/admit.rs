@@ -84,14 +84,14 @@ pub(super) fn admit(
 pub(super) fn joined(
     host: &Host,
     central: &mut CentralStore,
-    (chat, by): (&Address, &Author),
+    (chat, by, title): (&Address, &Author, Option<&str>),
     owner_only: bool,
 ) -> Result<Step> {
     let known = central.chat(chat)?;
     if known.as_ref().is_some_and(|it| !it.is_group) {
         return Ok(Step::new(Verdict::Ignored));
     }
-    let title = known.map(|it| it.title).unwrap_or_default();
+    let title = title.map(str::to_owned).or(known.map(|it| it.title)).unwrap_or_default();
     let mut body = Body::new(by.clone(), "/start");
     body.chat = ChatInfo { title, is_group: true };
     let message = Incoming { from: chat.clone(), body, mentioned: true, ..Incoming::default() };
