@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use channel::http::{Method, Rest, escaped, form};
+use channel::http::{Method, Rest, escaped};
 use channel::{
     Account, Adapter, Batch, Caps, ChannelError, CommandInfo, Connection, Cursor, DeliverError,
     Event, FetchError, Gap, Me, Need, Part, REPEAT_NOTE, Registration, Sink, Source, Writer,
@@ -189,7 +189,7 @@ impl CourierSink {
         let request = if files.is_empty() {
             self.0.json(Method::POST, &format!("chats/{chat}/messages"), &body)
         } else {
-            self.0.form(Method::POST, &format!("chats/{chat}/files"), form(&body, files).await?)
+            self.0.form(Method::POST, &format!("chats/{chat}/files"), &body, files).await?
         };
         // The same part again is the same message.
         let made: Value = self.0.send(request.header("idempotency-key", &part.key)).await?;

@@ -221,7 +221,7 @@ async fn who_lets_the_bot_in_is_greeted_and_a_chat_that_it_left_waits() {
     connect(&world, "g", "andy", usual);
     let joined = |id: &str| {
         let by = Some(Author::new(id, "Somebody"));
-        world.platform.happen(Event::Reachable { chat: address("g"), by });
+        world.platform.happen(Event::Reachable { chat: address("g"), by, title: None });
     };
     joined("ann");
     let text = heard(&world, "g").await;

@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use channel::http::{self, Answer, Failure};
 use channel::{ExposeSecret, SecretString};
+use reqwest::Client;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::multipart::Form;
-use reqwest::{Client, RequestBuilder};
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::time::{Instant, timeout};
 use twilight_http_ratelimiting::{Endpoint, Permit, RateLimitHeaders, RateLimiter};
@@ -18,6 +17,7 @@ use twilight_http_ratelimiting::{Endpoint, Permit, RateLimitHeaders, RateLimiter
 pub(crate) use twilight_http_ratelimiting::Method;
 
 use crate::refusal;
+use crate::wire::Id;
 
 /// What stands before the version, unless an account says otherwise.
 pub(crate) const BASE: &str = "https://discord.com/api";
@@ -64,17 +64,15 @@ impl Api {
         Ok(Self { http, base, authorization, limits: RateLimiter::default() })
     }
 
-    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
-        self.call(Method::Get, path, Body::Empty).await
+    pub(crate) async fn get(&self, path: &str) -> Result<Value, Failure> {
+        self.send(Method::Get, path, Body::Empty).await?.json()
     }
 
-    pub(crate) async fn call<T: DeserializeOwned>(
-        &self,
-        method: Method,
-        path: &str,
-        body: Body,
-    ) -> Result<T, Failure> {
-        self.send(method, path, body).await?.json()
+    /// Makes something; returns its id.
+    pub(crate) async fn make(&self, path: &str, body: Body) -> Result<Id, Failure> {
+        let made: Value = self.send(Method::Post, path, body).await?.json()?;
+        let foreign = || Failure::Unknown("discord answers with what has no id".into());
+        Id::of(&made["id"]).ok_or_else(foreign)
     }
 
     /// Asks for what has no answer.
@@ -85,7 +83,7 @@ impl Api {
     /// Posts what the token in the path authorizes, and no limit counts.
     pub(crate) async fn tell_by_token(&self, path: &str, body: &Value) -> Result<(), Failure> {
         let request = self.http.post(format!("{}/{path}", self.base)).timeout(ANSWER_WITHIN);
-        checked(http::send(with_json(request, body)).await?).map(drop)
+        checked(http::send(http::with_json(request, body)).await?).map(drop)
     }
 
     async fn send(&self, method: Method, path: &str, body: Body) -> Result<Answer, Failure> {
@@ -97,7 +95,7 @@ impl Api {
         let request = request.header(AUTHORIZATION, self.authorization.clone());
         let request = match body {
             Body::Empty => request.timeout(ANSWER_WITHIN),
-            Body::Json(value) => with_json(request.timeout(ANSWER_WITHIN), &value),
+            Body::Json(value) => http::with_json(request.timeout(ANSWER_WITHIN), &value),
             Body::Form(form) => request.timeout(UPLOAD_WITHIN).multipart(form),
         };
         let answer = http::send(request).await?;
@@ -111,10 +109,6 @@ impl Api {
         let acquired = timeout(PERMIT_WITHIN, self.limits.acquire(Endpoint { method, path })).await;
         acquired.map_err(|_| Failure::Throttled { after: PERMIT_WITHIN })
     }
-}
-
-fn with_json(request: RequestBuilder, value: &Value) -> RequestBuilder {
-    request.header("content-type", "application/json").body(value.to_string())
 }
 
 fn checked(answer: Answer) -> Result<Answer, Failure> {
@@ -157,7 +151,7 @@ mod tests {
     async fn neither_debug_text_nor_error_shows_the_token() {
         let api = Api::new("http://127.0.0.1:1", &SecretString::from("sesame")).unwrap();
         assert!(!format!("{api:?}").contains("sesame"));
-        let err = api.get::<Value>("users/@me").await.unwrap_err();
+        let err = api.get("users/@me").await.unwrap_err();
         assert!(matches!(err, Failure::Unreachable(_)), "{err:?}");
         assert!(!format!("{err:?}").contains("sesame"));
         let err = Api::new(BASE, &SecretString::from("ses\name")).unwrap_err();

@@ -11,7 +11,7 @@ use tracing::{debug, warn};
 
 use crate::api::Api;
 use crate::position::DIRECT;
-use crate::wire::Id;
+use crate::wire::{Id, list};
 
 /// Messages of one page (<https://discord.com/developers/docs/resources/message#get-channel-messages>).
 const PAGE: usize = 100;
@@ -65,8 +65,8 @@ impl Behind {
     async fn load(&mut self, api: &Api, server: Option<Id>) -> Result<bool, ChannelError> {
         let (channel, after) = (self.channel, self.after);
         let path = format!("channels/{channel}/messages?after={after}&limit={PAGE}");
-        match api.get::<Vec<Value>>(&path).await {
-            Ok(page) => return Ok(self.take(page, server)),
+        match api.get(&path).await {
+            Ok(page) => return Ok(self.take(list(&page).cloned().collect(), server)),
             Err(Failure::Throttled { after } | Failure::Paused { after }) => sleep(after).await,
             Err(Failure::Refused(why)) => {
                 debug!(%channel, code = why.code, "the bot may not read what was written here");
@@ -92,7 +92,7 @@ impl Behind {
             };
             self.after = self.after.max(id);
             // The API does not tell it.
-            message["guild_id"] = server.map(String::from).into();
+            message["guild_id"] = server.map(|it| it.to_string()).into();
             self.page.push_back((id, message));
         }
         self.page.make_contiguous().sort_by_key(|it| it.0);

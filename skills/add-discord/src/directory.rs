@@ -1,4 +1,4 @@
-//! What the bot knows of servers and channels: names, and which thread belongs to which channel.
+//! What the bot knows of itself, servers and channels: names, and which thread belongs to which channel.
 //! Each session learns it again; nothing here outlives one.
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -15,6 +15,9 @@ pub(crate) const PEOPLE_MAX: usize = 10_000;
 
 #[derive(Debug, Default)]
 pub(crate) struct Directory {
+    /// The account's name, and the bot's user id.
+    pub(crate) account: String,
+    pub(crate) bot: String,
     /// Names of servers.
     pub(crate) servers: HashMap<Id, String>,
     pub(crate) channels: HashMap<Id, Channel>,
@@ -30,9 +33,9 @@ pub(crate) struct Directory {
 
 impl Directory {
     /// A server, in a `GUILD_CREATE` event or, without its channels, from the API.
-    pub(crate) fn learn_server(&mut self, guild: &Value, bot: &str) {
+    pub(crate) fn learn_server(&mut self, guild: &Value) {
         let Some(id) = Id::of(&guild["id"]) else { return };
-        let ours = list(&guild["roles"]).filter(|it| it["tags"]["bot_id"] == bot);
+        let ours = list(&guild["roles"]).filter(|it| it["tags"]["bot_id"] == self.bot);
         self.own_roles.extend(ours.filter_map(|it| Id::of(&it["id"])));
         self.servers.insert(id, text(&guild["name"]).to_owned());
         for channel in list(&guild["channels"]).chain(list(&guild["threads"])) {
@@ -116,8 +119,8 @@ mod tests {
                 "roles":[{"id":"4","tags":{"bot_id":"me"}},{"id":"5","tags":{"bot_id":"you"}},{"id":"1"}]}"#,
         )
         .unwrap();
-        let mut directory = Directory::default();
-        directory.learn_server(&guild, "me");
+        let mut directory = Directory { bot: "me".into(), ..Directory::default() };
+        directory.learn_server(&guild);
         assert_eq!(directory.find(Id(2)), (Id(2), None), "a category is no chat");
         assert_eq!(directory.find(Id(3)), (Id(2), Some(Id(3))));
         assert_eq!(directory.title(Id(2)), "#general (Home)");

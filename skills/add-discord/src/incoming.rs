@@ -19,16 +19,7 @@ use crate::wire::{Id, doer, list, name, text};
 /// (<https://discord.com/developers/docs/resources/message#message-object-message-types>).
 const SAID: [u64; 2] = [0, 19];
 
-/// For whom events are read.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Reader<'a> {
-    pub(crate) account: &'a str,
-    /// The bot's user id.
-    pub(crate) bot: &'a str,
-    pub(crate) directory: &'a Directory,
-}
-
-impl Reader<'_> {
+impl Directory {
     /// `None` for what nobody said: notices of Discord, other bots, this one.
     pub(crate) fn message(&self, message: &Value) -> Option<Incoming> {
         let (id, author) = (Id::of(&message["id"])?, &message["author"]);
@@ -37,29 +28,20 @@ impl Reader<'_> {
         if !is_said || !is_person || !message["webhook_id"].is_null() {
             return None;
         }
-        let (from, about) = self.body(message, sender(author)?)?;
+        let mut said = self.heard(message, sender(author)?, id.to_string())?;
         let replied = message.get("referenced_message").filter(|it| it.is_object());
         let quoted = replied.into_iter().flat_map(files);
         let quoted = quoted.map(|it| Attachment { is_quoted: true, ..it });
-        let text = self.text(message);
+        said.files = files(message).chain(quoted).collect();
+        said.mentioned = self.is_meant(message);
+        said.body.quote = replied.map(|it| self.quote(it));
+        said.body.sent_at = Some(Timestamp(id.millis()));
+        // Discord hides who wrote it.
         let is_forward = list(&message["message_snapshots"]).next().is_some();
-        let body = Body {
-            quote: replied.map(|it| self.quote(it)),
-            sent_at: Some(Timestamp(id.millis())),
-            // Discord hides who wrote it.
-            forwarded_from: is_forward.then(|| "somebody".to_owned()),
-            unread: unread(message, &text).map(str::to_owned),
-            text,
-            ..about
-        };
-        Some(Incoming {
-            from,
-            platform_id: id.to_string(),
-            body,
-            mentioned: self.is_meant(message),
-            files: files(message).chain(quoted).collect(),
-            to_agent: None,
-        })
+        said.body.forwarded_from = is_forward.then(|| "somebody".to_owned());
+        said.body.text = self.text(message);
+        said.body.unread = unread(message, &said.body.text).map(str::to_owned);
+        Some(said)
     }
 
     /// `None` where its author changed nothing: of what Discord adds it tells less than the whole, or no time.
@@ -76,15 +58,13 @@ impl Reader<'_> {
 
     /// One message, or several that a moderator removed at once. Discord does not say who did it.
     pub(crate) fn deleted(&self, deleted: &Value, is_news: impl Fn(&Id) -> bool) -> Vec<Incoming> {
-        let Some((from, about)) = self.body(deleted, Author::default()) else { return vec![] };
-        let gone = |id: Id| Incoming {
-            from: from.clone(),
-            platform_id: format!("{id}+deleted"),
-            body: Body { change: Some(Change::Deleted { of: id.to_string() }), ..about.clone() },
-            ..Incoming::default()
+        let gone = |id: Id| {
+            let mut gone = self.heard(deleted, Author::default(), format!("{id}+deleted"))?;
+            gone.body.change = Some(Change::Deleted { of: id.to_string() });
+            Some(gone)
         };
         let ids = [&deleted["id"]].into_iter().chain(list(&deleted["ids"]));
-        ids.filter_map(Id::of).filter(is_news).map(gone).collect()
+        ids.filter_map(Id::of).filter(is_news).filter_map(gone).collect()
     }
 
     /// `None` for those of bots. `stamp` tells apart those that are the same.
@@ -94,67 +74,55 @@ impl Reader<'_> {
         if id == self.bot || user["bot"] == true {
             return None;
         }
-        let known = || self.directory.people.get(id).cloned().unwrap_or_default();
+        let known = || self.people.get(id).cloned().unwrap_or_default();
         let name = if user.is_null() { known() } else { name(user).to_owned() };
-        let (from, about) = self.body(reaction, Author::new(id, name))?;
+        let to = Id::of(&reaction["message_id"])?.to_string();
+        let mut heard = self.heard(reaction, Author::new(id, name), format!("{to}+{stamp}"))?;
         let emoji = text(&reaction["emoji"]["name"]);
         let is_own = !reaction["emoji"]["id"].is_null();
         let emoji = if is_own { format!(":{emoji}:") } else { emoji.to_owned() };
-        let to = Id::of(&reaction["message_id"])?.to_string();
-        Some(Incoming {
-            from,
-            platform_id: format!("{to}+{stamp}"),
-            body: Body { change: Some(Change::Reacted { to, emoji, added }), ..about },
-            ..Incoming::default()
-        })
+        heard.body.change = Some(Change::Reacted { to, emoji, added });
+        Some(heard)
     }
 
     /// A press of a button of ours, or a command as if it was written; `None` for anything else.
     pub(crate) fn interaction(&self, interaction: &Value) -> Option<Event> {
         let id = Id::of(&interaction["id"])?;
-        let (from, about) = self.body(interaction, sender(doer(interaction))?)?;
-        let platform_id = id.to_string();
+        let mut heard = self.heard(interaction, sender(doer(interaction))?, id.to_string())?;
+        let field = |it: &str| text(&interaction[it]);
         match interaction["type"].as_u64()? {
             KIND_COMMAND => {
-                let (text, sent_at) = (command(interaction), Some(Timestamp(id.millis())));
-                let body = Body { text, sent_at, ..about };
-                Some(Event::Message(Incoming {
-                    from,
-                    platform_id,
-                    body,
-                    mentioned: true,
-                    ..Incoming::default()
-                }))
+                (heard.body.text, heard.mentioned) = (command(interaction), true);
+                heard.body.sent_at = Some(Timestamp(id.millis()));
+                Some(Event::Message(heard))
             }
-            KIND_COMPONENT => {
-                let data = text(&interaction["data"]["custom_id"]);
-                let (application, token) =
-                    (text(&interaction["application_id"]), text(&interaction["token"]));
-                let click = Click {
-                    from,
-                    chat: about.chat,
-                    platform_id,
-                    sender: about.sender,
-                    data: data.to_owned(),
-                    press: format!("{application}/{token}"),
-                };
-                (!data.is_empty()).then_some(Event::Click(click))
-            }
+            KIND_COMPONENT => Some(Event::Click(Click {
+                from: heard.from,
+                chat: heard.body.chat,
+                platform_id: heard.platform_id,
+                sender: heard.body.sender,
+                data: interaction["data"]["custom_id"]
+                    .as_str()
+                    .filter(|it| !it.is_empty())?
+                    .to_owned(),
+                press: format!("{}/{}", field("application_id"), field("token")),
+            })),
             _ => None,
         }
     }
 
-    /// Where something was said, and what is true of everything that this person says there.
-    fn body(&self, event: &Value, sender: Author) -> Option<(Address, Body)> {
+    /// Where something was said or done, and what is true of everything that this person does there.
+    fn heard(&self, event: &Value, sender: Author, platform_id: String) -> Option<Incoming> {
         let channel = Id::of(&event["channel_id"])?;
         let (from, title) = self.place(channel);
         let is_group = !event["guild_id"].is_null();
         let title = if is_group { title } else { sender.name.clone() };
         let thread = from.thread.is_some().then(|| Thread {
-            title: self.directory.channel_name(channel).unwrap_or_default().to_owned(),
-            root: self.directory.roots.get(&channel).cloned().unwrap_or_default(),
+            title: self.channel_name(channel).unwrap_or_default().to_owned(),
+            root: self.roots.get(&channel).cloned().unwrap_or_default(),
         });
-        Some((from, Body { chat: ChatInfo { title, is_group }, thread, ..Body::new(sender, "") }))
+        let body = Body { chat: ChatInfo { title, is_group }, thread, ..Body::new(sender, "") };
+        Some(Incoming { from, platform_id, body, ..Incoming::default() })
     }
 
     fn quote(&self, message: &Value) -> Quote {
@@ -168,21 +136,20 @@ impl Reader<'_> {
 
     /// An address, and what its chat is called.
     pub(crate) fn place(&self, channel: Id) -> (Address, String) {
-        let (chat, thread) = self.directory.find(channel);
+        let (chat, thread) = self.find(channel);
         let address = Address {
             channel: NAME.into(),
-            account: self.account.into(),
+            account: self.account.clone(),
             chat: chat.to_string(),
             thread: thread.map(|it| it.to_string()),
         };
-        (address, self.directory.title(chat))
+        (address, self.title(chat))
     }
 
     /// Mentioned as a user or by the role that Discord made for it, or replied to. A mention of
     /// everybody means everybody.
     fn is_meant(&self, message: &Value) -> bool {
-        let is_own_role =
-            |it: &Value| Id::of(it).is_some_and(|it| self.directory.own_roles.contains(&it));
+        let is_own_role = |it: &Value| Id::of(it).is_some_and(|it| self.own_roles.contains(&it));
         list(&message["mentions"]).any(|it| it["id"] == self.bot)
             || list(&message["mention_roles"]).any(is_own_role)
             || message["referenced_message"]["author"]["id"] == self.bot
@@ -217,7 +184,7 @@ impl Reader<'_> {
     fn is_bot(&self, mark: &Captures<'_>) -> bool {
         match &mark[1] {
             "@" | "@!" => &mark[3] == self.bot,
-            "@&" => Id::parse(&mark[3]).is_some_and(|it| self.directory.own_roles.contains(&it)),
+            "@&" => Id::parse(&mark[3]).is_some_and(|it| self.own_roles.contains(&it)),
             _ => false,
         }
     }
@@ -226,7 +193,7 @@ impl Reader<'_> {
         let id = &mark[3];
         match &mark[1] {
             "@" | "@!" => Some(format!("@{}", name(list(mentions).find(|it| it["id"] == id)?))),
-            "#" => Some(format!("#{}", self.directory.channel_name(Id::parse(id)?)?)),
+            "#" => Some(format!("#{}", self.channel_name(Id::parse(id)?)?)),
             "@&" => None,
             _ => Some(format!(":{}:", &mark[2])),
         }

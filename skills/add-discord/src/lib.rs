@@ -107,12 +107,12 @@ impl Adapter for Discord {
     async fn connect(&self, account: &Account) -> Result<Connection, ChannelError> {
         let api = api(account)?;
         let me = who_am_i(&api).await?;
-        let application: Value = api.get("applications/@me").await?;
+        let application = api.get("applications/@me").await?;
         if application["flags"].as_u64().unwrap_or_default() & MAY_READ == 0 {
             return Err(refusal::may_not_read());
         }
         let application = Id::of(&application["id"]).unwrap_or_default();
-        let info: Value = api.get("gateway/bot").await?;
+        let info = api.get("gateway/bot").await?;
         may_begin(&info["session_start_limit"])?;
         let told = text(&info["url"]);
         let url = account.urls.get("gateway").map_or(told, String::as_str);
@@ -128,7 +128,13 @@ impl Adapter for Discord {
         let doings = Arc::new(Doings::default());
         let cdn = account.urls.get("cdn").map(String::as_str);
         let cdn = HostedFiles::new(&FILE_HOSTS, cdn, FILE_GONE)?;
-        let sink = DiscordSink::new(api.clone(), cdn, Arc::clone(&doings), application);
+        let sink = DiscordSink::new(
+            api.clone(),
+            cdn,
+            Arc::clone(&doings),
+            application,
+            account.pulse.clone(),
+        );
         let source = DiscordSource::new(api, gateway, doings, account, me.id.clone());
         Ok(Connection { me, caps: CAPS, source: Box::new(source), sink: Arc::new(sink) })
     }
@@ -144,7 +150,7 @@ fn api(account: &Account) -> Result<Api, ChannelError> {
 }
 
 async fn who_am_i(api: &Api) -> Result<Me, ChannelError> {
-    let bot: Value = api.get("users/@me").await?;
+    let bot = api.get("users/@me").await?;
     Ok(Me { name: name(&bot).to_owned(), id: text(&bot["id"]).to_owned() })
 }
 

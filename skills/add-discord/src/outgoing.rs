@@ -53,7 +53,8 @@ pub(crate) fn message(part: &Part, content: &str, reply_to: Option<Id>) -> Value
     let loud = !part.silent;
     let notify = part.notify.as_deref().and_then(Id::parse);
     let notify = notify.filter(|_| loud && part.in_group && reply_to.is_none());
-    let called = notify.map(|it| format!("<@{it}> {content}"));
+    // In a line of its own: the first may be a heading, an item or the fence of a block of code.
+    let called = notify.map(|it| format!("<@{it}>\n{content}"));
     let called = called.filter(|it| it.chars().count() <= DISCORD_CHARS_MAX);
     let mut body = json!({
         "content": called.as_deref().unwrap_or(content),
@@ -194,7 +195,7 @@ mod tests {
         );
         let alone = message(&part(), "hi", None);
         assert_eq!(alone.get("message_reference"), None);
-        assert_eq!(alone["content"], "<@7> hi");
+        assert_eq!(alone["content"], "<@7>\nhi");
         assert_eq!(alone["allowed_mentions"], allowed(true, &["7"]));
         let silent = message(&Part { silent: true, ..part() }, "hi", None);
         assert_eq!(

@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn foreign_text_is_not_taken_for_a_position() {
-        let begun = r#"{"newest":"1","chats":[],"behind":{},"session":"#;
+        let begun = r#"{"newest":1,"chats":[],"behind":{},"session":"#;
         let http = format!(r#"{begun}{{"id":"s","url":"http://x","sequence":1}}}}"#);
         for text in ["x", "1", "{}", begun, &format!("{begun}1}}"), &http] {
             assert_eq!(Position::parse(text), None, "{text}");

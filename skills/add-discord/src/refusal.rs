@@ -6,7 +6,9 @@ use channel::ChannelError;
 use channel::http::{Answer, Failure, Refusal};
 use reqwest::StatusCode;
 use reqwest::header::RETRY_AFTER;
-use serde::Deserialize;
+use serde_json::Value;
+
+use crate::wire::text;
 
 /// When Discord asks to wait and does not say how long.
 const WAIT_DEFAULT: Duration = Duration::from_secs(5);
@@ -23,32 +25,26 @@ const UNSEEN: &str = "the bot does not see this channel; give its role View Chan
 /// The code for a message that is gone.
 pub(crate) const UNKNOWN_MESSAGE: u64 = 10_008;
 
-/// Why the API refused.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Refused {
-    /// <https://discord.com/developers/docs/topics/opcodes-and-status-codes#json>
-    code: u64,
-    message: String,
-    /// Seconds; with status 429 only.
-    retry_after: Option<f64>,
-    /// The limit is that of all requests of the bot.
-    global: bool,
-}
-
-/// What an answer means that is no success.
+/// What an answer means that is no success: a code
+/// (<https://discord.com/developers/docs/topics/opcodes-and-status-codes#json>) and a message or, with status 429,
+/// how many seconds to wait, and whether with all requests.
 pub(crate) fn failure(answer: &Answer) -> Failure {
-    let said = answer.json::<Refused>();
+    let said = answer.json::<Value>();
     if answer.status == StatusCode::TOO_MANY_REQUESTS {
         let header = answer.headers.get(RETRY_AFTER);
         let header = header.and_then(|it| it.to_str().ok()?.parse().ok());
         let said = said.unwrap_or_default();
-        let secs = said.retry_after.or(header).and_then(|it| Duration::try_from_secs_f64(it).ok());
-        let after = secs.unwrap_or(WAIT_DEFAULT);
-        return if said.global { Failure::Paused { after } } else { Failure::Throttled { after } };
+        let secs = said["retry_after"].as_f64().or(header);
+        let after =
+            secs.and_then(|it| Duration::try_from_secs_f64(it).ok()).unwrap_or(WAIT_DEFAULT);
+        let is_global = said["global"] == true;
+        return if is_global { Failure::Paused { after } } else { Failure::Throttled { after } };
     }
     match said {
-        Ok(said) => refused(answer.status.as_u16(), said.code, &said.message),
+        Ok(said) => {
+            let code = said["code"].as_u64().unwrap_or_default();
+            refused(answer.status.as_u16(), code, text(&said["message"]))
+        }
         Err(foreign) => foreign,
     }
 }

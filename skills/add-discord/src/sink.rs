@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use channel::http::{self, Failure, HostedFiles};
-use channel::{CommandInfo, DeliverError, FetchError, Part, Sink, beginning};
+use channel::{CommandInfo, DeliverError, FetchError, Part, Pulse, Sink, beginning};
 use domain::message::Address;
 use domain::outgoing::{Button, Card, Content, FileOut, TextLimit};
 use domain::plain::chain;
@@ -26,11 +26,18 @@ pub(crate) struct DiscordSink {
     doings: Arc<Doings>,
     /// Whose commands are in the menu.
     application: Id,
+    pulse: Pulse,
 }
 
 impl DiscordSink {
-    pub(crate) fn new(api: Api, cdn: HostedFiles, doings: Arc<Doings>, application: Id) -> Self {
-        Self { api, cdn, doings, application }
+    pub(crate) fn new(
+        api: Api,
+        cdn: HostedFiles,
+        doings: Arc<Doings>,
+        application: Id,
+        pulse: Pulse,
+    ) -> Self {
+        Self { api, cdn, doings, application, pulse }
     }
 
     /// Makes a message. Where the one that it replies to is not to be had, it goes without; where its
@@ -65,9 +72,9 @@ impl DiscordSink {
         let path = format!("channels/{channel}/messages");
         let body = match files {
             [] => Body::Json(body.clone()),
-            files => Body::Form(form(body, files).await?),
+            files => Body::Form(form(body, files, &self.pulse).await?),
         };
-        id(&self.api.call(Method::Post, &path, body).await?)
+        Ok(self.api.make(&path, body).await?.to_string())
     }
 
     async fn delete(&self, part: &Part, target: &str) -> Result<(), Failure> {
@@ -103,7 +110,7 @@ impl DiscordSink {
         if !emoji.is_empty() {
             return self.api.tell(Method::Put, &path(emoji), Body::Empty).await;
         }
-        let found: Value = self.api.get(&message).await?;
+        let found = self.api.get(&message).await?;
         let ours = list(&found["reactions"]).filter(|it| it["me"] == true);
         let paths: Vec<String> = ours.map(|it| path(&written(&it["emoji"]))).collect();
         for path in paths {
@@ -176,16 +183,10 @@ impl Sink for DiscordSink {
         let unknown = || Failure::refused("a person's id on discord is a number");
         let person = Id::parse(handle).ok_or_else(unknown)?;
         let body = Body::Json(json!({ "recipient_id": person.to_string() }));
-        let chat = id(&self.api.call(Method::Post, "users/@me/channels", body).await?)?;
-        self.doings.lock().opened.extend(Id::parse(&chat));
-        Ok(chat)
+        let chat = self.api.make("users/@me/channels", body).await?;
+        self.doings.lock().opened.push(chat);
+        Ok(chat.to_string())
     }
-}
-
-/// Of what was made.
-fn id(made: &Value) -> Result<String, Failure> {
-    let foreign = || Failure::Unknown("discord answers with what has no id".into());
-    Ok(Id::of(&made["id"]).ok_or_else(foreign)?.to_string())
 }
 
 /// The channel that stands for a chat or a thread in it.
@@ -202,13 +203,13 @@ fn message_path(to: &Address, target: &str) -> Result<String, Failure> {
 }
 
 /// <https://discord.com/developers/docs/reference#uploading-files>
-async fn form(body: &Value, files: &[FileOut]) -> Result<Form, Failure> {
+async fn form(body: &Value, files: &[FileOut], pulse: &Pulse) -> Result<Form, Failure> {
     let name = |it: &FileOut| it.name.replace(char::is_control, "_");
     let described =
         files.iter().enumerate().map(|(at, file)| json!({ "id": at, "filename": name(file) }));
     let mut body = body.clone();
     body["attachments"] = described.collect();
-    http::form(&body, files).await
+    http::form(&body, files, pulse).await
 }
 
 /// How an emoji is named in a path

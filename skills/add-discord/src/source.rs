@@ -21,7 +21,6 @@ use crate::api::Api;
 use crate::catch_up::CatchUp;
 use crate::directory::{Directory, Doings};
 use crate::gateway::{Arrival, Gateway};
-use crate::incoming::Reader;
 use crate::position::Position;
 use crate::wire::Id;
 
@@ -33,9 +32,6 @@ pub(crate) struct DiscordSource {
     api: Api,
     directory: Directory,
     doings: Arc<Doings>,
-    account: String,
-    /// The bot's user id.
-    bot: String,
     gateway: Gateway,
     /// Open from the first `receive` on.
     line: Option<(Receiver<Arrival>, JoinSet<()>)>,
@@ -76,10 +72,13 @@ impl DiscordSource {
     ) -> Self {
         Self {
             api,
-            directory: Directory { doings: Arc::clone(&doings), ..Directory::default() },
+            directory: Directory {
+                account: account.name.clone(),
+                bot,
+                doings: Arc::clone(&doings),
+                ..Directory::default()
+            },
             doings,
-            account: account.name.clone(),
-            bot,
             gateway,
             line: None,
             held: None,

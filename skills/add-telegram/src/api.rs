@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use channel::http::{self, Failure};
 use channel::{ChannelError, ExposeSecret, FetchError, Pulse, SecretString};
-use reqwest::header::CONTENT_TYPE;
 use reqwest::multipart::Form;
 use reqwest::{Client, RequestBuilder, StatusCode, Url};
 use serde::de::DeserializeOwned;
@@ -33,7 +32,7 @@ pub(crate) struct Api {
     base: String,
     token: SecretString,
     /// Beats with every answer of the server, refusals too: it is there and heard us.
-    pulse: Pulse,
+    pub(crate) pulse: Pulse,
     /// Groups that were seen to have topics.
     forums: Mutex<HashSet<i64>>,
 }
@@ -113,8 +112,7 @@ impl Api {
             fields.retain(|_, value| !value.is_null());
         }
         let request = self.http.post(self.url("bot", method)).timeout(within);
-        let request = request.header(CONTENT_TYPE, "application/json");
-        self.result_of(request.body(parameters.to_string())).await
+        self.result_of(http::with_json(request, &parameters)).await
     }
 
     pub(crate) async fn upload(&self, method: &str, form: Form) -> Result<Value, Failure> {

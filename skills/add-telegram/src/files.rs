@@ -58,8 +58,10 @@ pub(crate) async fn send_files(
     for (kinds, caption) in attempts(kinds, caption) {
         let (method, mut form) = parameters(frame.clone(), &kinds, caption);
         for (at, file) in files.iter().enumerate() {
-            form =
-                form.part(format!("file{at}"), http::upload(file, header_safe(&file.name)).await?);
+            form = form.part(
+                format!("file{at}"),
+                http::upload(file, header_safe(&file.name), &api.pulse).await?,
+            );
         }
         match api.upload(method, form).await {
             Err(err) if is_about_the_content(&err) => refused = Some(err),

@@ -8,25 +8,29 @@ use std::io;
 use std::time::Duration;
 
 use domain::outgoing::FileOut;
+use futures_util::TryStreamExt as _;
 pub use reqwest::Method;
-use reqwest::header::HeaderMap;
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
 pub use reqwest::multipart::Form;
 use reqwest::multipart::Part;
-use reqwest::{Client, ClientBuilder, RequestBuilder, Response, StatusCode, redirect};
+use reqwest::{Body, Client, ClientBuilder, RequestBuilder, Response, StatusCode, redirect};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
+use tokio_util::io::ReaderStream;
 
 pub use self::hosted::HostedFiles;
 pub use self::rest::Rest;
-use crate::{Cause, ChannelError, DeliverError, FetchError, Writer};
+use crate::{Cause, ChannelError, DeliverError, FetchError, Pulse, Writer};
 
 /// Well below the time of any whole request: that would end first, and a request that never left
 /// would count as one of which nobody knows whether it took effect, which uses up a part's tries.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// Larger than any answer of an API; Telegram sends up to 4 MiB of updates at once.
 const ANSWER_BYTES_MAX: usize = 16 << 20;
+/// Of a file that is sent: a second or two of the slowest line.
+const PIECE_BYTES: usize = 64 << 10;
 
 /// Why a request has no result, sorted by what is known of it.
 #[derive(Debug, thiserror::Error)]
@@ -196,23 +200,32 @@ pub async fn download(
     into.flush().await.map_err(FetchError::Write)
 }
 
+/// The JSON of a request.
+pub fn with_json(request: RequestBuilder, value: &Value) -> RequestBuilder {
+    request.header(CONTENT_TYPE, "application/json").body(value.to_string())
+}
+
 /// A file of ours in a form, streamed, so that a large one is never in memory. `name` is what the platform is told.
-pub async fn upload(file: &FileOut, name: String) -> Result<Part, Failure> {
+/// Each piece that the connection takes is a sign of life: on a slow line nothing else may get through.
+pub async fn upload(file: &FileOut, name: String, pulse: &Pulse) -> Result<Part, Failure> {
     let content = File::open(&file.path).await.map_err(Failure::Unreadable)?;
     let length = content.metadata().await.map_err(Failure::Unreadable)?.len();
-    let part = Part::stream_with_length(content, length).file_name(name);
+    let pulse = pulse.clone();
+    let pieces =
+        ReaderStream::with_capacity(content, PIECE_BYTES).inspect_ok(move |_| pulse.beat());
+    let part = Part::stream_with_length(Body::wrap_stream(pieces), length).file_name(name);
     let mime = if is_mime(&file.mime) { &file.mime } else { "application/octet-stream" };
     Ok(part.mime_str(mime)?)
 }
 
 /// A message with files as many APIs take it: as JSON in the field `payload_json`, and `files[0]` and so on.
-pub async fn form(message: &Value, files: &[FileOut]) -> Result<Form, Failure> {
+pub async fn form(message: &Value, files: &[FileOut], pulse: &Pulse) -> Result<Form, Failure> {
     // Names as browsers write them, not percent-encoded.
     let mut form = Form::new().percent_encode_noop().text("payload_json", message.to_string());
     for (at, file) in files.iter().enumerate() {
         // A line break would end the header that a name is in.
         let name = file.name.replace(char::is_control, "_");
-        form = form.part(format!("files[{at}]"), upload(file, name).await?);
+        form = form.part(format!("files[{at}]"), upload(file, name, pulse).await?);
     }
     Ok(form)
 }
@@ -236,7 +249,44 @@ fn is_mime(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use reqwest::multipart::Form;
+
     use super::*;
+
+    #[tokio::test]
+    async fn an_upload_shows_life_as_long_as_the_other_side_takes_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("film");
+        std::fs::File::create(&path).unwrap().set_len(64 << 20).unwrap();
+        let file =
+            FileOut { path, name: String::new(), mime: String::new(), caption: String::new() };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let pulse = Pulse::default();
+        let form = Form::new().part("file", upload(&file, "film".into(), &pulse).await.unwrap());
+        let sending = tokio::spawn(send(client().build().unwrap().post(url).multipart(form)));
+        let (mut other, _) = listener.accept().await.unwrap();
+        let last = || pulse.last().map(|it| it.when);
+        let mut before = None;
+        for _ in 0..3 {
+            // What fills the buffers on the way, and then nothing.
+            let full = async {
+                let mut seen = None;
+                while seen.is_none() || seen != last() {
+                    seen = last();
+                    tokio::time::sleep(Duration::from_millis(300)).await;
+                }
+                seen
+            };
+            let now = full.await;
+            assert!(before < now, "it took more, and nobody saw");
+            before = now;
+            let mut taken = vec![0; 12 << 20];
+            tokio::io::AsyncReadExt::read_exact(&mut other, &mut taken).await.unwrap();
+        }
+        drop(other);
+        assert!(matches!(sending.await.unwrap(), Err(Failure::Unknown(_))));
+    }
 
     #[test]
     fn an_escaped_text_stays_one_piece() {

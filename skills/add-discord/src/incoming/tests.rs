@@ -13,8 +13,9 @@ fn directory() -> Directory {
             "roles":[{"id":"4","tags":{"bot_id":"77"}}]}"#,
     )
     .unwrap();
-    let mut directory = Directory::default();
-    directory.learn_server(&guild, BOT);
+    let (account, bot) = ("main".into(), BOT.into());
+    let mut directory = Directory { account, bot, ..Directory::default() };
+    directory.learn_server(&guild);
     directory
 }
 
@@ -25,9 +26,7 @@ fn read(fields: &str) -> Option<Incoming> {
     );
     // Of two fields of the same name, a value keeps the later one.
     let message: Value = from_str(&text).unwrap();
-    let directory = directory();
-    let reader = Reader { account: "main", bot: BOT, directory: &directory };
-    reader.message(&message)
+    directory().message(&message)
 }
 
 fn text(content: &str, mentions: &str) -> String {

@@ -22,7 +22,7 @@ impl DiscordSource {
         if !self.directory.servers.contains_key(&server)
             && let Some(guild) = self.look_up(&format!("guilds/{server}")).await?
         {
-            self.directory.learn_server(&guild, &self.bot);
+            self.directory.learn_server(&guild);
         }
         let mut next = Some(channel);
         while let Some(channel) = next.filter(|it| !self.directory.channels.contains_key(it)) {
@@ -48,7 +48,7 @@ impl DiscordSource {
         // for again.
         let root = timeout(ROOT_WITHIN, self.look_up(&path)).await;
         let root = root.ok().and_then(Result::ok).flatten();
-        let text = root.map(|it| self.reader().text(&it)).unwrap_or_default();
+        let text = root.map(|it| self.directory.text(&it)).unwrap_or_default();
         if PEOPLE_MAX <= self.directory.roots.len() {
             self.directory.roots.clear();
         }

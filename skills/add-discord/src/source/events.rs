@@ -8,7 +8,6 @@ use tracing::warn;
 use super::{DiscordSource, Missed};
 use crate::catch_up::CatchUp;
 use crate::gateway::Dispatch;
-use crate::incoming::Reader;
 use crate::position::{DIRECT, Session};
 use crate::wire::{Channel, Id, list, text};
 
@@ -29,19 +28,19 @@ impl DiscordSource {
                 self.directory.learn(it, None);
             }),
             "MESSAGE_CREATE" => self.take(data),
-            "MESSAGE_UPDATE" => self.say(self.reader().edited(data)),
+            "MESSAGE_UPDATE" => self.say(self.directory.edited(data)),
             "MESSAGE_DELETE" | "MESSAGE_DELETE_BULK" => {
                 // What this host took away is no news.
                 let is_news = |it: &Id| !self.doings.lock().deleted.contains(it);
-                self.say(self.reader().deleted(data, is_news));
+                self.say(self.directory.deleted(data, is_news));
             }
             "MESSAGE_REACTION_ADD" | "MESSAGE_REACTION_REMOVE" => {
                 let session = self.position.session.as_ref().map_or("", |it| &it.id);
                 let stamp = format!("{session}:{}", event.sequence);
                 let added = event.kind.ends_with("ADD");
-                self.say(self.reader().reaction(data, added, &stamp));
+                self.say(self.directory.reaction(data, added, &stamp));
             }
-            "INTERACTION_CREATE" => self.ready.extend(self.reader().interaction(data)),
+            "INTERACTION_CREATE" => self.ready.extend(self.directory.interaction(data)),
             _ => {}
         }
         self.position.passed(event.sequence);
@@ -74,14 +73,14 @@ impl DiscordSource {
 
     fn enter(&mut self, guild: &Value) {
         let Some(server) = Id::of(&guild["id"]) else { return };
-        self.directory.learn_server(guild, &self.bot);
+        self.directory.learn_server(guild);
         if self.servers.insert(server) {
             self.position.left.retain(|it| *it != server);
             let reachable = |chat| Event::Reachable { chat, by: None, title: None };
             self.ready.extend(self.chats(server).map(reachable));
         }
         let channels = list(&guild["channels"]).chain(list(&guild["threads"]));
-        let mut channels =
+        let channels =
             channels.filter_map(|it| Some((Id::of(&it["id"])?, Id::of(&it["last_message_id"]))));
         if let Some(from) = self.position.behind.get(&server).copied() {
             let missed = channels.filter(|it| Some(from) < it.1).map(|it| it.0);
@@ -103,7 +102,7 @@ impl DiscordSource {
 
     fn lose(&mut self, channel: &Value) {
         let Some(id) = Id::of(&channel["id"]) else { return };
-        self.ready.push(Event::Left(self.reader().place(id).0));
+        self.ready.push(Event::Left(self.directory.place(id).0));
         self.directory.channels.remove(&id);
     }
 
@@ -114,7 +113,7 @@ impl DiscordSource {
             && ![before.name.as_str(), ""].contains(&name)
             && !before.name.is_empty()
         {
-            let (chat, title) = self.reader().place(before.id);
+            let (chat, title) = self.directory.place(before.id);
             let title = if chat.thread.is_some() { name.to_owned() } else { title };
             self.ready.push(Event::Renamed { chat, title });
         }
@@ -126,7 +125,7 @@ impl DiscordSource {
             return;
         };
         self.directory.meet(&message["author"]);
-        self.say(self.reader().message(message));
+        self.say(self.directory.message(message));
         self.position.saw(id);
         if message["guild_id"].is_null() {
             self.position.saw_direct(chat);
@@ -137,14 +136,10 @@ impl DiscordSource {
     fn chats(&self, server: Id) -> std::vec::IntoIter<Address> {
         let is_there = |it: &&Channel| it.server == Some(server) && it.is_chat();
         let chats = self.directory.channels.values().filter(is_there);
-        chats.map(|it| self.reader().place(it.id).0).collect::<Vec<_>>().into_iter()
+        chats.map(|it| self.directory.place(it.id).0).collect::<Vec<_>>().into_iter()
     }
 
     fn say(&mut self, said: impl IntoIterator<Item = Incoming>) {
         self.ready.extend(said.into_iter().map(Event::Message));
-    }
-
-    pub(super) fn reader(&self) -> Reader<'_> {
-        Reader { account: &self.account, bot: &self.bot, directory: &self.directory }
     }
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use reqwest::multipart::Form;
+use domain::outgoing::FileOut;
+use reqwest::header::{AUTHORIZATION, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Method, RequestBuilder, Url};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -59,13 +59,22 @@ impl Rest {
     }
 
     pub fn json(&self, method: Method, path: &str, body: &Value) -> RequestBuilder {
-        let request = self.request(method, path).header(CONTENT_TYPE, "application/json");
-        request.body(body.to_string())
+        super::with_json(self.request(method, path), body)
     }
 
-    /// The request takes as long as files take.
-    pub fn form(&self, method: Method, path: &str, form: Form) -> RequestBuilder {
-        self.request(method, path).multipart(form).timeout(FILE_WITHIN)
+    /// With a message and its files, as [`super::form`] writes them; takes as long as files take.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub async fn form(
+        &self,
+        method: Method,
+        path: &str,
+        message: &Value,
+        files: &[FileOut],
+    ) -> Result<RequestBuilder, Failure> {
+        let form = super::form(message, files, &self.pulse).await?;
+        Ok(self.request(method, path).multipart(form).timeout(FILE_WITHIN))
     }
 
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
