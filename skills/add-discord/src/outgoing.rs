@@ -51,8 +51,8 @@ pub(crate) fn shown(note: &str, text: &str) -> Result<String, Failure> {
 /// notified, and nobody whom the text mentions.
 pub(crate) fn message(part: &Part, content: &str, reply_to: Option<Id>) -> Value {
     let loud = !part.silent;
-    let notify = part.notify.as_deref().and_then(Id::parse);
-    let notify = notify.filter(|_| loud && part.in_group && reply_to.is_none());
+    let is_alone = loud && part.in_group && reply_to.is_none();
+    let notify = part.notify.as_ref().filter(|it| is_alone && Id::parse(it).is_some());
     // In a line of its own: the first may be a heading, an item or the fence of a block of code.
     let called = notify.map(|it| format!("<@{it}>\n{content}"));
     let called = called.filter(|it| it.chars().count() <= DISCORD_CHARS_MAX);
