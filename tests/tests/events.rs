@@ -266,3 +266,17 @@ async fn what_did_not_arrive_after_all_is_a_dead_letter() {
     let text = heard(&world, "g").await;
     assert!(text.contains(&why), "and so does the agent: {text}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_group_that_nobody_knows_is_asked_about_by_its_name() {
+    let world = public();
+    let _host = world.start(Crash::never()).await;
+    grant(&world, "ann", &Role::Owner);
+    world.platform.post(&direct("ann"), "d1", "hello");
+    heard(&world, &direct("ann")).await;
+    let (by, title) = (Some(Author::new("bob", "Bob")), Some("The neighbours".to_owned()));
+    world.platform.happen(Event::Reachable { chat: address("new"), by, title });
+    world.pass(MINUTE).await;
+    let asked = world.platform.texts(&direct("ann")).join("\n");
+    assert!(asked.contains("The neighbours"), "{asked}");
+}

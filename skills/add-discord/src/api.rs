@@ -1,7 +1,7 @@
 //! Requests to Discord's HTTP API, each tried once.
 //!
-//! Discord's limits are kept by waiting before a request for a moment, and by handing longer waits
-//! back: the host knows what else it could do meanwhile.
+//! Discord's limits are kept by waiting before a request for a moment, and by handing longer waits back: the host
+//! knows what else it could do meanwhile.
 
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::multipart::Form;
 use serde_json::Value;
 use tokio::time::{Instant, timeout};
+use tracing::debug;
 use twilight_http_ratelimiting::{Endpoint, Permit, RateLimitHeaders, RateLimiter};
 
 pub(crate) use twilight_http_ratelimiting::Method;
@@ -51,8 +52,7 @@ pub(crate) enum Body {
 
 impl Api {
     /// # Errors
-    /// When this machine cannot make connections at all, or the token has characters that no token
-    /// has.
+    /// When this machine cannot make connections at all, or the token has characters that no token has.
     pub(crate) fn new(base: &str, token: &SecretString) -> Result<Self, Failure> {
         let http = http::client().user_agent(USER_AGENT).build()?;
         let value = HeaderValue::from_str(&format!("Bot {}", token.expose_secret().trim()));
@@ -66,6 +66,18 @@ impl Api {
 
     pub(crate) async fn get(&self, path: &str) -> Result<Value, Failure> {
         self.send(Method::Get, path, Body::Empty).await?.json()
+    }
+
+    /// `None` for what the bot is not told.
+    pub(crate) async fn look_up(&self, path: &str) -> Result<Option<Value>, Failure> {
+        match self.get(path).await {
+            Ok(found) => Ok(Some(found)),
+            Err(Failure::Refused(why)) => {
+                debug!(path, code = why.code, "discord does not tell about this");
+                Ok(None)
+            }
+            Err(failure) => Err(failure),
+        }
     }
 
     /// Makes something; returns its id.

@@ -1,5 +1,5 @@
-//! What was written while no session was open: pages of messages behind a place, of some channels,
-//! merged in the order in which they were written.
+//! What was written while no session was open: pages of messages behind a place, of some channels, merged in the
+//! order in which they were written.
 
 use std::collections::VecDeque;
 

@@ -1,24 +1,30 @@
-//! What the bot knows of itself, servers and channels: names, and which thread belongs to which channel.
-//! Each session learns it again; nothing here outlives one.
+//! What the bot knows of itself, servers and channels: names, and which thread belongs to which channel. Each
+//! session learns it again; nothing here outlives one.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use channel::ChannelError;
 use serde_json::Value;
+use tokio::time::timeout;
 
+use crate::api::Api;
 use crate::wire::{Channel, Id, list, name, text};
 
 /// Far more than are deleted before Discord tells of it.
 const DELETED_MAX: usize = 100;
 /// Names of people; a reaction that is taken back comes without one.
-pub(crate) const PEOPLE_MAX: usize = 10_000;
+const PEOPLE_MAX: usize = 10_000;
+/// How long the first message of a thread is waited for.
+const ROOT_WITHIN: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Default)]
 pub(crate) struct Directory {
     /// The account's name, and the bot's user id.
     pub(crate) account: String,
     pub(crate) bot: String,
-    /// Names of servers.
+    /// Names of servers that the bot is in; empty until they are told.
     pub(crate) servers: HashMap<Id, String>,
     pub(crate) channels: HashMap<Id, Channel>,
     /// Roles that Discord made for this bot; people mention them instead of the bot.
@@ -32,15 +38,16 @@ pub(crate) struct Directory {
 }
 
 impl Directory {
-    /// A server, in a `GUILD_CREATE` event or, without its channels, from the API.
-    pub(crate) fn learn_server(&mut self, guild: &Value) {
-        let Some(id) = Id::of(&guild["id"]) else { return };
+    /// A server, in a `GUILD_CREATE` event or, without its channels, from the API. What it was called until now
+    /// comes back.
+    pub(crate) fn learn_server(&mut self, guild: &Value) -> Option<String> {
+        let id = Id::of(&guild["id"])?;
         let ours = list(&guild["roles"]).filter(|it| it["tags"]["bot_id"] == self.bot);
         self.own_roles.extend(ours.filter_map(|it| Id::of(&it["id"])));
-        self.servers.insert(id, text(&guild["name"]).to_owned());
         for channel in list(&guild["channels"]).chain(list(&guild["threads"])) {
             self.learn(channel, Some(id));
         }
+        self.servers.insert(id, text(&guild["name"]).to_owned())
     }
 
     /// What it was known as until now comes back.
@@ -50,6 +57,50 @@ impl Directory {
             self.doings.lock().public_threads.insert(known.id);
         }
         self.channels.insert(known.id, known)
+    }
+
+    /// Asks about a server and a channel that no event told of, as after a session was resumed: otherwise a thread
+    /// would be taken for a chat.
+    pub(crate) async fn identify(
+        &mut self,
+        api: &Api,
+        channel: Id,
+        server: Id,
+    ) -> Result<(), ChannelError> {
+        if self.servers.get(&server).is_none_or(String::is_empty)
+            && let Some(guild) = api.look_up(&format!("guilds/{server}")).await?
+        {
+            self.learn_server(&guild);
+        }
+        let mut next = Some(channel);
+        while let Some(channel) = next.filter(|it| !self.channels.contains_key(it)) {
+            let Some(found) = api.look_up(&format!("channels/{channel}")).await? else {
+                break;
+            };
+            self.learn(&found, Some(server));
+            next = self.find(channel).1.and(Id::of(&found["parent_id"]));
+        }
+        Ok(())
+    }
+
+    /// What a thread began with: asked once, and empty where it is not to be had.
+    pub(crate) async fn learn_root(&mut self, api: &Api, thread: Id) {
+        let (chat, Some(_)) = self.find(thread) else { return };
+        if self.roots.contains_key(&thread) {
+            return;
+        }
+        // The message has the thread's id; a post's is in the thread itself.
+        let is_post = self.channels.get(&chat).is_some_and(Channel::is_forum);
+        let path = format!("channels/{}/messages/{thread}", if is_post { thread } else { chat });
+        // Messages wait behind it, also those of people whom nobody knows: one that is not had soon is never asked
+        // for again.
+        let root = timeout(ROOT_WITHIN, api.look_up(&path)).await;
+        let root = root.ok().and_then(Result::ok).flatten();
+        let text = root.map(|it| self.text(&it)).unwrap_or_default();
+        if PEOPLE_MAX <= self.roots.len() {
+            self.roots.clear();
+        }
+        self.roots.insert(thread, text);
     }
 
     pub(crate) fn meet(&mut self, person: &Value) {

@@ -1,8 +1,7 @@
-//! The gateway: one websocket, kept alive and resumed by `twilight-gateway`, whose events go into a
-//! queue.
+//! The gateway: one websocket, kept alive and resumed by `twilight-gateway`, whose events go into a queue.
 //!
-//! A queue that is full stops the reading. Discord then ends the connection, and what was not read
-//! comes again with the resumed session or by catching up.
+//! A queue that is full stops the reading. Discord then ends the connection, and what was not read comes again with
+//! the resumed session or by catching up.
 
 use std::fmt;
 use std::time::Duration;
@@ -22,8 +21,8 @@ use twilight_gateway::{Config, ConfigBuilder, Intents, Message as Frame, Session
 use crate::api::Api;
 use crate::{outgoing, position, refusal};
 
-/// Messages need their intents, names of channels need `GUILDS`, texts need `MESSAGE_CONTENT`, which
-/// is to be switched on in the portal (<https://discord.com/developers/docs/events/gateway#gateway-intents>).
+/// Messages need their intents, names of channels need `GUILDS`, texts need `MESSAGE_CONTENT`, which is to be
+/// switched on in the portal (<https://discord.com/developers/docs/events/gateway#gateway-intents>).
 pub(crate) const INTENTS: Intents = Intents::GUILDS
     .union(Intents::GUILD_MESSAGES)
     .union(Intents::DIRECT_MESSAGES)
@@ -31,8 +30,8 @@ pub(crate) const INTENTS: Intents = Intents::GUILDS
     .union(Intents::DIRECT_MESSAGE_REACTIONS)
     .union(Intents::MESSAGE_CONTENT);
 
-/// Discord answers a heartbeat every 41 seconds or so; a connection that is silent for longer than
-/// some of them is dead.
+/// Discord answers a heartbeat every 41 seconds or so; a connection that is silent for longer than some of them is
+/// dead.
 const SILENCE_MAX: Duration = Duration::from_secs(150);
 /// The longest time between two frames: the heartbeat's interval, and the way to and fro.
 pub(crate) const BEAT_MAX: Duration = Duration::from_secs(45);

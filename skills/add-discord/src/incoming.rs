@@ -146,8 +146,8 @@ impl Directory {
         (address, self.title(chat))
     }
 
-    /// Mentioned as a user or by the role that Discord made for it, or replied to. A mention of
-    /// everybody means everybody.
+    /// Mentioned as a user or by the role that Discord made for it, or replied to. A mention of everybody means
+    /// everybody.
     fn is_meant(&self, message: &Value) -> bool {
         let is_own_role = |it: &Value| Id::of(it).is_some_and(|it| self.own_roles.contains(&it));
         list(&message["mentions"]).any(|it| it["id"] == self.bot)
@@ -200,8 +200,8 @@ impl Directory {
     }
 }
 
-/// Mentions and emoji (<https://discord.com/developers/docs/reference#message-formatting>): what it is,
-/// the name of an emoji, the id.
+/// Mentions and emoji (<https://discord.com/developers/docs/reference#message-formatting>): what it is, the name of
+/// an emoji, the id.
 static MARKS: LazyLock<Result<Regex, regex::Error>> =
     LazyLock::new(|| Regex::new(r"<(@[!&]?|#|a?:([^:>]*):)([0-9]+)>"));
 
@@ -251,8 +251,7 @@ fn file(file: &Value) -> Attachment {
     }
 }
 
-/// Discord replaces all but plain characters in a name, and keeps what it was, without the extension, as the
-/// title.
+/// Discord replaces all but plain characters in a name, and keeps what it was, without the extension, as the title.
 fn file_name(file: &Value) -> String {
     let name = text(&file["filename"]);
     match (file["title"].as_str(), name.rsplit_once('.')) {

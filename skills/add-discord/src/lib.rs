@@ -1,14 +1,13 @@
 //! Discord as a channel: events over its gateway, everything else over its HTTP API.
 //!
-//! A gateway keeps nothing for a bot that is away. What makes "received" durable here is the
-//! [`position`]: the newest message that was committed, from which a new session asks for what came
-//! meanwhile ([`catch_up`]). A session that is resumed leaves no gap, and neither does catching up,
-//! unless more was written in a channel than it reads. What it cannot see goes unnoticed: presses of
-//! buttons, and threads that were archived meanwhile.
+//! A gateway keeps nothing for a bot that is away. What makes "received" durable here is the [`position`]: the
+//! newest message that was committed, from which a new session asks for what came meanwhile ([`catch_up`]). A
+//! session that is resumed leaves no gap, and neither does catching up, unless more was written in a channel than
+//! it reads. What it cannot see goes unnoticed: presses of buttons, and threads that were archived meanwhile.
 //!
 //! Names in [`Account::urls`], for a local server: `api` is what stands before `/v10` (else
-//! `https://discord.com/api`), `gateway` the websocket (else what the API says), `cdn` replaces the
-//! hosts that files are on.
+//! `https://discord.com/api`), `gateway` the websocket (else what the API says), `cdn` replaces the hosts that
+//! files are on.
 
 mod api;
 mod catch_up;
@@ -56,15 +55,15 @@ pub const NAME: &str = "discord";
 /// (<https://discord.com/developers/docs/reference#uploading-files>).
 const FILE_BYTES_MAX: u64 = 10 * 1024 * 1024;
 /// Discord resets the token of a bot that begins more than 1000 sessions a day
-/// (<https://discord.com/developers/docs/events/gateway#session-start-limit-object>). The last ones
-/// are left for somebody who has to find out what is wrong.
+/// (<https://discord.com/developers/docs/events/gateway#session-start-limit-object>). The last ones are left for
+/// somebody who has to find out what is wrong.
 const STARTS_LEFT_MIN: u64 = 20;
 
 /// <https://discord.com/developers/docs/resources/message#create-message>
 const ALBUM_MAX: usize = 10;
-/// How fast messages leave: what a channel takes as clients know it (<https://discordjs.guide>), and all
-/// requests of a bot (<https://discord.com/developers/docs/topics/rate-limits#global-rate-limit>). What its
-/// answers say of limits counts before this.
+/// How fast messages leave: what a channel takes as clients know it (<https://discordjs.guide>), and all requests
+/// of a bot (<https://discord.com/developers/docs/topics/rate-limits#global-rate-limit>). What its answers say of
+/// limits counts before this.
 const CHAT_RATE: Option<Rate> = Some(Rate { count: 5, per: Duration::from_secs(5) });
 const BOT_RATE: Option<Rate> = Some(Rate { count: 50, per: Duration::from_secs(1) });
 /// The bot may read messages: with Discord's consent, or in few servers, without
@@ -124,18 +123,13 @@ impl Adapter for Discord {
         let config = ConfigBuilder::new(token.expose_secret().trim().to_owned(), INTENTS)
             .proxy_url(url.trim_end_matches('/').to_owned())
             .build();
-        let gateway = Gateway { config, api: api.clone(), pulse: account.pulse.clone() };
         let doings = Arc::new(Doings::default());
         let cdn = account.urls.get("cdn").map(String::as_str);
         let cdn = HostedFiles::new(&FILE_HOSTS, cdn, FILE_GONE)?;
-        let sink = DiscordSink::new(
-            api.clone(),
-            cdn,
-            Arc::clone(&doings),
-            application,
-            account.pulse.clone(),
-        );
-        let source = DiscordSource::new(api, gateway, doings, account, me.id.clone());
+        let pulse = account.pulse.clone();
+        let gateway = Gateway { config, api: api.clone(), pulse: pulse.clone() };
+        let source = DiscordSource::new(gateway, Arc::clone(&doings), account, me.id.clone());
+        let sink = DiscordSink { api, cdn, doings, application, pulse };
         Ok(Connection { me, caps: CAPS, source: Box::new(source), sink: Arc::new(sink) })
     }
 

@@ -10,9 +10,8 @@ use sha2::{Digest, Sha256};
 
 use crate::wire::{Id, list, text};
 
-/// What one message takes, in code points
-/// (<https://discord.com/developers/docs/resources/message#create-message>; how they are counted:
-/// <https://github.com/discord/discord-api-docs/issues/1315>).
+/// What one message takes, in code points (<https://discord.com/developers/docs/resources/message#create-message>;
+/// how they are counted: <https://github.com/discord/discord-api-docs/issues/1315>).
 pub(crate) const DISCORD_CHARS_MAX: usize = 2_000;
 /// What the host may send as one text, so that the note always fits.
 pub(crate) const TEXT_CHARS_MAX: usize = DISCORD_CHARS_MAX - REPEAT_NOTE.len();
@@ -21,8 +20,8 @@ pub(crate) const TEXT_CHARS_MAX: usize = DISCORD_CHARS_MAX - REPEAT_NOTE.len();
 /// (<https://discord.com/developers/docs/components/reference#action-row>).
 const ROW_MAX: usize = 5;
 
-/// Flags of a message (<https://discord.com/developers/docs/resources/message#message-object-message-flags>).
-/// Links are not fetched for a preview: nothing is to leave by an address that a model writes.
+/// Flags of a message (<https://discord.com/developers/docs/resources/message#message-object-message-flags>). Links
+/// are not fetched for a preview: nothing is to leave by an address that a model writes.
 const SUPPRESS_EMBEDS: u64 = 1 << 2;
 /// Only who pressed or wrote a command sees it.
 const EPHEMERAL: u64 = 1 << 6;
@@ -47,8 +46,8 @@ pub(crate) fn shown(note: &str, text: &str) -> Result<String, Failure> {
     })
 }
 
-/// The body that makes a message, once for each key. It notifies who is replied to, or else who is to be
-/// notified, and nobody whom the text mentions.
+/// The body that makes a message, once for each key. It notifies who is replied to, or else who is to be notified,
+/// and nobody whom the text mentions.
 pub(crate) fn message(part: &Part, content: &str, reply_to: Option<Id>) -> Value {
     let loud = !part.silent;
     let is_alone = loud && part.in_group && reply_to.is_none();
@@ -59,8 +58,7 @@ pub(crate) fn message(part: &Part, content: &str, reply_to: Option<Id>) -> Value
     let mut body = json!({
         "content": called.as_deref().unwrap_or(content),
         "nonce": nonce(&part.key),
-        // A second message with the nonce of one of the last minutes is not made; the answer is the
-        // first one.
+        // A second message with the nonce of one of the last minutes is not made; the answer is the first one.
         "enforce_nonce": true,
         "flags": SUPPRESS_EMBEDS | if loud { 0 } else { SUPPRESS_NOTIFICATIONS },
         "allowed_mentions": {
@@ -79,8 +77,8 @@ pub(crate) fn edit(content: &str) -> Value {
     json!({ "content": content, "flags": SUPPRESS_EMBEDS, "allowed_mentions": { "parse": [] } })
 }
 
-/// What Discord is told within its 3 seconds, and where: of a press nothing that anybody sees, of a command that
-/// it arrived, so that nothing waits. The answer to a command is a message as any. `None` for anything else.
+/// What Discord is told within its 3 seconds, and where: of a press nothing that anybody sees, of a command that it
+/// arrived, so that nothing waits. The answer to a command is a message as any. `None` for anything else.
 /// <https://discord.com/developers/docs/interactions/receiving-and-responding>
 pub(crate) fn acknowledgement(interaction: &Value) -> Option<(String, Value)> {
     let answer = match interaction["type"].as_u64()? {

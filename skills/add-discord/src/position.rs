@@ -12,8 +12,8 @@ pub(crate) const DIRECT: Id = Id(0);
 
 /// Private chats, each of which costs a request when a session begins, and servers.
 const KEPT_MAX: usize = 100;
-/// Events of different servers may overtake each other, so catching up begins a little before the
-/// newest one. In the unit of ids, 2^22 per millisecond; the host knows again what it has already.
+/// Events of different servers may overtake each other, so catching up begins a little before the newest one. In
+/// the unit of ids, 2^22 per millisecond; the host knows again what it has already.
 const OVERLAP: u64 = 2_000 << 22;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,12 +26,10 @@ pub(crate) struct Position {
     /// begins, and nothing else tells that it was not.
     #[serde(default)]
     pub(crate) left: Vec<Id>,
-    /// Groups of channels that are not caught up yet, and from where. A group is a server or
-    /// [`DIRECT`]. Without them the newest id would hide what a server that was not there yet has to
-    /// tell.
+    /// Groups of channels that are not caught up yet, and from where. A group is a server or [`DIRECT`]. Without
+    /// them the newest id would hide what a server that was not there yet has to tell.
     pub(crate) behind: BTreeMap<Id, Id>,
-    /// For some minutes Discord replays what came after, presses of buttons too, which nothing else
-    /// brings back.
+    /// For some minutes Discord replays what came after, presses of buttons too, which nothing else brings back.
     pub(crate) session: Option<Session>,
 }
 

@@ -102,8 +102,8 @@ pub(crate) fn may_not_read() -> ChannelError {
 }
 
 /// Why the gateway closed for good, and what to do
-/// (<https://discord.com/developers/docs/topics/opcodes-and-status-codes#gateway>). `None` where a
-/// new connection may help.
+/// (<https://discord.com/developers/docs/topics/opcodes-and-status-codes#gateway>). `None` where a new connection
+/// may help.
 pub(crate) fn closed(code: u16) -> Option<ChannelError> {
     let misconfigured = |why: String| Some(ChannelError::Misconfigured(why.into()));
     match code {

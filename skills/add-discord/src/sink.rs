@@ -1,5 +1,6 @@
 //! The sending half.
 
+use std::slice;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -21,27 +22,17 @@ use crate::wire::{Id, list, text};
 
 #[derive(Debug)]
 pub(crate) struct DiscordSink {
-    api: Api,
-    cdn: HostedFiles,
-    doings: Arc<Doings>,
+    pub(crate) api: Api,
+    pub(crate) cdn: HostedFiles,
+    pub(crate) doings: Arc<Doings>,
     /// Whose commands are in the menu.
-    application: Id,
-    pulse: Pulse,
+    pub(crate) application: Id,
+    pub(crate) pulse: Pulse,
 }
 
 impl DiscordSink {
-    pub(crate) fn new(
-        api: Api,
-        cdn: HostedFiles,
-        doings: Arc<Doings>,
-        application: Id,
-        pulse: Pulse,
-    ) -> Self {
-        Self { api, cdn, doings, application, pulse }
-    }
-
-    /// Makes a message. Where the one that it replies to is not to be had, it goes without; where its
-    /// thread is closed or gone, into the channel that the thread was in, if that has no other readers.
+    /// Makes a message. Where the one that it replies to is not to be had, it goes without; where its thread is
+    /// closed or gone, into the channel that the thread was in, if that has no other readers.
     async fn create(
         &self,
         part: &Part,
@@ -126,7 +117,7 @@ impl Sink for DiscordSink {
         let (target, done) = match &part.content {
             Content::Text(_) => return Ok(self.create(part, &[], &[]).await?),
             Content::File(file) => {
-                return Ok(self.create(part, &[], std::slice::from_ref(file)).await?);
+                return Ok(self.create(part, &[], slice::from_ref(file)).await?);
             }
             Content::Album(files) => return Ok(self.create(part, &[], files).await?),
             Content::Card(card) => return Ok(self.create(part, &card.buttons, &[]).await?),
@@ -212,8 +203,7 @@ async fn form(body: &Value, files: &[FileOut], pulse: &Pulse) -> Result<Form, Fa
     http::form(&body, files, pulse).await
 }
 
-/// How an emoji is named in a path
-/// (<https://discord.com/developers/docs/resources/message#create-reaction>).
+/// How an emoji is named in a path (<https://discord.com/developers/docs/resources/message#create-reaction>).
 fn written(emoji: &Value) -> String {
     let name = text(&emoji["name"]);
     emoji["id"].as_str().map_or_else(|| name.to_owned(), |id| format!("{name}:{id}"))

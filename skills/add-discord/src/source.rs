@@ -1,13 +1,11 @@
 //! The receiving half: puts what comes over the gateway and what was missed into one order.
 //!
-//! Messages of a server come only after what was missed there. The position that goes with a batch
-//! covers exactly what was in this batch and those before, so whatever is lost with this process is
-//! asked for again.
+//! Messages of a server come only after what was missed there. The position that goes with a batch covers exactly
+//! what was in this batch and those before, so whatever is lost with this process is asked for again.
 
-mod asking;
 mod events;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -17,7 +15,6 @@ use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinSet;
 use tracing::warn;
 
-use crate::api::Api;
 use crate::catch_up::CatchUp;
 use crate::directory::{Directory, Doings};
 use crate::gateway::{Arrival, Gateway};
@@ -29,17 +26,13 @@ const BATCH_MAX: usize = 64;
 
 #[derive(Debug)]
 pub(crate) struct DiscordSource {
-    api: Api,
     directory: Directory,
-    doings: Arc<Doings>,
     gateway: Gateway,
     /// Open from the first `receive` on.
     line: Option<(Receiver<Arrival>, JoinSet<()>)>,
     /// Taken out of the line and not dealt with.
     held: Option<Arrival>,
     position: Position,
-    /// Servers that the bot was in when the session began, and has joined since.
-    servers: HashSet<Id>,
     /// Nothing was read before this source, so it begins with now.
     fresh: bool,
     /// The newest message when the session began; catching up begins a little before it.
@@ -49,41 +42,31 @@ pub(crate) struct DiscordSource {
     /// Somebody was connected before this source.
     had_before: bool,
     /// What catching up found so far, from the beginning of a session until it is stated.
-    missed: Option<Missed>,
+    missed: Option<Gap>,
     /// Known and not stated yet.
     gap: Option<Gap>,
     /// What is to be stated once the first server of the session is known.
     gap_at_entry: Option<Gap>,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Missed {
-    found: usize,
-    is_cut: bool,
-}
-
 impl DiscordSource {
     pub(crate) fn new(
-        api: Api,
         gateway: Gateway,
         doings: Arc<Doings>,
         account: &Account,
         bot: String,
     ) -> Self {
         Self {
-            api,
             directory: Directory {
                 account: account.name.clone(),
                 bot,
-                doings: Arc::clone(&doings),
+                doings,
                 ..Directory::default()
             },
-            doings,
             gateway,
             line: None,
             held: None,
             position: Position::default(),
-            servers: HashSet::new(),
             fresh: false,
             known: Id::default(),
             catching: VecDeque::new(),
@@ -108,7 +91,7 @@ impl DiscordSource {
 
     /// Every event that is ready, with the position behind them.
     fn batch(&mut self) -> Batch {
-        let opened = std::mem::take(&mut self.doings.lock().opened);
+        let opened = std::mem::take(&mut self.directory.doings.lock().opened);
         opened.into_iter().for_each(|chat| self.position.saw_direct(chat));
         let cursor = Cursor(self.position.to_text());
         let events = std::mem::take(&mut self.ready);
@@ -121,17 +104,18 @@ impl DiscordSource {
             if BATCH_MAX <= self.ready.len() {
                 return Ok(());
             }
-            let group = catching.group;
-            if let Some((_, first)) = catching.first(&self.api).await?
+            let (group, api) = (catching.group, &self.gateway.api);
+            if let Some((_, first)) = catching.first(api).await?
                 && let Some(channel) = Id::of(&first["channel_id"])
             {
-                self.learn_root(channel).await;
+                self.directory.learn_root(api, channel).await;
             }
             let Some(catching) = self.catching.front_mut() else { return Ok(()) };
             let (next, is_cut) = (catching.take_first(), catching.is_cut);
-            if let Some(missed) = &mut self.missed {
-                missed.found += usize::from(next.is_some());
-                missed.is_cut |= is_cut;
+            match &mut self.missed {
+                Some(missed) if is_cut => *missed = Gap::Unknown,
+                Some(Gap::Backfilled(found)) => *found += usize::from(next.is_some()),
+                Some(Gap::None | Gap::Unknown) | None => {}
             }
             match next {
                 Some((id, message)) => {
@@ -149,13 +133,11 @@ impl DiscordSource {
         Ok(())
     }
 
-    /// Once nothing is left to catch up, it is known what became of the gap. A server that is out of
-    /// order holds that up: it may have something to tell.
+    /// Once nothing is left to catch up, it is known what became of the gap. A server that is out of order holds
+    /// that up: it may have something to tell.
     fn look_back(&mut self) {
         if self.catching.is_empty() && self.position.behind.is_empty() {
-            self.gap = self.missed.take().map_or(self.gap, |missed| {
-                Some(if missed.is_cut { Gap::Unknown } else { Gap::Backfilled(missed.found) })
-            });
+            self.gap = self.missed.take().or(self.gap);
         }
     }
 
@@ -198,8 +180,8 @@ impl Source for DiscordSource {
                 Some(Arrival::Event(event)) => place(&event.data),
             };
             if let Some((channel, server)) = place {
-                self.identify(channel, server).await?;
-                self.learn_root(channel).await;
+                self.directory.identify(&self.gateway.api, channel, server).await?;
+                self.directory.learn_root(&self.gateway.api, channel).await;
             }
             match self.held.take() {
                 Some(Arrival::Event(event)) => self.handle(&event),

@@ -8,8 +8,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// A snowflake: 64 bits, the upper 42 of them milliseconds since 2015, so ids order by time over all
-/// channels (<https://discord.com/developers/docs/reference#snowflakes>). Text on the wire, a number in our store.
+/// A snowflake: 64 bits, the upper 42 of them milliseconds since 2015, so ids order by time over all channels
+/// (<https://discord.com/developers/docs/reference#snowflakes>). Text on the wire, a number in our store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Id(pub(crate) u64);

@@ -194,17 +194,15 @@ fn membership(change: &Value, account: &str) -> Option<Event> {
     let was_there = is_there(&change["old_chat_member"]);
     let is_there = is_there(&change["new_chat_member"]);
     let chat = ids::address(account, &change["chat"]["id"], None);
+    // Who unblocks the bot brings it into no group.
+    let ChatInfo { title, is_group } = chat_info(&change["chat"]);
+    let by = || author(&Value::Null, &change["from"]).filter(|_| is_group && !was_there);
+    let title = Some(title).filter(|_| is_group);
     match (was_there, is_there) {
         _ if change["chat"]["type"] == "channel" => None,
         (false, false) => None,
         (true, false) => Some(Event::Left(chat)),
-        (true, true) => Some(Event::Reachable { chat, by: None }),
-        // Who unblocks the bot brings it into no group.
-        (false, true) => {
-            let is_group = change["chat"]["type"] != "private";
-            let by = author(&Value::Null, &change["from"]).filter(|_| is_group);
-            Some(Event::Reachable { chat, by })
-        }
+        (_, true) => Some(Event::Reachable { chat, by: by(), title }),
     }
 }
 

@@ -74,7 +74,7 @@ pub(crate) async fn send_files(
 /// The best way with the best caption, and what Telegram never refuses for what is in it. In an album, photos
 /// and videos go together and else only one kind.
 fn attempts(kinds: Vec<Kind>, caption: &str) -> Vec<(Vec<Kind>, Caption)> {
-    let plain = (caption.to_owned(), None);
+    let plain = (markdown::calling_nobody(caption).into_owned(), None);
     let formatted = html::within(caption, CAPTION_MAX).map(|it| (it, Some(html::PARSE_MODE)));
     let documents = vec![DOCUMENT; kinds.len()];
     let fits = kinds.windows(2).all(|it| it[0] == it[1])

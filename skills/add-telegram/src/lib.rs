@@ -102,7 +102,7 @@ impl Adapter for Telegram {
             me: me(&bot),
             caps,
             source: Box::new(TelegramSource::new(Arc::clone(&api), bot, account)),
-            sink: Arc::new(TelegramSink::new(api)),
+            sink: Arc::new(TelegramSink::new(api, account.shelf.clone())),
         })
     }
 

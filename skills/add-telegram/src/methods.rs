@@ -110,7 +110,7 @@ impl Api {
                 shown => return shown,
             }
         }
-        parameters["text"] = markdown.into();
+        parameters["text"] = markdown::calling_nobody(markdown).into();
         self.call(method, parameters).await
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use channel::http::Failure;
-use channel::{CommandInfo, DeliverError, FetchError, Part, Sink, beginning};
+use channel::{CommandInfo, DeliverError, FetchError, Part, Shelf, Sink, beginning};
 use domain::message::Address;
 use domain::outgoing::{Content, TextLimit, Unit};
 use domain::plain::chain;
@@ -26,6 +26,7 @@ const GENERAL_TOPIC: i64 = 1;
 const PAUSE_MAX: Duration = Duration::from_secs(3600);
 /// <https://core.telegram.org/bots/api#botcommand>.
 const COMMAND_ABOUT_MAX: usize = 256;
+const MENU: &str = "menu";
 /// <https://core.telegram.org/bots/api#answercallbackquery>.
 const PRESS_WORDS_MAX: usize = 200;
 
@@ -34,11 +35,13 @@ pub(crate) struct TelegramSink {
     api: Arc<Api>,
     /// Until when Telegram wants no drafts.
     no_drafts_before: Mutex<Option<Instant>>,
+    /// Keeps which menu is shown.
+    shelf: Shelf,
 }
 
 impl TelegramSink {
-    pub(crate) fn new(api: Arc<Api>) -> Self {
-        Self { api, no_drafts_before: Mutex::default() }
+    pub(crate) fn new(api: Arc<Api>, shelf: Shelf) -> Self {
+        Self { api, no_drafts_before: Mutex::default(), shelf }
     }
 
     /// Sends a part to a chat that is perhaps not the part's own, because that has moved.
@@ -79,11 +82,10 @@ impl TelegramSink {
         Ok(of_message(to.chat, number))
     }
 
-    /// Calls a method of which nothing follows if it fails.
-    async fn hint(&self, method: &str, parameters: Value) {
-        if let Err(err) = self.api.tell(method, parameters).await {
-            debug!(method, why = chain(&err), "a hint was not shown");
-        }
+    /// Calls a method of which nothing follows if it fails; whether it did not.
+    async fn hint(&self, method: &str, parameters: Value) -> bool {
+        let told = self.api.tell(method, parameters).await;
+        told.inspect_err(|err| debug!(method, why = chain(err), "a hint was not shown")).is_ok()
     }
 
     fn drafts_are_welcome(&self) -> bool {
@@ -124,7 +126,7 @@ impl Sink for TelegramSink {
             return;
         }
         // Half a text has half its formats and goes without any.
-        own["text"] = beginning(text, units(TEXT_MAX)).into();
+        own["text"] = beginning(&markdown::calling_nobody(text), units(TEXT_MAX)).into();
         own["link_preview_options"] = no_preview();
         let Err(err) = self.api.tell("editMessageText", own).await else { return };
         if let Failure::Throttled { after } = err {
@@ -145,8 +147,13 @@ impl Sink for TelegramSink {
         let is_plain = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_';
         let plain = commands.iter().filter(|it| it.name.bytes().all(is_plain));
         let item = |it: &CommandInfo| json!({ "command": it.name, "description": beginning(it.about, units(COMMAND_ABOUT_MAX)) });
-        let menu: Vec<_> = plain.map(item).collect();
-        self.hint("setMyCommands", json!({ "commands": menu })).await;
+        let menu = json!({ "commands": plain.map(item).collect::<Vec<_>>() });
+        let text = menu.to_string();
+        // Telegram allows few changes of it.
+        let is_there = self.shelf.get(MENU).await.is_ok_and(|it| it.as_ref() == Some(&text));
+        if !is_there && self.hint("setMyCommands", menu).await {
+            let _ = self.shelf.put(MENU, Some(&text)).await;
+        }
     }
 
     async fn fetch(
@@ -233,7 +240,7 @@ mod tests {
         // Nobody listens on port 1.
         let token = SecretString::from("4711:secret_part".to_owned());
         let api = Api::new("http://127.0.0.1:1", &token, channel::Pulse::default()).unwrap();
-        let sink = TelegramSink::new(Arc::new(api));
+        let sink = TelegramSink::new(Arc::new(api), channel::Account::new("main").shelf);
         let chat = Address { chat: "42".into(), ..Address::default() };
         sink.working(&chat).await;
         sink.draft(&chat, "42:1", "private words").await;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use channel::http::Failure;
-use channel::{Account, Batch, ChannelError, Cursor, Event, Gap, Shelf, Source};
+use channel::{Account, Batch, Cause, ChannelError, Cursor, Event, Gap, Shelf, Source};
 use domain::message::Incoming;
 use domain::plain::chain;
 use domain::time::Timestamp;
@@ -29,6 +29,9 @@ const KEPT: Duration = Duration::from_secs(24 * 3600);
 /// asked for more of them.
 const ALBUM_PAUSE: Duration = Duration::from_millis(600);
 const ALBUM_PAUSES_MAX: usize = 5;
+/// Where titles of topics are kept, and how many, which the shelf has room for: groups of strangers have topics, too.
+const TOPICS: &str = "topics";
+const TOPICS_MAX: usize = 100;
 /// One other poll may be somebody who looks; a program that reads ends ours again and again.
 const CONFLICTS_MAX: u32 = 5;
 const CONFLICT_PAUSE: Duration = Duration::from_secs(1);
@@ -129,7 +132,7 @@ impl TelegramSource {
         let (message, chat) = (&update["message"], &update["message"]["chat"]["id"]);
         for change in ["forum_topic_created", "forum_topic_edited"] {
             let title = message[change]["name"].as_str().unwrap_or_default();
-            self.keep(&topic_key(chat, &message["message_thread_id"]), title).await;
+            self.keep(topic_key(chat, &message["message_thread_id"]), title).await;
         }
         if message["chat"]["is_forum"] == true {
             self.api.learn_forum(chat.as_i64().unwrap_or_default());
@@ -153,24 +156,37 @@ impl TelegramSource {
             return;
         };
         let key = topic_key(&message.from.chat, topic);
-        match self.shelf.get(&key).await {
-            Ok(Some(title)) => thread.title = title,
-            Ok(None) => self.keep(&key, &thread.title).await,
-            Err(why) => debug!(why = chain(&*why), "the title of a topic was not found"),
+        match self.topics().await.ok().and_then(|it| it.into_iter().find(|it| it.0 == key)) {
+            Some((_, title)) => thread.title = title,
+            None => self.keep(key, &thread.title).await,
         }
     }
 
-    async fn keep(&self, key: &str, title: &str) {
-        if !title.is_empty()
-            && let Err(why) = self.shelf.put(key, Some(title)).await
-        {
+    /// What topics are called, those that were named last behind.
+    async fn topics(&self) -> Result<Vec<(String, String)>, Cause> {
+        let kept = self.shelf.get(TOPICS).await?;
+        Ok(kept.and_then(|it| serde_json::from_str(&it).ok()).unwrap_or_default())
+    }
+
+    async fn keep(&self, key: String, title: &str) {
+        if title.is_empty() {
+            return;
+        }
+        let kept = async {
+            let mut topics = self.topics().await?;
+            topics.retain(|it| it.0 != key);
+            topics.push((key, title.to_owned()));
+            topics.drain(..topics.len().saturating_sub(TOPICS_MAX));
+            self.shelf.put(TOPICS, Some(&serde_json::to_string(&topics)?)).await
+        };
+        if let Err(why) = kept.await {
             debug!(why = chain(&*why), "the title of a topic was not kept");
         }
     }
 }
 
 fn topic_key(chat: impl Display, topic: impl Display) -> String {
-    format!("topic {chat}:{topic}")
+    format!("{chat}:{topic}")
 }
 
 /// What the messages of an album have in common.

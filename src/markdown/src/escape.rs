@@ -126,6 +126,11 @@ impl Spot<'_> {
 
 /// Writes a text behind what `out` holds, whose line begins at `line`.
 pub(crate) fn write_text(out: &mut String, line: usize, text: &str, dialect: Dialect) {
+    if dialect == Dialect::TelegramHtml {
+        let text = calling_nobody(out.chars().next_back(), text);
+        out.push_str(&entities(&text, dialect));
+        return;
+    }
     if dialect == Dialect::Plain || is_html(dialect) {
         out.push_str(&entities(text, dialect));
         return;
@@ -182,6 +187,32 @@ fn bare_link(text: &str) -> usize {
         return 0;
     }
     text.find(|it: char| it.is_whitespace() || it == '<').unwrap_or(text.len())
+}
+
+/// Telegram calls the person whose name of four letters or more stands behind `@`, but for addresses of mail and of
+/// pages (<https://github.com/tdlib/td/blob/master/td/telegram/MessageEntity.cpp>, `match_mentions`). A name may go
+/// on behind the text.
+pub(crate) fn calling_nobody(mut before: Option<char>, text: &str) -> Cow<'_, str> {
+    if !text.contains('@') {
+        return text.into();
+    }
+    let is_page = |it: &str| it.split('/').nth(2).is_some_and(|it| it.contains('.'));
+    let is_name = |it: u8| it.is_ascii_alphanumeric() || it == b'_';
+    let (mut out, mut link_end) = (String::with_capacity(text.len()), 0);
+    for (at, sign) in text.char_indices() {
+        if sign == 'h' && link_end <= at {
+            let link = &text[at..at + bare_link(&text[at..])];
+            link_end = if is_page(link) { at + link.len() } else { link_end };
+        }
+        out.push(sign);
+        let in_word = before.is_some_and(|it| it.is_alphanumeric() || it == '_');
+        if sign == '@' && !in_word && link_end <= at && text[at + 1..].bytes().take(4).all(is_name)
+        {
+            out.push(APART);
+        }
+        before = Some(sign);
+    }
+    out.into()
 }
 
 /// Code that stands between signs of ours, three of which would end it.

@@ -12,6 +12,8 @@ mod split;
 mod tests;
 mod tree;
 
+use std::borrow::Cow;
+
 use domain::outgoing::{Dialect, TextLimit, Unit};
 
 use crate::split::Splitter;
@@ -24,6 +26,11 @@ pub fn render(markdown: &str, dialect: Dialect) -> String {
         return markdown.to_owned();
     }
     write(&Doc::parse(markdown), Window::WHOLE, dialect)
+}
+
+/// A text as it is, for Telegram, in which no `@name` calls a person.
+pub fn calling_nobody(text: &str) -> Cow<'_, str> {
+    escape::calling_nobody(None, text)
 }
 
 /// How long a text is where it is shown.

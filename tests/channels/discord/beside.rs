@@ -8,7 +8,7 @@ use harness::conformance::{Double, Post};
 use harness::discord::FakeDiscord;
 use serde_json::json;
 
-use super::rig::{ANN, BOB, ids, settled_in, text};
+use super::rig::{ANN, BOB, away, ids, settled_in, text};
 
 fn changes(messages: &[Incoming]) -> Vec<Change> {
     messages.iter().filter_map(|it| it.body.change.clone()).collect()
@@ -145,6 +145,42 @@ async fn a_chat_that_is_lost_is_left_and_reachable_once_the_bot_is_back() {
         panic!("{events:?}")
     };
     assert_eq!(chat.chat, double.general());
+}
+
+#[tokio::test]
+async fn a_server_that_took_the_bot_back_while_no_host_ran_is_reachable() {
+    let double = FakeDiscord::start().await;
+    let mut driven = settled_in(&double).await;
+    double.lose_server(false);
+    assert_eq!(next_left(&mut driven).await, double.general());
+    let cursor = driven.cursor();
+    away(&mut driven, &double).await;
+    double.join_server();
+    driven.reconnect(cursor).await;
+    let reachable = driven.batch().await.events;
+    driven.commit().await;
+    let [Event::Reachable { chat, .. }] = &reachable[..] else { panic!("{reachable:?}") };
+    assert_eq!(chat.chat, double.general());
+    // Once is enough.
+    let cursor = driven.cursor();
+    away(&mut driven, &double).await;
+    driven.reconnect(cursor).await;
+    let posted = driven.post(&double.places().group, "welcome back").await;
+    let events = driven.batch_with_events().await;
+    let [Event::Message(got)] = &events[..] else { panic!("{events:?}") };
+    assert_eq!(got.platform_id, posted);
+}
+
+#[tokio::test]
+async fn who_is_called_stands_before_the_text_and_breaks_none_of_its_blocks() {
+    let double = FakeDiscord::start().await;
+    let mut driven = settled_in(&double).await;
+    for words in ["# A heading", "- an item", "```\ncode\n```"] {
+        let part = driven.part(&double.places().group, text(words));
+        let id = driven.send_part(&channel::Part { notify: Some(ANN.into()), ..part }).await;
+        assert_eq!(double.written(&id), format!("<@{ANN}>\n{words}"));
+        assert_eq!(double.notified_by(&id), [ANN]);
+    }
 }
 
 /// The chat of the next batch's only event.

@@ -148,9 +148,34 @@ async fn a_topic_is_called_as_it_is_called_now() {
     }
 }
 
+#[tokio::test]
+async fn topics_of_foreign_groups_take_no_more_than_their_place() {
+    let double = FakeTelegram::start().await;
+    let keeper = Arc::new(Kept::default());
+    let account = Account { shelf: Shelf::new(keeper.clone(), Path::new("")), ..double.account() };
+    let mut source = connect(&double, &account).await.unwrap().source;
+    let mut cursor = Cursor::default();
+    for n in 0..300 {
+        let chat =
+            json!({"id": -1_009_000_000_000_i64 - n, "type": "supergroup", "is_forum": true});
+        double.push(
+            "message",
+            json!({"message_id": 1, "date": 1, "chat": chat, "message_thread_id": 7,
+                "forum_topic_created": {"name": format!("Topic {n}"), "icon_color": 1}}),
+        );
+    }
+    for _ in 0..3 {
+        cursor = source.receive(&cursor).await.unwrap().cursor;
+    }
+    let shelf = keeper.0.lock().unwrap().clone();
+    assert_eq!(shelf.len(), 1, "{:?}", shelf.keys());
+    let kept: String = shelf.into_values().collect();
+    assert!(kept.contains("Topic 299") && !kept.contains("Topic 199\""), "the oldest goes");
+}
+
 /// Keeps what an adapter puts on its shelf.
 #[derive(Debug, Default)]
-struct Kept(Mutex<BTreeMap<String, String>>);
+pub(super) struct Kept(Mutex<BTreeMap<String, String>>);
 
 #[async_trait]
 impl Keeper for Kept {

@@ -1,11 +1,16 @@
 //! What is special to the sending half: forms of a text, replies, topics, reactions.
 
-use channel::{CommandInfo, DeliverError, Part};
+use std::path::Path;
+use std::sync::Arc;
+
+use channel::{Account, CommandInfo, DeliverError, Part, Shelf};
 use domain::outgoing::{Button, Card, Content};
-use harness::conformance::driven::{Driven, chain, eventually};
+use harness::conformance::driven::{Driven, chain, connect, eventually};
 use harness::conformance::{Double, Fault, Post};
 use harness::telegram::{FakeTelegram, TOPIC};
 use serde_json::json;
+
+use super::polling::Kept;
 
 const TABLE: &str = "The figures:\n\n| what | how many |\n|---|---|\n| apples | 5 |\n\n<tg-button>";
 
@@ -166,6 +171,36 @@ async fn people_see_what_they_can_say_to_the_host() {
     let menu = double.menu();
     let names: Vec<_> = menu.as_array().unwrap().iter().map(|it| &it["command"]).collect();
     assert_eq!(names, ["status", "stop"]);
+}
+
+#[tokio::test]
+async fn the_menu_is_written_again_only_where_it_has_changed() {
+    let double = FakeTelegram::start().await;
+    let keeper = Arc::new(Kept::default());
+    let account = Account { shelf: Shelf::new(keeper, Path::new("")), ..double.account() };
+    let menu = |about| [CommandInfo { name: "status", about }];
+    for (about, written) in [("What runs", 1), ("What runs", 1), ("What goes on", 2)] {
+        let sink = connect(&double, &account).await.unwrap().sink;
+        sink.publish_commands(&menu(about)).await;
+        assert_eq!(double.calls("setMyCommands").len(), written, "{about}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_called_by_what_a_model_writes() {
+    let double = FakeTelegram::start().await;
+    let mut driven = Driven::connect(&double).await;
+    let place = double.places().group;
+    let words = "ask @somebody or a@example.org";
+    let id = driven.send_text(&place, words).await;
+    driven.sink().draft(&driven.address(&place), &id, words).await;
+    double.fault(Fault::BadFormat).await;
+    driven.send_text(&place, words).await;
+    let calls = [double.calls("sendMessage"), double.calls("editMessageText")].concat();
+    assert_eq!(calls.len(), 4);
+    for call in calls {
+        assert_eq!(call["text"], "ask @\u{200b}somebody or a@example.org");
+    }
 }
 
 #[tokio::test]

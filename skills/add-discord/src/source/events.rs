@@ -5,7 +5,7 @@ use domain::message::{Address, Incoming};
 use serde_json::Value;
 use tracing::warn;
 
-use super::{DiscordSource, Missed};
+use super::DiscordSource;
 use crate::catch_up::CatchUp;
 use crate::gateway::Dispatch;
 use crate::position::{DIRECT, Session};
@@ -31,7 +31,7 @@ impl DiscordSource {
             "MESSAGE_UPDATE" => self.say(self.directory.edited(data)),
             "MESSAGE_DELETE" | "MESSAGE_DELETE_BULK" => {
                 // What this host took away is no news.
-                let is_news = |it: &Id| !self.doings.lock().deleted.contains(it);
+                let is_news = |it: &Id| !self.directory.doings.lock().deleted.contains(it);
                 self.say(self.directory.deleted(data, is_news));
             }
             "MESSAGE_REACTION_ADD" | "MESSAGE_REACTION_REMOVE" => {
@@ -52,18 +52,18 @@ impl DiscordSource {
         let servers: Vec<Id> = list(&ready["guilds"]).filter_map(|it| Id::of(&it["id"])).collect();
         // Where the bot was taken out before is entered once more.
         let stayed = servers.iter().filter(|it| !self.position.left.contains(it));
-        self.servers = stayed.copied().collect();
+        self.directory.servers = stayed.map(|it| (*it, String::new())).collect();
         let [id, url] = ["session_id", "resume_gateway_url"].map(|it| text(&ready[it]).to_owned());
         (self.fresh, self.known) = (self.position.is_new(), self.position.newest);
         self.position.begin(Session { id, url, sequence: 0 }, &servers);
         if self.fresh {
             // Nothing to begin from: it was lost, or another credential was stored.
             let gap = Some(if self.had_before { Gap::Unknown } else { Gap::None });
-            // Stated with the first place, which the first server gives: a batch without one would
-            // make the next session begin with whatever is newest by then.
+            // Stated with the first place, which the first server gives: a batch without one would make the next
+            // session begin with whatever is newest by then.
             *(if servers.is_empty() { &mut self.gap } else { &mut self.gap_at_entry }) = gap;
         } else {
-            self.missed = Some(Missed::default());
+            self.missed = Some(Gap::Backfilled(0));
         }
         if let Some(from) = self.position.behind.get(&DIRECT).copied() {
             let chats = self.position.chats.clone();
@@ -73,8 +73,7 @@ impl DiscordSource {
 
     fn enter(&mut self, guild: &Value) {
         let Some(server) = Id::of(&guild["id"]) else { return };
-        self.directory.learn_server(guild);
-        if self.servers.insert(server) {
+        if self.directory.learn_server(guild).is_none() {
             self.position.left.retain(|it| *it != server);
             let reachable = |chat| Event::Reachable { chat, by: None, title: None };
             self.ready.extend(self.chats(server).map(reachable));
@@ -95,7 +94,7 @@ impl DiscordSource {
 
     fn leave(&mut self, guild: &Value) {
         let Some(server) = Id::of(&guild["id"]) else { return };
-        self.servers.remove(&server);
+        self.directory.servers.remove(&server);
         self.position.leave(server);
         self.ready.extend(self.chats(server).map(Event::Left));
     }

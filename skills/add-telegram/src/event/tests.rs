@@ -189,17 +189,25 @@ fn a_press_names_who_pressed_where_and_what() {
 #[test]
 fn the_bot_is_let_in_and_removed_and_knows_by_whom() {
     let change = |kind: &str, old: Value, new: Value| {
-        read(json!({"update_id": 1, "my_chat_member": {"chat": {"id": 11, "type": kind},
+        read(
+            json!({"update_id": 1, "my_chat_member": {"chat": {"id": 11, "type": kind, "title": "Crew"},
             "from": {"id": 12, "is_bot": false, "first_name": "Cy"},
-            "old_chat_member": old, "new_chat_member": new}}))
+            "old_chat_member": old, "new_chat_member": new}}),
+        )
     };
     let is = |status: &str| json!({"status": status, "user": {"id": 42}});
     let chat = Address { chat: "11".into(), ..incoming(json!({"text": "x"})).from };
-    let by = |by| Some(Event::Reachable { chat: chat.clone(), by });
+    let title = |is_group: bool| is_group.then(|| "Crew".to_owned());
+    let by =
+        |by, is_group| Some(Event::Reachable { chat: chat.clone(), by, title: title(is_group) });
     let cy = Some(Author::new("12", "Cy"));
-    assert_eq!(change("private", is("kicked"), is("member")), by(None), "it is no group");
-    assert_eq!(change("supergroup", is("left"), is("administrator")), by(cy));
-    assert_eq!(change("supergroup", is("member"), is("administrator")), by(None), "it was there");
+    assert_eq!(change("private", is("kicked"), is("member")), by(None, false), "it is no group");
+    assert_eq!(change("supergroup", is("left"), is("administrator")), by(cy, true));
+    assert_eq!(
+        change("supergroup", is("member"), is("administrator")),
+        by(None, true),
+        "it was there"
+    );
     let out = json!({"status": "restricted", "is_member": false});
     for gone in [is("kicked"), is("left"), out] {
         assert_eq!(change("group", is("member"), gone.clone()), Some(Event::Left(chat.clone())));

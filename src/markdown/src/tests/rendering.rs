@@ -32,6 +32,17 @@ fn what_is_not_markdown_is_escaped() {
 }
 
 #[test]
+fn nobody_is_called_by_name_on_telegram_and_addresses_and_code_stay_as_they_are() {
+    let called = "ask @ann_b, (@Carl) or @**dora**";
+    assert_eq!(html(called), "ask @\u{200b}ann_b, (@\u{200b}Carl) or @\u{200b}<b>dora</b>");
+    assert_eq!(html("http://@eve_f"), "http://@\u{200b}eve_f", "that is no page");
+    let stays = "mail a.b@example.org, see https://m.example/@ann_b?x or @bob, 5 @ 3";
+    assert_eq!(html(stays), stays);
+    assert_eq!(html("`@decorator`"), "<code>@decorator</code>");
+    assert_eq!(html("```\n@decorator\n```"), "<pre>@decorator</pre>");
+}
+
+#[test]
 fn blocks_are_set_apart_and_lines_are_kept() {
     assert_eq!(html("# A **b**\ntext\nmore\n\nlast"), "<b>A b</b>\n\ntext\nmore\n\nlast");
     assert_eq!(html("a\n\n---\n\nb"), "a\n\n———\n\nb");
