@@ -3,7 +3,9 @@
 //! A gateway keeps nothing for a bot that is away. What makes "received" durable here is the [`position`]: the
 //! newest message that was committed, from which a new session asks for what came meanwhile ([`catch_up`]). A
 //! session that is resumed leaves no gap, and neither does catching up, unless more was written in a channel than
-//! it reads. What it cannot see goes unnoticed: presses of buttons, and threads that were archived meanwhile.
+//! it reads. What it cannot see goes unnoticed: presses of buttons, threads that were archived meanwhile, and what
+//! became of messages from before. Discord lists messages by when they were written: to find an edit, all of them
+//! would have to be read again. What was written meanwhile comes as it reads now.
 //!
 //! Names in [`Account::urls`], for a local server: `api` is what stands before `/v10` (else
 //! `https://discord.com/api`), `gateway` the websocket (else what the API says), `cdn` replaces the hosts that

@@ -33,8 +33,6 @@ pub(crate) struct DiscordSource {
     /// Taken out of the line and not dealt with.
     held: Option<Arrival>,
     position: Position,
-    /// Nothing was read before this source, so it begins with now.
-    fresh: bool,
     /// The newest message when the session began; catching up begins a little before it.
     known: Id,
     catching: VecDeque<CatchUp>,
@@ -45,8 +43,6 @@ pub(crate) struct DiscordSource {
     missed: Option<Gap>,
     /// Known and not stated yet.
     gap: Option<Gap>,
-    /// What is to be stated once the first server of the session is known.
-    gap_at_entry: Option<Gap>,
 }
 
 impl DiscordSource {
@@ -67,14 +63,12 @@ impl DiscordSource {
             line: None,
             held: None,
             position: Position::default(),
-            fresh: false,
             known: Id::default(),
             catching: VecDeque::new(),
             ready: Vec::new(),
             had_before: account.heard_until.is_some(),
             missed: None,
             gap: None,
-            gap_at_entry: None,
         }
     }
 
@@ -168,7 +162,11 @@ impl Source for DiscordSource {
             // The first position is worth a commit of its own: what comes from now on is not lost.
             let first = after.0.is_empty() && !self.position.is_new();
             let full = BATCH_MAX <= self.ready.len();
-            if full || self.gap.is_some() || (first && self.ready.is_empty()) {
+            // A batch without a place, which the first server gives, would make the next session begin with
+            // whatever is newest by then.
+            let has_place = !self.position.is_new() || self.directory.servers.is_empty();
+            let states = self.gap.is_some() && has_place;
+            if full || states || (first && self.ready.is_empty()) {
                 return Ok(self.batch());
             }
             let is_ready = !self.ready.is_empty();

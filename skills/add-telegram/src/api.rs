@@ -17,7 +17,7 @@ use serde_json::Value;
 use tokio::io::AsyncWrite;
 use tokio::time::sleep;
 
-use crate::refusal::Envelope;
+use crate::refusal::failure;
 
 /// A method without a file answers within a second or two.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
@@ -133,19 +133,22 @@ impl Api {
             return http::download(response, bytes_max, into).await;
         }
         let answer = http::read(response).await?;
-        Err(answer.json::<Envelope>()?.failure(answer.status).into())
+        Err(failure(&answer.json()?, answer.status).into())
     }
 
     async fn result_of<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Failure> {
         let answer = http::send(request).await?;
-        let envelope: Envelope = answer.json()?;
+        let mut said: Value = answer.json()?;
+        let foreign = |why| http::foreign(answer.status, why);
+        let is_ok =
+            said["ok"].as_bool().ok_or_else(|| foreign("it does not say whether it is ok"))?;
         self.pulse.beat();
-        if !envelope.ok {
-            return Err(envelope.failure(answer.status));
+        if !is_ok {
+            return Err(failure(&said, answer.status));
         }
         // The error itself may quote what people wrote.
-        let malformed = |_| http::foreign(answer.status, "its result is malformed");
-        serde_json::from_value(envelope.result).map_err(malformed)
+        serde_json::from_value(said["result"].take())
+            .map_err(|_| foreign("its result is malformed"))
     }
 
     fn url(&self, prefix: &str, rest: &str) -> String {

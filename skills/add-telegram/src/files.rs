@@ -11,8 +11,7 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWrite;
 
 use crate::api::Api;
-use crate::html;
-use crate::methods::number;
+use crate::methods::{PARSE_MODE, html_within, number};
 use crate::refusal::is_about_the_content;
 
 /// What a bot may send.
@@ -75,7 +74,7 @@ pub(crate) async fn send_files(
 /// and videos go together and else only one kind.
 fn attempts(kinds: Vec<Kind>, caption: &str) -> Vec<(Vec<Kind>, Caption)> {
     let plain = (markdown::calling_nobody(caption).into_owned(), None);
-    let formatted = html::within(caption, CAPTION_MAX).map(|it| (it, Some(html::PARSE_MODE)));
+    let formatted = html_within(caption, CAPTION_MAX).map(|it| (it, Some(PARSE_MODE)));
     let documents = vec![DOCUMENT; kinds.len()];
     let fits = kinds.windows(2).all(|it| it[0] == it[1])
         || kinds.iter().all(|it| [PHOTO, VIDEO].contains(it));

@@ -15,7 +15,6 @@ mod content;
 mod entities;
 mod event;
 mod files;
-mod html;
 mod ids;
 mod methods;
 mod refusal;

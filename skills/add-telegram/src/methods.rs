@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use channel::ChannelError;
 use channel::http::Failure;
-use domain::outgoing::Button;
+use domain::outgoing::{Button, Dialect, Unit};
 use reqwest::Url;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 use crate::api::Api;
-use crate::html;
 use crate::ids::Target;
 use crate::refusal::{channel_error, is_about_the_content};
 use crate::types::Bot;
@@ -26,6 +25,8 @@ pub(crate) const POLL_MAX: Duration = POLL.saturating_add(POLL_SLACK);
 pub(crate) const UPDATES_MAX: usize = 100;
 /// <https://core.telegram.org/bots/api#sendmessage>, UTF-16 code units without the tags.
 pub(crate) const TEXT_MAX: usize = 4096;
+/// What Markdown is rendered as (<https://core.telegram.org/bots/api#html-style>).
+pub(crate) const PARSE_MODE: &str = "HTML";
 /// Labels up to this length share a row; a phone cuts longer ones.
 const SHORT_CHARS_MAX: usize = 20;
 const PER_ROW_MAX: usize = 3;
@@ -102,9 +103,9 @@ impl Api {
         markdown: &str,
     ) -> Result<Value, Failure> {
         parameters["link_preview_options"] = no_preview();
-        if let Some(html) = html::within(markdown, TEXT_MAX) {
+        if let Some(html) = html_within(markdown, TEXT_MAX) {
             parameters["text"] = html.into();
-            parameters["parse_mode"] = html::PARSE_MODE.into();
+            parameters["parse_mode"] = PARSE_MODE.into();
             match self.call(method, parameters.clone()).await {
                 Err(err) if is_about_the_content(&err) => parameters["parse_mode"] = Value::Null,
                 shown => return shown,
@@ -118,6 +119,12 @@ impl Api {
     pub(crate) async fn tell(&self, method: &str, parameters: Value) -> Result<(), Failure> {
         self.call::<IgnoredAny>(method, parameters).await.map(drop)
     }
+}
+
+/// The text with tags; `None` where these show nothing, or more than `max` UTF-16 code units.
+pub(crate) fn html_within(markdown: &str, max: usize) -> Option<String> {
+    let units = markdown::measure(markdown, Dialect::TelegramHtml, Unit::Utf16);
+    (1..=max).contains(&units).then(|| markdown::render(markdown, Dialect::TelegramHtml))
 }
 
 /// What every message of ours has beside its content. It replies to the message of that number, which may be
@@ -171,6 +178,12 @@ mod tests {
         let keyboard = keyboard(&buttons);
         let rows = keyboard["inline_keyboard"].as_array().into_iter().flatten();
         rows.map(|it| it.as_array().unwrap().len()).collect()
+    }
+
+    #[test]
+    fn what_tags_make_empty_or_too_long_is_not_shown_with_them() {
+        assert_eq!(html_within("**a**", 1).as_deref(), Some("<b>a</b>"));
+        assert_eq!((html_within("**ab**", 1), html_within("", 5)), (None, None));
     }
 
     #[test]

@@ -6,28 +6,7 @@ use std::time::Duration;
 use channel::ChannelError;
 use channel::http::{Failure, Refusal};
 use reqwest::StatusCode;
-use serde::Deserialize;
 use serde_json::Value;
-
-/// What the server answers to every request.
-#[derive(Default, Deserialize)]
-pub(crate) struct Envelope {
-    pub(crate) ok: bool,
-    #[serde(default)]
-    pub(crate) result: Value,
-    error_code: Option<u16>,
-    #[serde(default)]
-    description: String,
-    #[serde(default)]
-    parameters: Parameters,
-}
-
-#[derive(Default, Deserialize)]
-struct Parameters {
-    /// Seconds.
-    retry_after: Option<u64>,
-    migrate_to_chat_id: Option<i64>,
-}
 
 const UNKNOWN_TOKEN: &str = "telegram does not know this token; copy it again from @BotFather and store it with \
     `nanoclaw channels add telegram`";
@@ -51,22 +30,24 @@ fn hint(description: &str) -> &'static str {
     hints.iter().find(|(words, _)| description.contains(words)).map_or("", |(_, hint)| hint)
 }
 
-impl Envelope {
-    pub(crate) fn failure(self, status: StatusCode) -> Failure {
-        let status = self.error_code.unwrap_or(status.as_u16());
-        let why = format!("telegram says: {}{}", self.description, hint(&self.description));
-        match status {
-            401 => Failure::Unauthorized(format!("{UNKNOWN_TOKEN}: {why}").into()),
-            429 => {
-                let secs = self.parameters.retry_after.unwrap_or(1);
-                Failure::Throttled { after: Duration::from_secs(secs) }
-            }
-            400..500 => {
-                let moved_to = self.parameters.migrate_to_chat_id;
-                Refusal { status, code: 0, why, moved_to }.into()
-            }
-            _ => Failure::Unknown(why.into()),
+/// What an answer means whose `ok` is not true.
+pub(crate) fn failure(answer: &Value, http: StatusCode) -> Failure {
+    let status = answer["error_code"].as_u64().and_then(|it| it.try_into().ok());
+    let (status, said) =
+        (status.unwrap_or(http.as_u16()), answer["description"].as_str().unwrap_or_default());
+    let why = format!("telegram says: {said}{}", hint(said));
+    let about = &answer["parameters"];
+    match status {
+        401 => Failure::Unauthorized(format!("{UNKNOWN_TOKEN}: {why}").into()),
+        429 => {
+            let secs = about["retry_after"].as_u64().unwrap_or(1);
+            Failure::Throttled { after: Duration::from_secs(secs) }
         }
+        400..500 => {
+            let moved_to = about["migrate_to_chat_id"].as_i64();
+            Refusal { status, code: 0, why, moved_to }.into()
+        }
+        _ => Failure::Unknown(why.into()),
     }
 }
 
@@ -97,11 +78,11 @@ mod tests {
     use super::*;
 
     fn failure(code: u16, description: &str, retry_after: Option<u64>) -> Failure {
-        let parameters = Parameters { retry_after, migrate_to_chat_id: None };
-        let error_code = Some(code);
-        let description = description.into();
-        let envelope = Envelope { error_code, description, parameters, ..Envelope::default() };
-        envelope.failure(StatusCode::OK)
+        let about = serde_json::json!({ "retry_after": retry_after });
+        let answer = serde_json::json!({
+            "ok": false, "error_code": code, "description": description, "parameters": about,
+        });
+        super::failure(&answer, StatusCode::OK)
     }
 
     #[test]

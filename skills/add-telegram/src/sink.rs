@@ -64,9 +64,8 @@ impl TelegramSink {
             Content::Reaction { target, emoji } => {
                 let mut reaction = own_message(target, to)?;
                 let emoji = Some(bare(emoji)).filter(|it| !it.is_empty());
-                let all: Vec<_> =
-                    emoji.map(|it| json!({ "type": "emoji", "emoji": it })).into_iter().collect();
-                reaction["reaction"] = all.into();
+                let all = emoji.map(|it| json!({ "type": "emoji", "emoji": it }));
+                reaction["reaction"] = all.into_iter().collect();
                 self.api.tell("setMessageReaction", reaction).await?;
                 return Ok(target.clone());
             }

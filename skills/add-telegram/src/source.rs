@@ -36,6 +36,8 @@ const TOPICS_MAX: usize = 100;
 const CONFLICTS_MAX: u32 = 5;
 const CONFLICT_PAUSE: Duration = Duration::from_secs(1);
 
+type Updates = Result<Vec<Value>, ChannelError>;
+
 #[derive(Debug)]
 pub(crate) struct TelegramSource {
     api: Arc<Api>,
@@ -70,21 +72,15 @@ impl TelegramSource {
         }
     }
 
-    async fn poll(
-        &mut self,
-        offset: Option<i64>,
-        wait: Duration,
-    ) -> Result<Vec<Value>, ChannelError> {
+    async fn poll(&mut self, offset: Option<i64>, wait: Duration) -> Updates {
         loop {
-            let refused = match self.api.get_updates(offset, wait).await {
-                Ok(updates) => {
-                    if updates.is_empty() {
-                        self.conflicts = 0;
-                    }
-                    return Ok(updates);
-                }
+            let polled = self.api.get_updates(offset, wait).await;
+            if polled.as_ref().is_ok_and(Vec::is_empty) {
+                self.conflicts = 0;
+            }
+            let refused = match polled {
                 Err(Failure::Refused(no)) if no.status == 409 => no,
-                Err(err) => return Err(channel_error(err)),
+                polled => return polled.map_err(channel_error),
             };
             if refused.why.contains("webhook") {
                 self.api.has_no_webhook().await?;
@@ -92,9 +88,8 @@ impl TelegramSource {
             }
             self.conflicts += 1;
             if CONFLICTS_MAX <= self.conflicts {
-                return Err(ChannelError::Misconfigured(
-                    format!("{SECOND_READER}: {refused}").into(),
-                ));
+                let why = format!("{SECOND_READER}: {refused}");
+                return Err(ChannelError::Misconfigured(why.into()));
             }
             sleep(CONFLICT_PAUSE).await;
         }
@@ -102,11 +97,7 @@ impl TelegramSource {
 
     /// Waits for the rest of an album with which the updates end, without a word to the server that they
     /// arrived.
-    async fn whole(
-        &mut self,
-        offset: Option<i64>,
-        mut updates: Vec<Value>,
-    ) -> Result<Vec<Value>, ChannelError> {
+    async fn whole(&mut self, offset: Option<i64>, mut updates: Vec<Value>) -> Updates {
         for _ in 0..ALBUM_PAUSES_MAX {
             if updates.last().and_then(album).is_none() || updates.len() == UPDATES_MAX {
                 break;

@@ -54,14 +54,11 @@ impl DiscordSource {
         let stayed = servers.iter().filter(|it| !self.position.left.contains(it));
         self.directory.servers = stayed.map(|it| (*it, String::new())).collect();
         let [id, url] = ["session_id", "resume_gateway_url"].map(|it| text(&ready[it]).to_owned());
-        (self.fresh, self.known) = (self.position.is_new(), self.position.newest);
+        self.known = self.position.newest;
         self.position.begin(Session { id, url, sequence: 0 }, &servers);
-        if self.fresh {
+        if self.position.is_new() {
             // Nothing to begin from: it was lost, or another credential was stored.
-            let gap = Some(if self.had_before { Gap::Unknown } else { Gap::None });
-            // Stated with the first place, which the first server gives: a batch without one would make the next
-            // session begin with whatever is newest by then.
-            *(if servers.is_empty() { &mut self.gap } else { &mut self.gap_at_entry }) = gap;
+            self.gap = Some(if self.had_before { Gap::Unknown } else { Gap::None });
         } else {
             self.missed = Some(Gap::Backfilled(0));
         }
@@ -84,11 +81,10 @@ impl DiscordSource {
         if let Some(from) = self.position.behind.get(&server).copied() {
             let missed = channels.filter(|it| Some(from) < it.1).map(|it| it.0);
             self.catching.push_back(CatchUp::new(server, from, missed));
-        } else if self.fresh {
-            // Ids of channels are of the same sequence, should nothing have been written yet.
+        } else {
+            // It begins with now. Ids of channels are of the same sequence, should nothing have been written yet.
             let newest = channels.map(|(id, message)| message.unwrap_or(id)).max();
             self.position.saw(newest.unwrap_or(server));
-            self.gap = self.gap_at_entry.take().or(self.gap);
         }
     }
 
