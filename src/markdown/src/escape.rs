@@ -4,16 +4,11 @@ use std::borrow::Cow;
 
 use domain::outgoing::Dialect;
 
+use crate::style::Style;
+
 /// Shows nothing, and keeps signs apart that would mean something together, where a platform has no way
 /// to escape them.
 pub(crate) const APART: char = '\u{200b}';
-
-/// Whether formats are marked by single signs at the edges of words, and nothing can be escaped
-/// (<https://docs.slack.dev/messaging/formatting-message-text>,
-/// <https://faq.whatsapp.com/539178204879377>, <https://developers.google.com/workspace/chat/format-messages>).
-pub(crate) fn has_bare_marks(dialect: Dialect) -> bool {
-    matches!(dialect, Dialect::Mrkdwn | Dialect::WhatsApp | Dialect::GoogleChat)
-}
 
 pub(crate) fn is_html(dialect: Dialect) -> bool {
     matches!(dialect, Dialect::TelegramHtml | Dialect::MatrixHtml | Dialect::MailHtml)
@@ -36,8 +31,8 @@ struct Spot<'a> {
     line: &'a str,
     /// What follows in this text; what follows behind that is not known.
     rest: &'a str,
-    /// Whether `]` follows, and whether an address is behind one.
-    brackets: (bool, bool),
+    /// Whether it may begin a link.
+    is_link: bool,
 }
 
 impl Spot<'_> {
@@ -73,14 +68,14 @@ impl Spot<'_> {
 
     /// <https://support.discord.com/hc/en-us/articles/210298617>, and what stands for people, channels,
     /// roles, commands, emoji, times (<https://discord.com/developers/docs/reference#message-formatting>).
-    fn means_something_to_discord(self) -> bool {
+    fn is_discord(self) -> bool {
         const NAMED: [&str; 8] = ["@", "#", "/", ":", "a:", "t:", "id:", "http"];
         match self.sign {
             '\\' => self.next().is_none_or(|it| it.is_ascii_punctuation()),
             '*' | '_' => !self.is_loose(),
             '`' => true,
             '~' | '|' => self.is_doubled(),
-            '[' => !self.brackets.0 || self.brackets.1,
+            '[' => self.is_link,
             '<' => self.rest.is_empty() || NAMED.iter().any(|it| self.rest.starts_with(it)),
             '>' | '#' | '-' | '+' => {
                 self.is_first()
@@ -92,7 +87,7 @@ impl Spot<'_> {
     }
 
     /// <https://spec.commonmark.org/0.31.2/#backslash-escapes>
-    fn means_something_to_markdown(self) -> bool {
+    fn is_markdown(self) -> bool {
         match self.sign {
             '\\' => self.next().is_none_or(|it| it.is_ascii_punctuation()),
             '*' | '_' | '~' => !self.is_loose() || self.is_first(),
@@ -132,15 +127,13 @@ pub(crate) fn write_text(out: &mut String, line: usize, text: &str, dialect: Dia
         return;
     }
     if dialect == Dialect::Plain || is_html(dialect) {
-        out.push_str(&entities(text, dialect));
-        return;
+        return out.push_str(&code(text, dialect));
     }
-    let last = |it: &str| if dialect == Dialect::Discord { text.rfind(it).unwrap_or(0) } else { 0 };
-    let (bracket, address) = (last("]"), last("]("));
+    let is_source = dialect == Dialect::Markdown;
+    let (bracket, address) = (text.rfind(']'), text.rfind("]("));
     let (mut at, mut link_end) = (0, 0);
     while let Some(sign) = text[at..].chars().next() {
-        let next = at + sign.len_utf8();
-        if dialect != Dialect::Markdown && link_end <= at && sign == 'h' {
+        if !is_source && link_end <= at && sign == 'h' {
             link_end = at + bare_link(&text[at..]);
         }
         if at < link_end {
@@ -148,36 +141,24 @@ pub(crate) fn write_text(out: &mut String, line: usize, text: &str, dialect: Dia
             at = link_end;
             continue;
         }
-        let is_first = out.len() == line;
+        let next = at + sign.len_utf8();
+        let (written, is_first) = (&text[at..next], out.len() == line);
+        let is_link = bracket.is_none_or(|it| it < at) || address.is_some_and(|it| at < it);
+        let spot = Spot { sign, line: &out[line..], rest: &text[next..], is_link };
+        at = next;
         if sign.is_alphanumeric() || (sign == ' ' && !is_first) {
             out.push(sign);
-            at = next;
-            continue;
-        }
-        let brackets = (at < bracket, at < address);
-        let spot = Spot { sign, line: &out[line..], rest: &text[next..], brackets };
-        if dialect == Dialect::Markdown {
-            let is_escaped = spot.means_something_to_markdown();
-            if sign.is_whitespace() {
-                out.push_str(&format!("&#{};", u32::from(sign)));
-            } else {
-                out.push_str(if is_escaped { "\\" } else { "" });
-                out.push(sign);
-            }
-        } else if dialect == Dialect::Discord {
-            out.push_str(if spot.means_something_to_discord() { "\\" } else { "" });
-            out.push(sign);
+        } else if is_source && sign.is_whitespace() {
+            out.push_str(&format!("&#{};", u32::from(sign)));
+        } else if is_source || dialect == Dialect::Discord {
+            let is_sign = if is_source { Spot::is_markdown } else { Spot::is_discord }(spot);
+            out.extend(is_sign.then_some('\\').into_iter().chain([sign]));
         } else {
             let is_apart = spot.is_kept_apart(dialect);
-            if is_first && ">-*+".contains(sign) {
-                out.push(APART);
-            }
-            out.push_str(&entities(&text[at..next], dialect));
-            if is_apart {
-                out.push(APART);
-            }
+            out.extend((is_first && ">-*+".contains(sign)).then_some(APART));
+            out.push_str(&entities(written, dialect));
+            out.extend(is_apart.then_some(APART));
         }
-        at = next;
     }
 }
 
@@ -215,19 +196,16 @@ pub(crate) fn calling_nobody(mut before: Option<char>, text: &str) -> Cow<'_, st
     out.into()
 }
 
-/// Code that stands between signs of ours, three of which would end it.
+/// Code, and text where nothing else has a meaning: what ends the code, or calls people even there, is
+/// taken apart.
 pub(crate) fn code(text: &str, dialect: Dialect) -> Cow<'_, str> {
-    let text = entities(text, dialect);
-    if is_html(dialect) || matches!(dialect, Dialect::Plain | Dialect::Markdown) {
-        return text;
+    let mut text = entities(text, dialect);
+    for call in Style::of(dialect).calls.iter().filter(|it| text.contains(**it)).collect::<Vec<_>>()
+    {
+        let signs: Vec<String> = call.chars().map(String::from).collect();
+        text = text.replace(call, &signs.join("\u{200b}")).into();
     }
-    let text = if text.contains("```") {
-        text.replace("```", &format!("`{APART}`{APART}`")).into()
-    } else {
-        text
-    };
-    let is_chat = dialect == Dialect::GoogleChat && text.contains("<users/");
-    if is_chat { text.replace("<users/", &format!("<{APART}users/")).into() } else { text }
+    text
 }
 
 /// An address that is behind a text, as it is written there; `None` where that is no link, or one that
@@ -243,14 +221,9 @@ pub(crate) fn link(url: &str, dialect: Dialect) -> Option<String> {
     if is_html(dialect) {
         return Some(entities(url, dialect).into_owned());
     }
-    let mut out = String::with_capacity(url.len());
-    for c in url.chars() {
-        match c {
-            ' ' | '<' | '>' | '|' | '(' | ')' | '\\' => {
-                out.push_str(&format!("%{:02X}", u32::from(c)))
-            }
-            c => out.push(c),
-        }
+    let mut out = url.to_owned();
+    for sign in [' ', '<', '>', '|', '(', ')', '\\'] {
+        out = out.replace(sign, &format!("%{:02X}", u32::from(sign)));
     }
     Some(entities(&out, dialect).into_owned())
 }

@@ -1,29 +1,37 @@
-//! The HTML of mails and of Matrix
+//! The blocks of mails and of Matrix, which are elements
 //! (<https://spec.matrix.org/latest/client-server-api/#mroommessage-msgtypes>).
 
-use domain::outgoing::Dialect;
-
-use crate::escape::{APART, entities, language, link};
-use crate::lines::{checkbox, has_box};
-use crate::tree::{Doc, Kind, Node, Window};
-
-pub(crate) fn write(doc: &Doc, window: Window, dialect: Dialect) -> String {
-    let mut writer = Writer { out: String::new(), window, dialect };
-    writer.all(&doc.blocks);
-    writer.out
-}
-
-#[derive(Debug)]
-struct Writer {
-    out: String,
-    window: Window,
-    dialect: Dialect,
-}
+use crate::lines::Writer;
+use crate::tree::{Kind, Node};
 
 impl Writer {
-    fn all(&mut self, nodes: &[Node]) {
-        let window = self.window;
-        window.of(nodes).iter().for_each(|it| self.node(it));
+    pub(crate) fn element(&mut self, node: &Node) {
+        let nodes = &node.children;
+        #[expect(clippy::wildcard_enum_match_arm, reason = "the others are no blocks with blocks")]
+        match &node.kind {
+            Kind::Paragraph => self.within("p", nodes),
+            Kind::Heading(level) => self.within(&format!("h{level}"), nodes),
+            Kind::Quote => self.within("blockquote", nodes),
+            Kind::List => match nodes.first().map(|it| &it.kind) {
+                Some(Kind::Item(Some(1), _)) => self.within("ol", nodes),
+                Some(Kind::Item(Some(first), _)) => {
+                    self.within(&format!("ol start=\"{first}\""), nodes);
+                }
+                _ => self.within("ul", nodes),
+            },
+            Kind::Item(_, task) => {
+                self.out.push_str("<li>");
+                self.out.push_str(self.checkbox(*task, node));
+                // Its first paragraph is not set apart.
+                let first = nodes.first().filter(|it| it.kind == Kind::Paragraph);
+                first.into_iter().for_each(|it| self.all(&it.children));
+                self.all(&nodes[usize::from(first.is_some())..]);
+                self.out.push_str("</li>");
+            }
+            Kind::Table => self.rows(nodes),
+            Kind::Row => self.within("tr", nodes),
+            _ => self.within("td", nodes),
+        }
     }
 
     fn within(&mut self, tag: &str, nodes: &[Node]) {
@@ -32,92 +40,12 @@ impl Writer {
         self.out.push_str(&format!("</{}>", tag.split(' ').next().unwrap_or_default()));
     }
 
-    fn text(&mut self, text: &str) {
-        let text = entities(text, self.dialect);
-        // A room is called as a whole by this word.
-        let calls = self.dialect == Dialect::MatrixHtml && text.contains("@room");
-        let apart = format!("@{APART}room");
-        self.out.push_str(&if calls { text.replace("@room", &apart).into() } else { text });
-    }
-
-    fn node(&mut self, node: &Node) {
-        let window = self.window;
-        match &node.kind {
-            Kind::Paragraph => self.within("p", &node.children),
-            Kind::Heading(level) => self.within(&format!("h{level}"), &node.children),
-            Kind::Quote => self.within("blockquote", &node.children),
-            Kind::List { .. } => {
-                let first = window.of(&node.children).first().map(|it| &it.kind);
-                match first {
-                    Some(Kind::Item(Some(1), _)) => self.within("ol", &node.children),
-                    Some(Kind::Item(Some(number), _)) => {
-                        self.within(&format!("ol start=\"{number}\""), &node.children);
-                    }
-                    _ => self.within("ul", &node.children),
-                }
-            }
-            Kind::Item(_, task) => self.item(node, *task),
-            Kind::Code(info, _) => {
-                let class = language(info).map(|it| format!(" class=\"language-{it}\""));
-                self.out.push_str(&format!("<pre><code{}>", class.unwrap_or_default()));
-                self.text(window.text(node));
-                self.out.push_str("</code></pre>");
-            }
-            Kind::Rule => self.out.push_str("<hr>"),
-            Kind::Table => self.table(&node.children),
-            Kind::Row => self.within("tr", &node.children),
-            Kind::Cell => self.within("td", &node.children),
-            Kind::Emphasis => self.within("em", &node.children),
-            Kind::Strong => self.within("strong", &node.children),
-            Kind::Strike => self.within("del", &node.children),
-            Kind::Link { url, .. } => {
-                let target = link(url, self.dialect);
-                if let Some(url) = &target {
-                    self.out.push_str(&format!("<a href=\"{url}\">"));
-                }
-                if node.children.is_empty() {
-                    self.text(url);
-                }
-                self.all(&node.children);
-                self.out.push_str(if target.is_some() { "</a>" } else { "" });
-            }
-            Kind::Text(_) => self.text(window.text(node)),
-            Kind::Span(_) => {
-                self.out.push_str("<code>");
-                self.text(window.text(node));
-                self.out.push_str("</code>");
-            }
-            Kind::Break => self.out.push_str("<br>"),
-        }
-    }
-
-    /// Its first paragraph is not set apart.
-    fn item(&mut self, node: &Node, task: Option<bool>) {
-        self.out.push_str("<li>");
-        self.out.push_str(checkbox(task.filter(|_| has_box(self.window, node))));
-        let shown = self.window.of(&node.children);
-        match shown.split_first() {
-            Some((first, rest)) if first.kind == Kind::Paragraph => {
-                self.all(&first.children);
-                self.all(rest);
-            }
-            Some(_) | None => self.all(shown),
-        }
-        self.out.push_str("</li>");
-    }
-
-    fn table(&mut self, rows: &[Node]) {
+    fn rows(&mut self, rows: &[Node]) {
         let Some((head, rows)) = rows.split_first() else { return };
         self.out.push_str("<table><thead><tr>");
-        let window = std::mem::replace(&mut self.window, Window::WHOLE);
         head.children.iter().for_each(|it| self.within("th", &it.children));
-        self.window = window;
         self.out.push_str("</tr></thead><tbody>");
-        for row in window.of(rows) {
-            self.out.push_str("<tr>");
-            row.children.iter().for_each(|it| self.within("td", &it.children));
-            self.out.push_str("</tr>");
-        }
+        self.all(rows);
         self.out.push_str("</tbody></table>");
     }
 }

@@ -8,6 +8,7 @@ mod escape;
 mod html;
 mod lines;
 mod split;
+mod style;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -17,7 +18,7 @@ use std::borrow::Cow;
 use domain::outgoing::{Dialect, TextLimit, Unit};
 
 use crate::split::Splitter;
-use crate::tree::{Doc, Window};
+use crate::tree::Doc;
 
 /// What the platform is given for a text. Nothing in the text becomes a format, a mention or a ping that
 /// is none in Markdown.
@@ -25,7 +26,7 @@ pub fn render(markdown: &str, dialect: Dialect) -> String {
     if dialect == Dialect::Markdown {
         return markdown.to_owned();
     }
-    write(&Doc::parse(markdown), Window::WHOLE, dialect)
+    lines::write(&Doc::parse(markdown).blocks, dialect)
 }
 
 /// A text as it is, for Telegram, in which no `@name` calls a person.
@@ -58,19 +59,6 @@ pub fn draft(markdown: &str, dialect: Dialect, limit: TextLimit) -> String {
     let first = beginning(markdown, dialect, room);
     let is_code = first.trim_end().ends_with(['`', '~', '|']);
     format!("{first}{}", if is_code { "\n…" } else { GOES_ON })
-}
-
-fn write(doc: &Doc, window: Window, dialect: Dialect) -> String {
-    match dialect {
-        Dialect::MatrixHtml | Dialect::MailHtml => html::write(doc, window, dialect),
-        Dialect::TelegramHtml
-        | Dialect::Discord
-        | Dialect::Mrkdwn
-        | Dialect::WhatsApp
-        | Dialect::GoogleChat
-        | Dialect::Markdown
-        | Dialect::Plain => lines::write(doc, window, dialect),
-    }
 }
 
 /// Telegram counts what is left without tags (<https://core.telegram.org/bots/api#sendmessage>), others

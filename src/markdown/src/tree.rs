@@ -1,27 +1,20 @@
 //! The syntax tree of a text, in which each character that is read has a place.
 
-mod builder;
+mod reader;
 
-use pulldown_cmark::{Options, Parser};
+use self::reader::Reader;
 
-use self::builder::Builder;
-
-/// Deeper blocks and formats are shown as if they were at this depth.
-const DEPTH_MAX: usize = 16;
 /// A line with more signs of tables, or more quotes and lists in each other, makes a text that nobody
 /// reads and that takes long to parse; it is shown as it is written.
 const BARS_MAX: usize = 256;
 const MARKS_MAX: usize = 32;
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Paragraph,
     Heading(usize),
     Quote,
-    /// Beside another list, which is not to become one with it.
-    List {
-        is_beside: bool,
-    },
+    List,
     /// Its number, or a bullet; whether it is done, where it is a task.
     Item(Option<u64>, Option<bool>),
     /// Its info string, and what its fence stands around.
@@ -31,9 +24,7 @@ pub(crate) enum Kind {
     Table,
     Row,
     Cell,
-    Emphasis,
-    Strong,
-    Strike,
+    Format(Format),
     Link {
         url: String,
         is_image: bool,
@@ -43,18 +34,18 @@ pub(crate) enum Kind {
     Break,
 }
 
+/// In the order of the marks of a style.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    Emphasis,
+    Strong,
+    Strike,
+}
+
 impl Kind {
     fn is_inline(&self) -> bool {
-        matches!(
-            self,
-            Self::Emphasis
-                | Self::Strong
-                | Self::Strike
-                | Self::Link { .. }
-                | Self::Text(_)
-                | Self::Span(_)
-                | Self::Break
-        )
+        use Kind::{Break, Format, Link, Span, Text};
+        matches!(self, Format(_) | Link { .. } | Text(_) | Span(_) | Break)
     }
 
     /// Whether a cut before it is better than one in a line.
@@ -70,35 +61,9 @@ impl Kind {
             None
         }
     }
-
-    /// How many kinds have to fit in before there is a text.
-    fn depth(&self) -> usize {
-        if *self == Self::Table {
-            4
-        } else if matches!(self, Self::List { .. }) {
-            2
-        } else {
-            1
-        }
-    }
-
-    /// Whether it shows something with nothing in it.
-    fn shows_empty(&self) -> bool {
-        !matches!(
-            self,
-            Self::Paragraph
-                | Self::Heading(_)
-                | Self::Quote
-                | Self::List { .. }
-                | Self::Table
-                | Self::Emphasis
-                | Self::Strong
-                | Self::Strike
-        )
-    }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Node {
     pub(crate) kind: Kind,
     /// Places from the start up to and without the end; at least one.
@@ -107,29 +72,54 @@ pub(crate) struct Node {
     pub(crate) children: Vec<Node>,
 }
 
-/// What is shown of a tree: the places from one up to and without another.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Window {
-    pub(crate) from: usize,
-    pub(crate) to: usize,
+impl Node {
+    fn new(kind: Kind, children: Vec<Self>) -> Self {
+        Self { kind, start: 0, end: 0, children }
+    }
+
+    /// What is written from one place up to and without another.
+    pub(crate) fn text(&self, from: usize, to: usize) -> &str {
+        let text = self.kind.text().unwrap_or_default();
+        let at = |place: usize| {
+            text.floor_char_boundary(place.saturating_sub(self.start).min(text.len()))
+        };
+        &text[at(from)..at(to).max(at(from))]
+    }
+
+    /// What shows of it between two places. A table keeps its head, and a row its cells.
+    fn clip(&self, from: usize, to: usize) -> Self {
+        if from <= self.start && self.end <= to {
+            return self.clone();
+        }
+        let text = || self.text(from, to).to_owned();
+        let kind = match &self.kind {
+            Kind::Text(_) => Kind::Text(text()),
+            Kind::Span(_) => Kind::Span(text()),
+            Kind::Code(info, _) => Kind::Code(info.clone(), text()),
+            #[expect(clippy::wildcard_enum_match_arm, reason = "no other has a text")]
+            kind => kind.clone(),
+        };
+        let children = match (&kind, self.children.split_first()) {
+            (Kind::Table, Some((head, rows))) => {
+                std::iter::once(head.clone()).chain(clip(rows, from, to)).collect()
+            }
+            (Kind::Row, _) => self.children.iter().map(|it| it.clip(from, to)).collect(),
+            _ => clip(&self.children, from, to),
+        };
+        Self { kind, children, ..*self }
+    }
 }
 
-impl Window {
-    pub(crate) const WHOLE: Self = Self { from: 0, to: usize::MAX };
+/// Which of these nodes show between two places.
+pub(crate) fn shown(nodes: &[Node], from: usize, to: usize) -> &[Node] {
+    let first = nodes.partition_point(|it| it.end <= from);
+    let count = nodes[first..].partition_point(|it| it.start < to);
+    &nodes[first..first + count]
+}
 
-    pub(crate) fn of(self, nodes: &[Node]) -> &[Node] {
-        let first = nodes.partition_point(|it| it.end <= self.from);
-        let shown = nodes[first..].partition_point(|it| it.start < self.to);
-        &nodes[first..first + shown]
-    }
-
-    pub(crate) fn text(self, node: &Node) -> &str {
-        let text = node.kind.text().unwrap_or_default();
-        let at = |place: usize| {
-            text.floor_char_boundary(place.saturating_sub(node.start).min(text.len()))
-        };
-        &text[at(self.from)..at(self.to).max(at(self.from))]
-    }
+/// A tree of what shows between two places.
+pub(crate) fn clip(nodes: &[Node], from: usize, to: usize) -> Vec<Node> {
+    shown(nodes, from, to).iter().map(|it| it.clip(from, to)).collect()
 }
 
 #[derive(Debug)]
@@ -143,25 +133,30 @@ impl Doc {
         if is_hostile(markdown) {
             return Self::literal(markdown);
         }
-        let options = Options::ENABLE_TABLES
-            | Options::ENABLE_STRIKETHROUGH
-            | Options::ENABLE_TASKLISTS
-            | Options::ENABLE_FOOTNOTES;
-        let mut builder = Builder::default();
-        Parser::new_ext(markdown, options).for_each(|it| builder.take(it));
-        builder.finish()
+        Self::of(Reader::new(markdown).blocks())
     }
 
     /// A text in which nothing is a format.
     pub(crate) fn literal(text: &str) -> Self {
-        let mut builder = Builder::default();
-        for paragraph in text.split("\n\n") {
-            builder.open(Kind::Paragraph);
-            builder.lines(paragraph);
-            builder.close();
-        }
-        builder.finish()
+        Self::of(text.split("\n\n").filter_map(reader::literal).collect())
     }
+
+    fn of(mut blocks: Vec<Node>) -> Self {
+        let end = number(&mut blocks, 0);
+        Self { blocks, end }
+    }
+}
+
+/// Gives each node its places, from `at` on.
+fn number(nodes: &mut [Node], mut at: usize) -> usize {
+    for node in nodes {
+        node.start = at;
+        let inner =
+            node.kind.text().map_or_else(|| number(&mut node.children, at), |it| at + it.len());
+        node.end = inner.max(at + 1);
+        at = node.end;
+    }
+    at
 }
 
 fn is_hostile(text: &str) -> bool {

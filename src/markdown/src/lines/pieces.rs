@@ -3,81 +3,50 @@
 use domain::outgoing::Dialect;
 use unicode_width::UnicodeWidthStr;
 
-use super::Writer;
-use crate::escape::{entities, link};
-use crate::tree::{Node, Window};
+use super::{Writer, fence};
+use crate::escape::{self, is_html};
+use crate::tree::Node;
 
 impl Writer {
     pub(super) fn span(&mut self, text: &str) {
-        let fenced = |fence: &str| format!("{fence}{}{fence}", entities(text, self.dialect));
-        let shown = match self.dialect {
-            Dialect::TelegramHtml => format!("<code>{}</code>", entities(text, self.dialect)),
-            Dialect::Plain => text.to_owned(),
-            Dialect::Discord | Dialect::Markdown => {
-                let longest = text.split(|it| it != '`').map(str::len).max().unwrap_or(0);
-                let fence = "`".repeat(longest + 1);
-                let is_edged = text.starts_with(['`', ' ']) || text.ends_with(['`', ' ']);
-                let pad = if is_edged && !text.trim().is_empty() { " " } else { "" };
-                let is_cell = self.is_one_line && self.is_source();
-                let text = if is_cell { text.replace('|', "\\|") } else { text.to_owned() };
-                format!("{fence}{pad}{text}{pad}{fence}")
-            }
-            Dialect::Mrkdwn | Dialect::WhatsApp | Dialect::GoogleChat if text.contains('`') => {
-                return self.text(text);
-            }
-            Dialect::Mrkdwn
-            | Dialect::WhatsApp
-            | Dialect::GoogleChat
-            | Dialect::MatrixHtml
-            | Dialect::MailHtml => fenced("`"),
-        };
-        self.raw(&shown);
+        let (open, close) = self.style.span;
+        if self.style.is_bare && text.contains('`') {
+            return self.text(text);
+        }
+        if self.style.is_bare || open != "`" {
+            return self.raw(&format!("{open}{}{close}", escape::code(text, self.dialect)));
+        }
+        let fence = fence(text, '`', 1);
+        let is_edged = text.starts_with(['`', ' ']) || text.ends_with(['`', ' ']);
+        let pad = if is_edged && !text.trim().is_empty() { " " } else { "" };
+        let is_cell = self.is_one_line && self.is_source();
+        let text = if is_cell { text.replace('|', "\\|") } else { text.to_owned() };
+        self.raw(&format!("{fence}{pad}{text}{pad}{fence}"));
     }
 
     pub(super) fn link(&mut self, node: &Node, url: &str, is_image: bool) {
-        let label = plain(self.window, node);
-        let target = link(url, self.dialect);
-        let bare = url.strip_prefix("mailto:").unwrap_or(url);
-        let is_bare = label.is_empty() || label == bare || label == url;
         if self.is_source() {
             return self.source_link(node, url, is_image);
         }
-        let is_in_text = matches!(self.dialect, Dialect::WhatsApp | Dialect::Plain);
-        match (self.dialect, target) {
-            (Dialect::TelegramHtml, None) if label.is_empty() => self.text(url),
-            (Dialect::TelegramHtml, None) => self.all(&node.children),
-            (Dialect::TelegramHtml, Some(url)) => {
-                self.raw(&format!("<a href=\"{url}\">"));
-                if label.is_empty() {
-                    self.text(bare)
-                } else {
-                    self.all(&node.children)
-                }
-                self.out.push_str("</a>");
-            }
-            (_, _) if is_bare => self.text(bare),
-            (_, None) if url.starts_with('#') => self.all(&node.children),
-            (Dialect::Discord, Some(url)) => {
-                self.raw("[");
-                self.all(&node.children);
-                self.out.push_str(&format!("]({url})"));
-            }
-            (Dialect::Mrkdwn | Dialect::GoogleChat, Some(url))
-                if !label.contains(['>', '|', '\n']) =>
-            {
-                self.raw(&format!("<{url}|"));
-                self.all(&node.children);
-                self.out.push('>');
-            }
-            (_, target) => {
-                self.all(&node.children);
-                let shown = target.filter(|_| is_in_text).unwrap_or_default();
-                if shown.is_empty() {
-                    self.text(&format!(" ({url})"))
-                } else {
-                    self.text(&format!(" ({bare})"))
-                }
-            }
+        let (label, is_tag) = (plain(&node.children), is_html(self.dialect));
+        let bare = url.strip_prefix("mailto:").unwrap_or(url);
+        let is_bare = label.is_empty() || (!is_tag && (label == bare || label == url));
+        // Such a text would end its link.
+        let fits = is_tag || !(is_bare || (self.style.is_bare && label.contains(['>', '|', '\n'])));
+        let target = escape::link(url, self.dialect).filter(|_| fits);
+        let marks = self.style.link.zip(target);
+        if let Some(((open, _), target)) = &marks {
+            self.raw(&open.replace("{}", target));
+        }
+        if is_bare {
+            self.text(bare);
+        } else {
+            self.all(&node.children);
+        }
+        match marks {
+            Some(((_, close), target)) => self.out.push_str(&close.replace("{}", &target)),
+            None if is_bare || is_tag || url.starts_with('#') => {}
+            None => self.text(&format!(" ({bare})")),
         }
     }
 
@@ -88,57 +57,43 @@ impl Writer {
         if !url.is_empty() && url.chars().all(is_simple) {
             return self.out.push_str(&format!("]({url})"));
         }
-        let mut target = String::new();
-        for c in url.chars().filter(|it| !matches!(it, '\n' | '\r')) {
-            match c {
-                '&' => target.push_str("&amp;"),
-                '\\' | '<' | '>' | '|' => target.extend(['\\', c]),
-                c => target.push(c),
-            }
+        let mut target = url.replace(['\n', '\r'], "").replace('\\', "\\\\").replace('&', "&amp;");
+        for sign in ['<', '>', '|'] {
+            target = target.replace(sign, &format!("\\{sign}"));
         }
         self.out.push_str(&format!("](<{target}>)"));
     }
 
     /// A table that is a block of code with straight columns, where there is no other; in Markdown, itself.
     pub(super) fn table(&mut self, rows: &[Node]) {
-        let (Some((head, rest)), window) = (rows.split_first(), self.window) else { return };
         if !self.is_source() {
-            let cells = |window: Window, row: &Node| -> Vec<String> {
-                row.children.iter().map(|it| plain(window, it)).collect()
-            };
-            let rows = window.of(rest).iter().map(|it| cells(window, it));
-            let rows = std::iter::once(cells(Window::WHOLE, head)).chain(rows).collect::<Vec<_>>();
-            return self.code("", &drawn(&rows));
+            let cells = |row: &Node| row.children.iter().map(|it| plain(&it.children)).collect();
+            return self.code("", &drawn(&rows.iter().map(cells).collect::<Vec<_>>()));
         }
         self.block(2);
         let was = std::mem::replace(&mut self.is_one_line, true);
-        self.window = Window::WHOLE;
-        self.row(head);
-        self.window = window;
-        self.gap = 1;
-        self.raw(&format!("|{}", "---|".repeat(head.children.len())));
-        for row in window.of(rest) {
+        for (at, row) in rows.iter().enumerate() {
+            self.raw("|");
+            for cell in &row.children {
+                self.out.push(' ');
+                self.all(&cell.children);
+                self.out.push_str(" |");
+            }
             self.gap = 1;
-            self.row(row);
+            if at == 0 {
+                self.raw(&format!("|{}", "---|".repeat(row.children.len())));
+                self.gap = 1;
+            }
         }
         self.is_one_line = was;
     }
-
-    fn row(&mut self, row: &Node) {
-        self.raw("|");
-        for cell in &row.children {
-            self.out.push(' ');
-            self.all(&cell.children);
-            self.out.push_str(" |");
-        }
-    }
 }
 
-/// What a reader sees of a node where nothing has a format.
-fn plain(window: Window, node: &Node) -> String {
-    let mut writer = Writer::new(window, Dialect::Plain);
+/// What a reader sees of nodes where nothing has a format.
+fn plain(nodes: &[Node]) -> String {
+    let mut writer = Writer::new(Dialect::Plain);
     writer.is_one_line = true;
-    writer.all(&node.children);
+    writer.all(nodes);
     writer.out
 }
 
@@ -154,15 +109,14 @@ fn drawn(rows: &[Vec<String>]) -> String {
         widths.fill(3);
     }
     let mut lines = Vec::with_capacity(rows.len() + 1);
-    for (at, row) in rows.iter().enumerate() {
+    for row in rows {
         let padded = |(cell, width): (&String, &usize)| {
             format!("{cell}{}", " ".repeat(width.saturating_sub(cell.width())))
         };
         let cells: Vec<String> = row.iter().zip(&widths).map(padded).collect();
         lines.push(cells.join(" | ").trim_end().to_owned());
-        if at == 0 {
-            lines.push(widths.iter().map(|it| "-".repeat(*it)).collect::<Vec<_>>().join("-|-"));
-        }
     }
+    let ruled = widths.iter().map(|it| "-".repeat(*it)).collect::<Vec<_>>().join("-|-");
+    lines.insert(lines.len().min(1), ruled);
     lines.join("\n")
 }
