@@ -23,99 +23,58 @@ pub(crate) fn entities(text: &str, dialect: Dialect) -> Cow<'_, str> {
     if is_html(dialect) { text.replace('"', "&quot;").into() } else { text.into() }
 }
 
-/// Where a sign stands.
-#[derive(Clone, Copy, Debug)]
-struct Spot<'a> {
-    sign: char,
-    /// What is written already of this line; without what quotes and lists put before it.
-    line: &'a str,
-    /// What follows in this text; what follows behind that is not known.
-    rest: &'a str,
-    /// Whether it may begin a link.
-    is_link: bool,
+/// Whether a sign means something between what is written already of its line, without what quotes and
+/// lists put before it, and what follows in its text: to Markdown
+/// (<https://spec.commonmark.org/0.31.2/#backslash-escapes>), or to Discord
+/// (<https://support.discord.com/hc/en-us/articles/210298617>), where names of people, channels, roles,
+/// commands, emoji and times do too (<https://discord.com/developers/docs/reference#message-formatting>).
+fn is_mark(sign: char, line: &str, rest: &str, is_link: bool, is_source: bool) -> bool {
+    const NAMED: [&str; 8] = ["@", "#", "/", ":", "a:", "t:", "id:", "http"];
+    let (before, next) = (line.chars().next_back(), rest.chars().next());
+    let is_first = line.is_empty();
+    let is_letter = |it: Option<char>| it.is_some_and(char::is_alphanumeric);
+    let begins_line = is_first && !is_letter(next);
+    // Between white space, or letters of a word that `_` does not divide.
+    let is_loose = (sign == '_' && is_letter(before) && is_letter(next))
+        || (before.is_none_or(char::is_whitespace) && next.is_some_and(char::is_whitespace));
+    let ends_number = !is_first
+        && line.bytes().all(|it| it.is_ascii_digit())
+        && next.is_none_or(char::is_whitespace);
+    match sign {
+        '\\' => next.is_none_or(|it| it.is_ascii_punctuation()),
+        '`' => true,
+        '.' => ends_number,
+        '-' | '+' => begins_line,
+        '*' | '_' if !is_source => !is_loose,
+        '~' | '|' if !is_source => before == Some(sign) || next.is_none_or(|it| it == sign),
+        '[' if !is_source => is_link,
+        '<' if !is_source => next.is_none() || NAMED.iter().any(|it| rest.starts_with(it)),
+        '>' | '#' if !is_source => begins_line,
+        _ if !is_source => false,
+        '*' | '_' | '~' => !is_loose || is_first,
+        '[' | ']' | '|' => true,
+        '!' => next.is_none(),
+        '<' => next.is_none_or(|it| it.is_alphabetic() || "/!?".contains(it)),
+        '&' => next.is_none_or(|it| it.is_ascii_alphanumeric() || it == '#'),
+        '>' | '=' | ':' => is_first,
+        '#' => is_first || matches!(before, Some(' ' | '#')),
+        ')' => ends_number,
+        _ => false,
+    }
 }
 
-impl Spot<'_> {
-    fn before(self) -> Option<char> {
-        self.line.chars().next_back()
-    }
-
-    fn next(self) -> Option<char> {
-        self.rest.chars().next()
-    }
-
-    fn is_first(self) -> bool {
-        self.line.is_empty()
-    }
-
-    /// Between white space, or letters of a word that `_` does not divide.
-    fn is_loose(self) -> bool {
-        let is_space = |it: Option<char>| it.is_none_or(char::is_whitespace);
-        let is_letter = |it: Option<char>| it.is_some_and(char::is_alphanumeric);
-        let within = self.sign == '_' && is_letter(self.before()) && is_letter(self.next());
-        within || (is_space(self.before()) && self.next().is_some_and(char::is_whitespace))
-    }
-
-    fn is_doubled(self) -> bool {
-        self.before() == Some(self.sign) || self.next().is_none_or(|it| it == self.sign)
-    }
-
-    /// It ends the number of an item.
-    fn ends_number(self) -> bool {
-        let is_number = self.line.bytes().all(|it| it.is_ascii_digit()) && !self.is_first();
-        is_number && self.next().is_none_or(char::is_whitespace)
-    }
-
-    /// <https://support.discord.com/hc/en-us/articles/210298617>, and what stands for people, channels,
-    /// roles, commands, emoji, times (<https://discord.com/developers/docs/reference#message-formatting>).
-    fn is_discord(self) -> bool {
-        const NAMED: [&str; 8] = ["@", "#", "/", ":", "a:", "t:", "id:", "http"];
-        match self.sign {
-            '\\' => self.next().is_none_or(|it| it.is_ascii_punctuation()),
-            '*' | '_' => !self.is_loose(),
-            '`' => true,
-            '~' | '|' => self.is_doubled(),
-            '[' => self.is_link,
-            '<' => self.rest.is_empty() || NAMED.iter().any(|it| self.rest.starts_with(it)),
-            '>' | '#' | '-' | '+' => {
-                self.is_first()
-                    && self.next().is_none_or(|it| it.is_whitespace() || "#>".contains(it))
-            }
-            '.' => self.ends_number(),
-            _ => false,
+/// Whether a sign could open a format where nothing can be escaped: it would have to stand before a word,
+/// and not in one. Of Google it may also begin a mention.
+fn opens(sign: char, line: &str, rest: &str, dialect: Dialect) -> bool {
+    let next = rest.chars().next();
+    match sign {
+        '`' => true,
+        '*' | '_' | '~' => {
+            let in_word = line.ends_with(|it: char| it.is_ascii_alphanumeric());
+            !in_word && !next.is_some_and(char::is_whitespace)
         }
-    }
-
-    /// <https://spec.commonmark.org/0.31.2/#backslash-escapes>
-    fn is_markdown(self) -> bool {
-        match self.sign {
-            '\\' => self.next().is_none_or(|it| it.is_ascii_punctuation()),
-            '*' | '_' | '~' => !self.is_loose() || self.is_first(),
-            '`' | '[' | ']' | '|' => true,
-            '!' => self.rest.is_empty(),
-            '<' => self.next().is_none_or(|it| it.is_alphabetic() || "/!?".contains(it)),
-            '&' => self.next().is_none_or(|it| it.is_ascii_alphanumeric() || it == '#'),
-            '>' | '=' | ':' => self.is_first(),
-            '#' => self.is_first() || self.before() == Some(' ') || self.before() == Some('#'),
-            '-' | '+' => self.is_first() && !self.next().is_some_and(char::is_alphanumeric),
-            '.' | ')' => self.ends_number(),
-            _ => false,
-        }
-    }
-
-    /// No sign can open a format then: it would have to stand before a word, and not in one.
-    fn is_kept_apart(self, dialect: Dialect) -> bool {
-        let in_word = self.before().is_some_and(|it| it.is_ascii_alphanumeric());
-        let is_before_space = self.next().is_some_and(char::is_whitespace);
-        match self.sign {
-            '`' => true,
-            '*' | '_' | '~' => !in_word && !is_before_space,
-            // <https://developers.google.com/workspace/chat/format-messages#messages-@mention>
-            '<' if dialect == Dialect::GoogleChat => {
-                self.next().is_none_or(|it| it.is_ascii_alphabetic())
-            }
-            _ => false,
-        }
+        '<' if dialect == Dialect::GoogleChat => next.is_none_or(|it| it.is_ascii_alphabetic()),
+        _ => false,
     }
 }
 
@@ -142,23 +101,23 @@ pub(crate) fn write_text(out: &mut String, line: usize, text: &str, dialect: Dia
             continue;
         }
         let next = at + sign.len_utf8();
-        let (written, is_first) = (&text[at..next], out.len() == line);
-        let is_link = bracket.is_none_or(|it| it < at) || address.is_some_and(|it| at < it);
-        let spot = Spot { sign, line: &out[line..], rest: &text[next..], is_link };
-        at = next;
+        let (written, line, rest) = (&text[at..next], &out[line..], &text[next..]);
+        let is_first = line.is_empty();
         if sign.is_alphanumeric() || (sign == ' ' && !is_first) {
             out.push(sign);
         } else if is_source && sign.is_whitespace() {
             out.push_str(&format!("&#{};", u32::from(sign)));
         } else if is_source || dialect == Dialect::Discord {
-            let is_sign = if is_source { Spot::is_markdown } else { Spot::is_discord }(spot);
-            out.extend(is_sign.then_some('\\').into_iter().chain([sign]));
+            let is_link = bracket.is_none_or(|it| it < at) || address.is_some_and(|it| at < it);
+            let is_mark = is_mark(sign, line, rest, is_link, is_source);
+            out.extend(is_mark.then_some('\\').into_iter().chain([sign]));
         } else {
-            let is_apart = spot.is_kept_apart(dialect);
+            let is_apart = opens(sign, line, rest, dialect);
             out.extend((is_first && ">-*+".contains(sign)).then_some(APART));
             out.push_str(&entities(written, dialect));
             out.extend(is_apart.then_some(APART));
         }
+        at = next;
     }
 }
 

@@ -5,33 +5,31 @@ use crate::lines::Writer;
 use crate::tree::{Kind, Node};
 
 impl Writer {
-    pub(crate) fn element(&mut self, node: &Node) {
+    /// Writes what is an element in HTML alone; or says that it is none.
+    pub(crate) fn element(&mut self, node: &Node) -> bool {
         let nodes = &node.children;
-        #[expect(clippy::wildcard_enum_match_arm, reason = "the others are no blocks with blocks")]
+        #[expect(clippy::wildcard_enum_match_arm, reason = "all others are as elsewhere")]
         match &node.kind {
             Kind::Paragraph => self.within("p", nodes),
             Kind::Heading(level) => self.within(&format!("h{level}"), nodes),
             Kind::Quote => self.within("blockquote", nodes),
-            Kind::List => match nodes.first().map(|it| &it.kind) {
-                Some(Kind::Item(Some(1), _)) => self.within("ol", nodes),
-                Some(Kind::Item(Some(first), _)) => {
-                    self.within(&format!("ol start=\"{first}\""), nodes);
-                }
-                _ => self.within("ul", nodes),
-            },
-            Kind::Item(_, task) => {
-                self.out.push_str("<li>");
-                self.out.push_str(self.checkbox(*task, node));
+            Kind::List(None) => self.within("ul", nodes),
+            Kind::List(Some(1)) => self.within("ol", nodes),
+            Kind::List(Some(first)) => self.within(&format!("ol start=\"{first}\""), nodes),
+            Kind::Item => match nodes.split_first() {
                 // Its first paragraph is not set apart.
-                let first = nodes.first().filter(|it| it.kind == Kind::Paragraph);
-                first.into_iter().for_each(|it| self.all(&it.children));
-                self.all(&nodes[usize::from(first.is_some())..]);
-                self.out.push_str("</li>");
-            }
+                Some((Node { kind: Kind::Paragraph, children, .. }, rest)) => {
+                    self.within("li", &[children, rest].concat());
+                }
+                _ => self.within("li", nodes),
+            },
             Kind::Table => self.rows(nodes),
             Kind::Row => self.within("tr", nodes),
-            _ => self.within("td", nodes),
+            Kind::Cell => self.within("td", nodes),
+            Kind::Break => self.raw("<br>"),
+            _ => return false,
         }
+        true
     }
 
     fn within(&mut self, tag: &str, nodes: &[Node]) {

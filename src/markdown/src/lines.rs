@@ -10,7 +10,7 @@ use crate::style::Style;
 use crate::tree::{Format, Kind, Node};
 
 pub(crate) fn write(nodes: &[Node], dialect: Dialect) -> String {
-    let mut writer = Writer::new(dialect);
+    let mut writer = Writer { dialect, ..Writer::default() };
     writer.all(nodes);
     writer.out
 }
@@ -23,19 +23,18 @@ struct Frame {
     is_begun: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Writer {
-    pub(crate) dialect: Dialect,
-    style: &'static Style,
+    dialect: Dialect,
     pub(crate) out: String,
     /// Line breaks to write before what comes next.
     gap: usize,
-    /// Nothing was written since a quote or an item began.
-    is_fresh: bool,
+    /// Something was written since the last quote or item began.
+    is_begun: bool,
     /// Where the text of this line begins in `out`.
     line: usize,
     /// Where a format ended last in `out`.
-    closed: usize,
+    closed: Option<usize>,
     frames: Vec<Frame>,
     quotes: usize,
     /// What is open, with the mark that ends it.
@@ -46,21 +45,8 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    fn new(dialect: Dialect) -> Self {
-        Self {
-            dialect,
-            style: Style::of(dialect),
-            out: String::new(),
-            gap: 0,
-            is_fresh: true,
-            line: 0,
-            closed: usize::MAX,
-            frames: vec![],
-            quotes: 0,
-            formats: vec![],
-            is_one_line: false,
-            is_code: false,
-        }
+    fn style(&self) -> &'static Style {
+        Style::of(self.dialect)
     }
 
     fn is_source(&self) -> bool {
@@ -72,46 +58,36 @@ impl Writer {
     }
 
     fn node(&mut self, node: &Node) {
-        let has_elements = self.style.has_elements;
+        if self.style().has_elements && self.element(node) {
+            return;
+        }
         match &node.kind {
-            Kind::Format(format) => self.format(*format, &node.children),
-            Kind::Link { url, is_image } => self.link(node, url, *is_image),
-            Kind::Text(text) => self.text(text),
-            Kind::Span(text) => self.span(text),
-            Kind::Break if has_elements => self.raw("<br>"),
-            Kind::Break => self.line_break(),
-            Kind::Rule => {
-                self.block(2);
-                self.raw(self.style.rule);
-            }
-            Kind::Code(info, text) => self.code(info, text),
-            Kind::Paragraph
-            | Kind::Heading(_)
-            | Kind::Quote
-            | Kind::List
-            | Kind::Item(..)
-            | Kind::Table
-            | Kind::Row
-            | Kind::Cell
-                if has_elements =>
-            {
-                self.element(node);
-            }
             Kind::Paragraph | Kind::Row | Kind::Cell => {
                 self.block(2);
                 self.all(&node.children);
             }
             Kind::Heading(level) => self.heading(*level, &node.children),
             Kind::Quote => self.quote(&node.children),
-            Kind::List => self.list(&node.children),
-            Kind::Item(number, task) => self.item(*number, *task, node),
+            Kind::List(first) => self.list(*first, &node.children),
+            Kind::Item => self.all(&node.children),
+            Kind::Code(info, text) => self.code(info, text),
+            Kind::Rule => {
+                self.block(2);
+                self.raw(self.style().rule);
+            }
             Kind::Table => self.table(&node.children),
+            Kind::Format(format) => self.format(*format, &node.children),
+            Kind::Link { url, is_image } => self.link(node, url, *is_image),
+            Kind::Text(text) => self.text(text),
+            Kind::Span(text) => self.span(text),
+            Kind::Break => self.line_break(),
+            Kind::Task(is_done) => self.raw(self.style().boxes[usize::from(*is_done)]),
         }
     }
 
     /// What follows begins at least so many lines further down.
     fn block(&mut self, lines: usize) {
-        if !self.is_fresh && !self.style.has_elements {
+        if self.is_begun && !self.style().has_elements {
             self.gap = self.gap.max(lines);
         }
     }
@@ -119,17 +95,14 @@ impl Writer {
     /// Writes what is due before a text: line breaks, and what the line begins with.
     fn begin(&mut self) {
         let is_continued = 0 < self.gap || self.out.is_empty();
-        for at in 0..self.gap {
-            self.out.push('\n');
-            if at + 1 < self.gap {
-                let rest = self.frames.iter().filter(|it| it.is_begun).map(|it| it.rest.as_str());
-                let rest = rest.collect::<String>();
-                self.out.push_str(rest.trim_end());
-                // Discord takes no sign for a quote without a space.
-                let is_quote = rest.trim_end().ends_with('>');
-                self.out.push_str(if is_quote && !self.is_source() { " " } else { "" });
-            }
+        let rest = self.frames.iter().filter(|it| it.is_begun).map(|it| it.rest.as_str());
+        let mut blank = rest.collect::<String>().trim_end().to_owned();
+        // Discord takes no sign for a quote without a space.
+        if blank.ends_with('>') && !self.is_source() {
+            blank.push(' ');
         }
+        self.out.push_str(&format!("\n{blank}").repeat(self.gap.saturating_sub(1)));
+        self.out.push_str(if 0 < self.gap { "\n" } else { "" });
         if is_continued || self.frames.iter().any(|it| !it.is_begun) {
             let keeps = !self.is_code || self.is_source();
             for frame in &mut self.frames {
@@ -142,7 +115,7 @@ impl Writer {
             }
             self.line = self.out.len();
         }
-        (self.gap, self.is_fresh) = (0, false);
+        (self.gap, self.is_begun) = (0, true);
     }
 
     /// Signs of ours.
@@ -156,7 +129,7 @@ impl Writer {
             return;
         }
         self.begin();
-        let is_behind_mark = self.style.is_bare && self.closed == self.out.len();
+        let is_behind_mark = self.style().is_bare && self.closed == Some(self.out.len());
         if is_behind_mark && text.starts_with(char::is_alphanumeric) {
             self.out.push(APART);
         }
@@ -168,7 +141,7 @@ impl Writer {
             return self.raw(if self.is_source() { "<br>" } else { " " });
         }
         // A mark has no effect behind the end of its line.
-        let open = if self.style.is_bare { self.formats.clone() } else { vec![] };
+        let open = if self.style().is_bare { self.formats.clone() } else { vec![] };
         open.iter().rev().for_each(|it| self.out.push_str(it.1));
         self.gap += 1;
         // A line may be empty only in Markdown; a text has one paragraph for it.
@@ -184,12 +157,12 @@ impl Writer {
             return self.all(nodes);
         }
         self.begin();
-        let (mut open, mut close) = self.style.formats[format as usize];
+        let (mut open, mut close) = self.style().formats[format as usize];
         // Two in a row would be one.
-        if open.starts_with('*') && !self.style.is_bare && self.closed == self.out.len() {
+        if open.starts_with('*') && !self.style().is_bare && self.closed == Some(self.out.len()) {
             (open, close) = if open == "*" { ("_", "_") } else { ("__", "__") };
         }
-        if self.style.is_bare && self.out[self.line..].ends_with(char::is_alphanumeric) {
+        if self.style().is_bare && self.out[self.line..].ends_with(char::is_alphanumeric) {
             self.out.push(APART);
         }
         self.out.push_str(open);
@@ -197,13 +170,13 @@ impl Writer {
         self.all(nodes);
         self.formats.pop();
         self.out.push_str(close);
-        self.closed = self.out.len();
+        self.closed = Some(self.out.len());
     }
 
     fn heading(&mut self, level: usize, nodes: &[Node]) {
         self.block(2);
         let was = std::mem::replace(&mut self.is_one_line, true);
-        if level <= self.style.headings {
+        if level <= self.style().headings {
             self.raw(&format!("{} ", "#".repeat(level)));
             self.all(nodes);
         } else {
@@ -214,43 +187,33 @@ impl Writer {
 
     fn quote(&mut self, nodes: &[Node]) {
         self.block(2);
-        let is_shown = self.quotes < self.style.quotes;
-        let (first, rest, end) = if is_shown { self.style.quote } else { ("", "", "") };
+        let is_shown = self.quotes < self.style().quotes;
+        let (first, rest, end) = if is_shown { self.style().quote } else { ("", "", "") };
         self.quotes += 1;
         self.framed(first.to_owned(), rest.to_owned(), nodes);
         self.quotes -= 1;
         self.out.push_str(end);
     }
 
-    fn list(&mut self, items: &[Node]) {
+    fn list(&mut self, first: Option<u64>, items: &[Node]) {
         let in_item = self.frames.last().is_some_and(|it| it.rest.starts_with(' '));
-        let first = items.first().map(|it| &it.kind);
         // Another number ends no paragraph in Markdown.
-        let ends = !self.is_source() || matches!(first, Some(Kind::Item(None | Some(1), _)));
+        let ends = !self.is_source() || first.is_none_or(|it| it == 1);
         self.block(if in_item && ends { 1 } else { 2 });
-        self.all(items);
-    }
-
-    fn item(&mut self, number: Option<u64>, task: Option<bool>, node: &Node) {
-        self.block(1);
-        let mark = number.map_or(format!("{} ", self.style.bullet), |it| format!("{it}. "));
-        let indent = if self.is_source() { mark.len() } else { mark.len().clamp(2, 3) };
-        let first = format!("{mark}{}", self.checkbox(task, node));
-        self.framed(first, " ".repeat(indent), &node.children);
-    }
-
-    /// A box stands before a paragraph.
-    pub(crate) fn checkbox(&self, task: Option<bool>, item: &Node) -> &'static str {
-        let has_box = item.children.first().is_none_or(|it| it.kind == Kind::Paragraph);
-        let (done, open) = self.style.boxes;
-        task.filter(|_| has_box).map_or("", |is_done| if is_done { done } else { open })
+        for (item, at) in items.iter().zip(0..) {
+            self.block(1);
+            let number = first.map(|it| format!("{}. ", it.saturating_add(at)));
+            let mark = number.unwrap_or_else(|| format!("{} ", self.style().bullet));
+            let indent = if self.is_source() { mark.len() } else { mark.len().clamp(2, 3) };
+            self.framed(mark, " ".repeat(indent), &item.children);
+        }
     }
 
     fn framed(&mut self, first: String, rest: String, nodes: &[Node]) {
         self.frames.push(Frame { first, rest, is_begun: false });
-        self.is_fresh = true;
+        self.is_begun = false;
         self.all(nodes);
-        if self.is_fresh {
+        if !self.is_begun {
             self.begin();
         }
         self.frames.pop();
@@ -264,7 +227,7 @@ impl Writer {
         self.block(2);
         let text = escape::code(text, self.dialect);
         let name = language(info);
-        let (open, close) = name.map_or(self.style.code, |_| self.style.named_code);
+        let (open, close) = name.map_or(self.style().code, |_| self.style().named_code);
         let mut open = open.replace("{}", name.unwrap_or_default());
         let mut close = close.to_owned();
         if self.is_source() {

@@ -12,24 +12,28 @@ const SIGN_MAX: usize = 128;
 
 /// The parts of a text, one after another.
 #[derive(Debug)]
-pub(crate) struct Splitter<'a> {
+pub(crate) struct Splitter {
     dialect: Dialect,
     limit: TextLimit,
-    /// It was not looked at yet whether it is short enough as it is.
-    whole: Option<&'a str>,
+    /// It is short enough as it is.
+    whole: Option<String>,
     doc: Doc,
     at: usize,
     /// What has no formats in its place is done with before it goes on.
-    inner: Option<Box<Splitter<'a>>>,
+    inner: Option<Box<Splitter>>,
     /// It has no formats, so that there is no other way to write it.
     is_literal: bool,
 }
 
-impl<'a> Splitter<'a> {
-    pub(crate) fn new(markdown: &'a str, dialect: Dialect, limit: TextLimit) -> Self {
+impl Splitter {
+    pub(crate) fn new(markdown: &str, dialect: Dialect, limit: TextLimit) -> Self {
         let limit = TextLimit { max: limit.max.max(1), ..limit };
-        let doc = Doc::parse(markdown);
-        Self { dialect, limit, whole: Some(markdown), doc, at: 0, inner: None, is_literal: false }
+        let blank = markdown.trim().is_empty();
+        let text = if blank { "" } else { markdown.trim_end_matches(['\n', '\r']) };
+        let is_short = measure(text, dialect, limit.unit) <= limit.max;
+        let whole = is_short.then(|| text.to_owned());
+        let doc = Doc::parse(if is_short { "" } else { markdown });
+        Self { dialect, limit, whole, doc, at: 0, inner: None, is_literal: false }
     }
 
     #[cfg(test)]
@@ -53,7 +57,12 @@ impl<'a> Splitter<'a> {
             } else {
                 over = place;
             }
-            step = if self.doc.end < over { 2 * step } else { (over - fits) / 2 };
+            step = match self.doc.end < over {
+                // Most texts are as long as they are written.
+                true if step == max => max / 16,
+                true => 2 * step,
+                false => (over - fits) / 2,
+            };
         }
         fits
     }
@@ -94,32 +103,30 @@ impl<'a> Splitter<'a> {
         self.next()
     }
 
-    fn cut(&self, reach: usize) -> usize {
-        if reach == self.doc.end {
-            return reach;
+    /// Where a part ends that can reach so far at most, and where the next begins.
+    fn cut(&self, reach: usize) -> (usize, usize) {
+        let first = leaf(&self.doc.blocks, self.at)
+            .and_then(|leaf| leaf.text(self.at, leaf.end).chars().next());
+        let least = self.at + first.map_or(1, char::len_utf8);
+        let is_last = reach == self.doc.end;
+        let cut = if is_last { reach } else { best(&self.doc.blocks, self.at, reach).max(least) };
+        let mut to = cut;
+        while let Some((start, _)) = self.blank(to - 1).filter(|it| self.at < it.0) {
+            to = start;
         }
-        let leaf = leaf(&self.doc.blocks, self.at);
-        let first = leaf.and_then(|it| it.text(self.at, it.end).chars().next());
-        best(&self.doc.blocks, self.at, reach).max(self.at + first.map_or(1, char::len_utf8))
+        (to, cut)
     }
 }
 
-impl Iterator for Splitter<'_> {
+impl Iterator for Splitter {
     type Item = String;
 
     fn next(&mut self) -> Option<String> {
-        if let Some(part) = self.inner.as_mut().and_then(Iterator::next) {
+        let ready = self.whole.take();
+        if let Some(part) = ready.or_else(|| self.inner.as_mut().and_then(Iterator::next)) {
             return Some(part);
         }
         self.inner = None;
-        if let Some(text) = self.whole.take() {
-            let blank = text.trim().is_empty();
-            let text = if blank { "" } else { text.trim_end_matches(['\n', '\r']) };
-            if measure(text, self.dialect, self.limit.unit) <= self.limit.max {
-                self.at = self.doc.end;
-                return Some(text.to_owned());
-            }
-        }
         while let Some((_, end)) = self.blank(self.at) {
             self.at = end;
         }
@@ -131,10 +138,14 @@ impl Iterator for Splitter<'_> {
         if !self.is_literal && (reach == self.at || self.limit.max / 2 < around) {
             return self.without_formats();
         }
-        let cut = self.cut(reach);
-        let mut to = cut;
-        while let Some((start, _)) = self.blank(to - 1).filter(|it| self.at < it.0) {
-            to = start;
+        let (mut to, mut cut) = self.cut(reach);
+        // What follows a sign can make it shorter.
+        while self.limit.max < self.length(to) {
+            let shorter = self.cut(to - 1);
+            if to <= shorter.0 {
+                break;
+            }
+            (to, cut) = shorter;
         }
         let nodes = clip(&self.doc.blocks, self.at, to);
         let part = write(&nodes, Dialect::Markdown);

@@ -29,8 +29,8 @@ pub(crate) struct Style {
     /// How many quotes can be in each other.
     pub(crate) quotes: usize,
     pub(crate) bullet: char,
-    /// Of a task that is done, and of one that is not.
-    pub(crate) boxes: Marks,
+    /// Of a task that is not done, and of one that is.
+    pub(crate) boxes: [&'static str; 2],
     /// The lowest level of headings; lower ones are strong text.
     pub(crate) headings: usize,
     pub(crate) rule: &'static str,
@@ -48,7 +48,7 @@ const PLAIN: Style = Style {
     quote: ("> ", "> ", ""),
     quotes: usize::MAX,
     bullet: '-',
-    boxes: ("☑ ", "☐ "),
+    boxes: ["☐ ", "☑ "],
     headings: 0,
     rule: "———",
 };
@@ -85,7 +85,7 @@ const DISCORD: Style = Style {
 const MARKDOWN: Style = Style {
     calls: &[],
     quotes: usize::MAX,
-    boxes: ("[x] ", "[ ] "),
+    boxes: ["[ ] ", "[x] "],
     headings: 6,
     rule: "***",
     ..DISCORD

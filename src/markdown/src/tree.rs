@@ -14,9 +14,9 @@ pub(crate) enum Kind {
     Paragraph,
     Heading(usize),
     Quote,
-    List,
-    /// Its number, or a bullet; whether it is done, where it is a task.
-    Item(Option<u64>, Option<bool>),
+    /// The number of its first item, or bullets.
+    List(Option<u64>),
+    Item,
     /// Its info string, and what its fence stands around.
     Code(String, String),
     Rule,
@@ -32,6 +32,8 @@ pub(crate) enum Kind {
     Text(String),
     Span(String),
     Break,
+    /// Whether a task is done.
+    Task(bool),
 }
 
 /// In the order of the marks of a style.
@@ -44,8 +46,8 @@ pub(crate) enum Format {
 
 impl Kind {
     fn is_inline(&self) -> bool {
-        use Kind::{Break, Format, Link, Span, Text};
-        matches!(self, Format(_) | Link { .. } | Text(_) | Span(_) | Break)
+        use Kind::{Break, Format, Link, Span, Task, Text};
+        matches!(self, Format(_) | Link { .. } | Text(_) | Span(_) | Break | Task(_))
     }
 
     /// Whether a cut before it is better than one in a line.
@@ -96,7 +98,11 @@ impl Node {
             Kind::Text(_) => Kind::Text(text()),
             Kind::Span(_) => Kind::Span(text()),
             Kind::Code(info, _) => Kind::Code(info.clone(), text()),
-            #[expect(clippy::wildcard_enum_match_arm, reason = "no other has a text")]
+            Kind::List(Some(first)) => {
+                let gone = self.children.partition_point(|it| it.end <= from);
+                Kind::List(Some(first.saturating_add(gone as u64)))
+            }
+            #[expect(clippy::wildcard_enum_match_arm, reason = "no other shows less")]
             kind => kind.clone(),
         };
         let children = match (&kind, self.children.split_first()) {

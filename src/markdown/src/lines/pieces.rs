@@ -9,11 +9,11 @@ use crate::tree::Node;
 
 impl Writer {
     pub(super) fn span(&mut self, text: &str) {
-        let (open, close) = self.style.span;
-        if self.style.is_bare && text.contains('`') {
+        let (open, close) = self.style().span;
+        if self.style().is_bare && text.contains('`') {
             return self.text(text);
         }
-        if self.style.is_bare || open != "`" {
+        if self.style().is_bare || open != "`" {
             return self.raw(&format!("{open}{}{close}", escape::code(text, self.dialect)));
         }
         let fence = fence(text, '`', 1);
@@ -32,9 +32,10 @@ impl Writer {
         let bare = url.strip_prefix("mailto:").unwrap_or(url);
         let is_bare = label.is_empty() || (!is_tag && (label == bare || label == url));
         // Such a text would end its link.
-        let fits = is_tag || !(is_bare || (self.style.is_bare && label.contains(['>', '|', '\n'])));
+        let fits =
+            is_tag || !(is_bare || (self.style().is_bare && label.contains(['>', '|', '\n'])));
         let target = escape::link(url, self.dialect).filter(|_| fits);
-        let marks = self.style.link.zip(target);
+        let marks = self.style().link.zip(target);
         if let Some(((open, _), target)) = &marks {
             self.raw(&open.replace("{}", target));
         }
@@ -91,8 +92,7 @@ impl Writer {
 
 /// What a reader sees of nodes where nothing has a format.
 fn plain(nodes: &[Node]) -> String {
-    let mut writer = Writer::new(Dialect::Plain);
-    writer.is_one_line = true;
+    let mut writer = Writer { dialect: Dialect::Plain, is_one_line: true, ..Writer::default() };
     writer.all(nodes);
     writer.out
 }

@@ -1,6 +1,6 @@
 //! Makes the tree of what a parser reads.
 
-use std::mem::{replace, take};
+use std::mem::take;
 
 use pulldown_cmark::{CodeBlockKind, CowStr, Event, LinkType, Options, Parser, Tag};
 
@@ -13,9 +13,6 @@ pub(super) struct Reader<'a> {
     events: Parser<'a>,
     depth: usize,
     in_link: bool,
-    /// What the list goes on with, and whether the item is a task.
-    number: Option<u64>,
-    task: Option<bool>,
 }
 
 impl<'a> Reader<'a> {
@@ -25,7 +22,7 @@ impl<'a> Reader<'a> {
             | Options::ENABLE_TASKLISTS
             | Options::ENABLE_FOOTNOTES;
         let events = Parser::new_ext(markdown, options);
-        Self { events, depth: 0, in_link: false, number: None, task: None }
+        Self { events, depth: 0, in_link: false }
     }
 
     /// Formats stand in a paragraph there, even in one that nobody wrote.
@@ -59,7 +56,7 @@ impl<'a> Reader<'a> {
                 Event::Html(text) | Event::InlineHtml(text) => html(&mut out, &text),
                 Event::SoftBreak | Event::HardBreak => leaf(&mut out, Kind::Break),
                 Event::Rule => leaf(&mut out, Kind::Rule),
-                Event::TaskListMarker(done) => self.task = Some(done),
+                Event::TaskListMarker(done) => leaf(&mut out, Kind::Task(done)),
                 Event::FootnoteReference(name) => lines(&mut out, &format!("[{name}]")),
             }
         }
@@ -72,10 +69,9 @@ impl<'a> Reader<'a> {
             out.extend(self.footnote(name));
             return true;
         }
-        let Some(mut kind) = self.kind(tag) else { return false };
+        let Some(mut kind) = kind(tag) else { return false };
         // How many kinds have to fit in before there is a text.
-        let levels = [Kind::Table, Kind::List].iter().position(|it| *it == kind);
-        let levels = levels.map_or(1, |at| 4 >> at);
+        let levels = if kind == Kind::Table { 4 } else { 1 };
         // A picture in a link is its text: no platform has links in links.
         let is_link = matches!(kind, Kind::Link { .. });
         if is_link && self.in_link || DEPTH_MAX < self.depth + levels {
@@ -89,17 +85,9 @@ impl<'a> Reader<'a> {
             text.trim_end_matches('\n').clone_into(code);
         } else if *tag == Tag::HtmlBlock {
             html(&mut children, self.text().trim_end());
-        } else if let Tag::List(first) = tag {
-            let outer = replace(&mut self.number, *first);
-            children = self.nodes();
-            self.number = outer;
-        } else if let Kind::Item(number, task) = &mut kind {
-            let outer = self.task.take();
-            children = self.blocks();
-            *task = replace(&mut self.task, outer);
-            self.number = number.map(|it| it.saturating_add(1));
         } else {
-            children = if kind == Kind::Quote { self.blocks() } else { self.nodes() };
+            let has_blocks = matches!(kind, Kind::Quote | Kind::Item);
+            children = if has_blocks { self.blocks() } else { self.nodes() };
         }
         self.in_link &= !is_link;
         self.depth -= 1;
@@ -109,36 +97,6 @@ impl<'a> Reader<'a> {
             out.push(Node::new(kind, children));
         }
         true
-    }
-
-    fn kind(&self, tag: &Tag<'_>) -> Option<Kind> {
-        let kind = match tag {
-            Tag::Paragraph | Tag::HtmlBlock => Kind::Paragraph,
-            Tag::Heading { level, .. } => Kind::Heading(*level as usize),
-            Tag::BlockQuote(_) => Kind::Quote,
-            Tag::CodeBlock(CodeBlockKind::Fenced(info)) => {
-                Kind::Code(info.to_string(), String::new())
-            }
-            Tag::CodeBlock(CodeBlockKind::Indented) => Kind::Code(String::new(), String::new()),
-            Tag::List(_) => Kind::List,
-            Tag::Item => Kind::Item(self.number, None),
-            Tag::Table(_) => Kind::Table,
-            Tag::TableHead | Tag::TableRow => Kind::Row,
-            Tag::TableCell => Kind::Cell,
-            Tag::Emphasis => Kind::Format(Format::Emphasis),
-            Tag::Strong => Kind::Format(Format::Strong),
-            Tag::Strikethrough => Kind::Format(Format::Strike),
-            Tag::Link { dest_url, link_type, .. } => link(dest_url, *link_type, false),
-            Tag::Image { dest_url, link_type, .. } => link(dest_url, *link_type, true),
-            Tag::FootnoteDefinition(_)
-            | Tag::DefinitionList
-            | Tag::DefinitionListTitle
-            | Tag::DefinitionListDefinition
-            | Tag::Superscript
-            | Tag::Subscript
-            | Tag::MetadataBlock(_) => return None,
-        };
-        Some(kind)
     }
 
     /// Its first paragraph goes on behind its name.
@@ -164,10 +122,38 @@ impl<'a> Reader<'a> {
     }
 }
 
+fn kind(tag: &Tag<'_>) -> Option<Kind> {
+    let kind = match tag {
+        Tag::Paragraph | Tag::HtmlBlock => Kind::Paragraph,
+        Tag::Heading { level, .. } => Kind::Heading(*level as usize),
+        Tag::BlockQuote(_) => Kind::Quote,
+        Tag::CodeBlock(CodeBlockKind::Fenced(info)) => Kind::Code(info.to_string(), String::new()),
+        Tag::CodeBlock(CodeBlockKind::Indented) => Kind::Code(String::new(), String::new()),
+        Tag::List(first) => Kind::List(*first),
+        Tag::Item => Kind::Item,
+        Tag::Table(_) => Kind::Table,
+        Tag::TableHead | Tag::TableRow => Kind::Row,
+        Tag::TableCell => Kind::Cell,
+        Tag::Emphasis => Kind::Format(Format::Emphasis),
+        Tag::Strong => Kind::Format(Format::Strong),
+        Tag::Strikethrough => Kind::Format(Format::Strike),
+        Tag::Link { dest_url, link_type, .. } => link(dest_url, *link_type, false),
+        Tag::Image { dest_url, link_type, .. } => link(dest_url, *link_type, true),
+        Tag::FootnoteDefinition(_)
+        | Tag::DefinitionList
+        | Tag::DefinitionListTitle
+        | Tag::DefinitionListDefinition
+        | Tag::Superscript
+        | Tag::Subscript
+        | Tag::MetadataBlock(_) => return None,
+    };
+    Some(kind)
+}
+
 /// Whether it shows something with nothing in it.
 fn shows_empty(kind: &Kind) -> bool {
     use Kind::{Format, Heading, List, Paragraph, Quote, Table};
-    !matches!(kind, Paragraph | Heading(_) | Quote | List | Table | Format(_))
+    !matches!(kind, Paragraph | Heading(_) | Quote | List(_) | Table | Format(_))
 }
 
 fn link(url: &CowStr<'_>, link_type: LinkType, is_image: bool) -> Kind {
