@@ -90,14 +90,12 @@ pub(crate) fn write_text(out: &mut String, line: usize, text: &str, dialect: Dia
     }
     let is_source = dialect == Dialect::Markdown;
     let (bracket, address) = (text.rfind(']'), text.rfind("]("));
-    let (mut at, mut link_end) = (0, 0);
+    let mut at = 0;
     while let Some(sign) = text[at..].chars().next() {
-        if !is_source && link_end <= at && sign == 'h' {
-            link_end = at + bare_link(&text[at..]);
-        }
-        if at < link_end {
-            out.push_str(&entities(&text[at..link_end], dialect));
-            at = link_end;
+        let address_end = at + if is_source { 0 } else { bare_link(&text[at..]) };
+        if at < address_end {
+            out.push_str(&entities(&text[at..address_end], dialect));
+            at = address_end;
             continue;
         }
         let next = at + sign.len_utf8();

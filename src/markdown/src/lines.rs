@@ -95,13 +95,14 @@ impl Writer {
     /// Writes what is due before a text: line breaks, and what the line begins with.
     fn begin(&mut self) {
         let is_continued = 0 < self.gap || self.out.is_empty();
-        let rest = self.frames.iter().filter(|it| it.is_begun).map(|it| it.rest.as_str());
-        let mut blank = rest.collect::<String>().trim_end().to_owned();
-        // Discord takes no sign for a quote without a space.
-        if blank.ends_with('>') && !self.is_source() {
-            blank.push(' ');
+        if 1 < self.gap {
+            let rest = self.frames.iter().filter(|it| it.is_begun).map(|it| it.rest.as_str());
+            let rest = rest.collect::<String>();
+            // Discord takes no sign for a quote without a space.
+            let keeps = rest.ends_with("> ") && !self.is_source();
+            let rest = if keeps { &rest } else { rest.trim_end() };
+            self.out.push_str(&format!("\n{rest}").repeat(self.gap - 1));
         }
-        self.out.push_str(&format!("\n{blank}").repeat(self.gap.saturating_sub(1)));
         self.out.push_str(if 0 < self.gap { "\n" } else { "" });
         if is_continued || self.frames.iter().any(|it| !it.is_begun) {
             let keeps = !self.is_code || self.is_source();

@@ -7,9 +7,6 @@ use crate::lines::write;
 use crate::tree::{Doc, Kind, Node, clip, shown};
 use crate::{length, measure};
 
-/// Bytes of the longest sign that is not torn; a letter may have accents without end.
-const SIGN_MAX: usize = 128;
-
 /// The parts of a text, one after another.
 #[derive(Debug)]
 pub(crate) struct Splitter {
@@ -105,11 +102,8 @@ impl Splitter {
 
     /// Where a part ends that can reach so far at most, and where the next begins.
     fn cut(&self, reach: usize) -> (usize, usize) {
-        let first = leaf(&self.doc.blocks, self.at)
-            .and_then(|leaf| leaf.text(self.at, leaf.end).chars().next());
-        let least = self.at + first.map_or(1, char::len_utf8);
         let is_last = reach == self.doc.end;
-        let cut = if is_last { reach } else { best(&self.doc.blocks, self.at, reach).max(least) };
+        let cut = if is_last { reach } else { best(&self.doc.blocks, self.at, reach) };
         let mut to = cut;
         while let Some((start, _)) = self.blank(to - 1).filter(|it| self.at < it.0) {
             to = start;
@@ -177,22 +171,27 @@ enum Rank {
     Line,
     Sentence,
     Word,
+    /// Between two that show as one each.
+    Sign,
 }
 
 /// The best place behind `from`, `to` at most. One in the first half would make many small parts, so
-/// only the second half is searched; a cut between two signs is the last resort.
+/// only a cut between two signs, the last resort, is there.
 fn best(blocks: &[Node], from: usize, to: usize) -> usize {
     let middle = from + (to - from) / 2;
     let mut found: Option<(Rank, usize)> = None;
     let mut take = |rank: Rank, at: usize| {
         let is_better =
             found.is_none_or(|(best, before)| rank < best || (rank == best && before < at));
-        if middle < at && at <= to && is_better {
+        let least = if rank == Rank::Sign { from } else { middle };
+        if least < at && at <= to && is_better {
             found = Some((rank, at));
         }
     };
-    places(blocks, (middle, to + 1), Rank::Block, &mut take);
-    found.map_or_else(|| sign(blocks, from, to), |it| it.1)
+    // What follows a letter may belong to it.
+    places(blocks, (from, to + 4), Rank::Block, &mut take);
+    // A letter may have accents without end.
+    found.map_or(to.max(from + 1), |it| it.1)
 }
 
 /// Offers the places in nodes, whole ones of which rank so.
@@ -210,9 +209,9 @@ fn places(
         } else if node.kind.is_whole() && !heads {
             take(whole, node.start);
         }
-        let text = node.text(from, to);
-        let start = node.start.max(node.end - node.text(from, usize::MAX).len());
-        words(text, start, &node.kind, take);
+        let start = node.end - node.text(from, usize::MAX).len();
+        let is_code = matches!(node.kind, Kind::Code(..));
+        words(node.text(from, to), start, is_code, take);
         // So does a head with the first row.
         let first = if node.kind == Kind::Table { 2 } else { 0 };
         let behind = if heads { from.max(node.start + 1) } else { from };
@@ -223,31 +222,18 @@ fn places(
 }
 
 /// Places in a text that begins at `start`.
-fn words(text: &str, start: usize, kind: &Kind, take: &mut impl FnMut(Rank, usize)) {
-    let is_code = matches!(kind, Kind::Code(..));
-    let mut before = None;
-    for (at, sign) in text.char_indices() {
-        let behind = start + at + sign.len_utf8();
+fn words(text: &str, start: usize, is_code: bool, take: &mut impl FnMut(Rank, usize)) {
+    let mut before = "";
+    for (at, sign) in text.grapheme_indices(true) {
+        let (at, behind) = (start + at, start + at + sign.len());
         match sign {
-            '\n' if is_code => take(Rank::Line, behind),
-            ' ' if is_code => take(Rank::Word, behind),
-            '。' | '！' | '？' => take(Rank::Sentence, behind),
-            ' ' if matches!(before, Some('.' | '!' | '?' | '…')) => {
-                take(Rank::Sentence, start + at)
-            }
-            ' ' => take(Rank::Word, start + at),
-            _ => {}
+            "\n" if is_code => take(Rank::Line, behind),
+            " " if is_code => take(Rank::Word, behind),
+            "。" | "！" | "？" => take(Rank::Sentence, behind),
+            " " if [".", "!", "?", "…"].contains(&before) => take(Rank::Sentence, at),
+            " " => take(Rank::Word, at),
+            _ => take(Rank::Sign, behind),
         }
-        before = Some(sign);
+        before = sign;
     }
-}
-
-/// The last place up to which signs are whole.
-fn sign(blocks: &[Node], from: usize, to: usize) -> usize {
-    let Some(node) = leaf(blocks, to).filter(|it| it.start < to) else { return to };
-    let start = node.start.max(from);
-    let text = node.text(start, to + SIGN_MAX);
-    let ends = text.grapheme_indices(true).map(|(at, sign)| start + at + sign.len());
-    let whole = ends.take_while(|it| *it <= to).last().unwrap_or(start);
-    if from < whole { whole } else { start + text.floor_char_boundary(to - start) }
 }

@@ -196,6 +196,13 @@ fn no_text_becomes_a_format_or_a_call() {
         "\u{200b}*\u{200b}a* _\u{200b}b_ &lt;!channel&gt; &lt;@U1&gt; &lt;users/all&gt; &lt;@1&gt; @room `&lt;!here&gt;` &gt; c"
     );
     assert!(!google.contains("<users/all>"), "{google}");
+    for code in ["`<users/all>`", "```\n<users/all>\n```"] {
+        let shown = render(code, Dialect::GoogleChat);
+        assert!(shown.contains('<') && !shown.contains("<users/"), "{shown}");
+        assert!(
+            !render(&code.replace("<users/all>", "@room"), Dialect::MatrixHtml).contains("@room")
+        );
+    }
     assert!(!matrix.contains("@room") && !matrix.contains("<@"), "{matrix}");
     assert_eq!(plain, "*a* _b_ <!channel> <@U1> <users/all> <@1> @room <!here> > c");
     for (dialect, text) in [
