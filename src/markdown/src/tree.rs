@@ -94,6 +94,7 @@ impl Node {
             return self.clone();
         }
         let text = || self.text(from, to).to_owned();
+        #[expect(clippy::wildcard_enum_match_arm, reason = "no other shows less")]
         let kind = match &self.kind {
             Kind::Text(_) => Kind::Text(text()),
             Kind::Span(_) => Kind::Span(text()),
@@ -102,7 +103,6 @@ impl Node {
                 let gone = self.children.partition_point(|it| it.end <= from);
                 Kind::List(Some(first.saturating_add(gone as u64)))
             }
-            #[expect(clippy::wildcard_enum_match_arm, reason = "no other shows less")]
             kind => kind.clone(),
         };
         let children = match (&kind, self.children.split_first()) {
