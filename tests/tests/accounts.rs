@@ -36,6 +36,7 @@ impl Adapter for Ledger {
     async fn connect(&self, account: &Account) -> Result<Connection, ChannelError> {
         let me = self.check(account).await?;
         let token = account.require(NAME, "token")?.expose_secret().to_owned();
+        account.shelf.put("me", Some(&me.id)).await.unwrap();
         let source = Box::new(LedgerSource(token, Arc::clone(&self.0)));
         let caps = Caps::plain(TextLimit::chars(100));
         Ok(Connection { me, caps, source, sink: Arc::new(Nowhere) })
@@ -190,6 +191,8 @@ async fn another_account_of_the_platform_is_read_from_its_present_on() {
     assert_eq!(rig.renew(&host, "b1").await, [call("b1", "")]);
     let known = rig.central().account(NAME, "main").unwrap().unwrap();
     assert_eq!((known.me_id.as_str(), known.me_name.as_str()), ("b", "@b"));
+    let kept = rig.credentials().of_account(NAME, "main", &BTreeMap::new()).await.unwrap().keeper;
+    assert_eq!(kept.get("me").await.unwrap().as_deref(), Some("b"), "of the one that it is now");
     let listed = host.host.peers.channels.call_within(SECOND, ChannelsMessage::List).await.unwrap();
     let ours = listed.iter().find(|it| it.key.channel == NAME).unwrap();
     let status = ours.status(SECOND).await;

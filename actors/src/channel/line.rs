@@ -113,13 +113,20 @@ impl ChannelActor {
             }
             sleep(after).await;
             let connected = async {
-                let account = account(&host, &key, pulse).await?;
-                let connecting = timeout(CONNECT_MAX, adapter.connect(&account)).await;
-                let connection = connecting.unwrap_or_else(|_| {
-                    let why = format!("it did not connect within {} s", CONNECT_MAX.as_secs());
-                    Err(ChannelError::Unreachable(why.into()))
-                })?;
-                meet(&host, &key, &connection.me).await?;
+                let connect = async || {
+                    let account = account(&host, &key, pulse.clone()).await?;
+                    let connecting = timeout(CONNECT_MAX, adapter.connect(&account)).await;
+                    connecting.unwrap_or_else(|_| {
+                        let why = format!("it did not connect within {} s", CONNECT_MAX.as_secs());
+                        Err(ChannelError::Unreachable(why.into()))
+                    })
+                };
+                let mut connection = connect().await?;
+                if meet(&host, &key, &connection.me).await? {
+                    // What it was given to go on with, and what it kept, was of the former one.
+                    drop(connection);
+                    connection = connect().await?;
+                }
                 Ok(connection)
             };
             let connected = connected.await;
@@ -291,21 +298,23 @@ async fn account(host: &LiveHost, key: &AccountKey, pulse: Pulse) -> Result<Acco
     })
 }
 
-/// Stores who the account is there, before anything is read of it: another one than before has other events.
-async fn meet(host: &LiveHost, key: &AccountKey, me: &Me) -> Result<(), ChannelError> {
+/// Stores who the account is there, before anything is read of it. `true` for another one than before, which
+/// has other events.
+async fn meet(host: &LiveHost, key: &AccountKey, me: &Me) -> Result<bool, ChannelError> {
     let unreachable = |err: StoreError| ChannelError::Unreachable(err.into());
     let (channel, name) = key.names();
     let known = host.central.read(move |it| it.account(channel, &name)).await;
     let is_known = |it: &AccountRow| it.me_id == me.id && it.me_name == me.name;
     if me.id.is_empty() || known.map_err(unreachable)?.as_ref().is_none_or(is_known) {
-        return Ok(());
+        return Ok(false);
     }
     let ((channel, name), me) = (key.names(), me.clone());
     let meet = move |it: &mut CentralStore| it.meet_account(channel, &name, &me.id, &me.name);
-    if host.central.write("who an account is", meet).await.map_err(unreachable)? {
+    let is_other = host.central.write("who an account is", meet).await.map_err(unreachable)?;
+    if is_other {
         warn!(channel, account = key.name, "it is another account of the platform than before");
     }
-    Ok(())
+    Ok(is_other)
 }
 
 /// In another channel, since this one is closed. The row makes it once.

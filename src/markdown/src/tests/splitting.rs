@@ -237,6 +237,14 @@ fn parts_are_measured_as_the_platform_counts() {
 }
 
 #[test]
+fn a_sign_that_what_follows_makes_shorter_is_measured_at_the_end_of_a_part() {
+    for length in 1..120 {
+        let text = format!("<details>\n{} ~~no~~ {}", "b".repeat(length), "a".repeat(120));
+        check(&text, Dialect::Mrkdwn, TextLimit { max: 116, unit: Unit::Bytes });
+    }
+}
+
+#[test]
 fn what_shows_as_one_sign_stays_together() {
     let family = "👨\u{200d}👩\u{200d}👧";
     assert_eq!(chars(&format!("abc{family}d"), 6), ["abc", &format!("{family}d")]);

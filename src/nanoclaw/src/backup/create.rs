@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use domain::AgentName;
@@ -111,12 +111,7 @@ fn write(
         to.add_bytes(KEY, sealed)?;
     }
     for (channel, name) in &contents.accounts {
-        account(
-            &mut to,
-            &layout.account(channel, name),
-            scratch,
-            (channel.as_str(), name.as_str()),
-        )?;
+        account(&mut to, &layout.account(channel, name), scratch, (channel, name))?;
     }
     let sessions = contents.sessions.len();
     for (index, id) in contents.sessions.iter().enumerate() {
@@ -154,21 +149,28 @@ fn account(
         return Ok(());
     }
     let copy = tempfile::tempdir_in(scratch)?;
-    copy_kept(&kept, copy.path())
+    let mut left_out = Vec::new();
+    copy_kept(&kept, copy.path(), &mut left_out)
         .with_context(|| format!("{} cannot be copied", kept.display()))?;
+    for path in left_out {
+        let inside = path.strip_prefix(folder).unwrap_or(&path);
+        to.leave_out(&name.join(inside), "it is no file and no folder, which an adapter may keep");
+    }
     to.add_tree(copy.path(), &name.join(KEPT))
 }
 
-fn copy_kept(from: &Path, to: &Path) -> anyhow::Result<()> {
+fn copy_kept(from: &Path, to: &Path, left_out: &mut Vec<PathBuf>) -> anyhow::Result<()> {
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let (path, target, kind) = (entry.path(), to.join(entry.file_name()), entry.file_type()?);
         if kind.is_dir() {
             fs::create_dir(&target)?;
-            copy_kept(&path, &target)?;
-        } else if kind.is_file() && is_database(&path) {
+            copy_kept(&path, &target, left_out)?;
+        } else if !kind.is_file() {
+            left_out.push(path);
+        } else if is_database(&path) {
             copy_database(&path, &target)?;
-        } else if kind.is_file() && !is_beside_database(&path) {
+        } else if !is_beside_database(&path) {
             match fs::copy(&path, &target) {
                 // Removed meanwhile.
                 Err(err) if err.kind() == io::ErrorKind::NotFound => {}

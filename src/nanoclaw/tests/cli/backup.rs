@@ -363,6 +363,7 @@ fn what_an_adapter_keeps_goes_along_and_its_ratchet_never_does() {
     }
     fs::write(folders.join("kept/deep/note"), "remember").unwrap();
     fs::write(folders.join("ratchet/key"), "moves on").unwrap();
+    std::os::unix::fs::symlink("note", folders.join("kept/deep/link")).unwrap();
     // A database with a journal that nobody has written back, as one in use has.
     let state = folders.join("kept/state.db");
     let central = store::CentralStore::open(&state).unwrap();
@@ -379,6 +380,7 @@ fn what_an_adapter_keeps_goes_along_and_its_ratchet_never_does() {
     let said = restored.fine();
     assert!(said.contains("channels/signal/main/ratchet"), "{said}");
     assert!(said.contains("link the account again"), "{said}");
+    assert!(said.contains("channels/signal/main/kept/deep/link"), "{said}");
     let folders = Layout::new(&back).account("signal", "main");
     assert_eq!(fs::read_to_string(folders.join("kept/deep/note")).unwrap(), "remember");
     assert!(!folders.join("ratchet").exists() && !folders.join("kept/state.db-wal").exists());
