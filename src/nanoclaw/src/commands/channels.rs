@@ -1,6 +1,7 @@
 //! `nanoclaw channels`: accounts on messaging platforms. Their secrets go into the vault and come out for
 //! the adapter alone.
 
+mod fields;
 mod giving;
 mod steps;
 

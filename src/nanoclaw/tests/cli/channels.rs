@@ -96,6 +96,8 @@ fn what_is_given_is_named_and_what_is_not_mentioned_stays() {
     assert_eq!(second.urls.keys().collect::<Vec<_>>(), ["api"]);
     assert!(first.renewed_at < second.renewed_at, "the host is to connect again");
     assert_ne!(home.store().secrets().unwrap(), secrets);
+    let unreached = home.feed(&["channels", "add", "telegram"], b"2:y");
+    unreached.refused(1, "nothing was changed; the account goes on with what it has");
     add(&[], b"2:y").fine();
     assert_eq!(home.store().accounts().unwrap()[0].urls, second.urls);
     assert_eq!(home.store().secrets().unwrap().len(), 1);

@@ -1,42 +1,26 @@
 //! What an adapter has its user do, on the terminal.
 
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
 use channel::{ChannelError, ExposeSecret, Need, SecretString, Steps};
 use qrcode::render::unicode::Dense1x2;
 use qrcode::{EcLevel, QrCode};
 
-use super::giving::judge;
+use super::fields::{Values, judge};
 use crate::term;
-
-type Values = BTreeMap<String, SecretString>;
 
 /// Asks for each field once, and remembers.
 #[derive(Debug)]
 pub(super) struct Terminal {
-    given: Values,
+    pub(super) given: Values,
     /// Not asked for again.
-    kept: Values,
+    pub(super) kept: Values,
     /// What an empty answer keeps.
-    stored: Values,
+    pub(super) stored: Values,
     /// Lines of the QR code that was drawn last, while nothing stands below it.
-    drawn: usize,
+    pub(super) drawn: usize,
 }
 
 impl Terminal {
-    pub(super) fn new(given: &Values, kept: Values, stored: &Values) -> Self {
-        Self { given: given.clone(), kept, stored: stored.clone(), drawn: 0 }
-    }
-
-    pub(super) fn take(&mut self, values: Values) {
-        self.given.extend(values);
-    }
-
-    pub(super) fn into_given(self) -> Values {
-        self.given
-    }
-
     /// A field that is there by now, or is asked for until it is one.
     pub(super) fn get(&mut self, need: &Need) -> anyhow::Result<Option<SecretString>> {
         if let Some(value) = self.given.get(need.name).or_else(|| self.kept.get(need.name)) {
@@ -52,11 +36,8 @@ impl Terminal {
         loop {
             let unseen = if need.is_secret { " (not shown" } else { " (shown" };
             let question = format!("{}: {}{unseen}{empty}): ", need.name, need.what);
-            let value = match need.is_secret {
-                true => term::ask_unseen(&question)?,
-                false => term::ask(&question)?,
-            };
-            let value = SecretString::from(value);
+            let ask = if need.is_secret { term::ask_unseen } else { term::ask };
+            let value = SecretString::from(ask(&question)?);
             if value.expose_secret().is_empty() && !empty.is_empty() {
                 self.kept.extend(stored.clone().map(|it| (need.name.to_owned(), it)));
                 self.stored.remove(need.name);
