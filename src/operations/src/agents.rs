@@ -183,10 +183,8 @@ fn add(name: &AgentName, settings: &AgentSettings, store: &CentralStore) -> Resu
     let warning = settings.check(name, store)?;
     let was_removed = store.agent_names_taken()?.contains(name);
     if !store.add_agent(&AgentGroup::new(name.clone()))? {
-        return Err(refused(
-            format!("there is an agent `{name}` already"),
-            format!("change it with `nanoclaw agents set {name}`"),
-        ));
+        let what = format!("there is an agent `{name}` already");
+        return Err(refused(what, format!("change it with `nanoclaw agents set {name}`")));
     }
     // A removed agent comes back as it was; what was said now still counts.
     if let Some(there) = store.agent(name)? {

@@ -76,10 +76,8 @@ impl Command for ApprovalsOperation {
                 let Opt { value, label } = &row.question.options[option(&row, answer)?];
                 let by = context.caller.text();
                 if !context.store.answer_question(row.id, value, &by, None, context.now)? {
-                    return Err(refused(
-                        format!("question {} is closed already", row.id),
-                        format!("see `nanoclaw approvals show {}`", row.id),
-                    ));
+                    let what = format!("question {} is closed already", row.id);
+                    return Err(refused(what, format!("see `nanoclaw approvals show {}`", row.id)));
                 }
                 let json = json!({ "id": row.id.0, "answer": value });
                 Ok(Output::new(result(row.matter(), value, label), json))
@@ -105,10 +103,8 @@ pub fn shares(operation: &Operation, store: &CentralStore) -> Result<Option<Stri
 fn option(row: &QuestionRow, text: &str) -> Result<usize> {
     let says = |it: &Opt| [&it.value, &it.label].iter().any(|one| one.eq_ignore_ascii_case(text));
     let Some(found) = row.question.options.iter().position(says) else {
-        return Err(refused(
-            format!("`{text}` is no answer to question {}", row.id),
-            format!("answer with one of: {}", joined(answers(row))),
-        ));
+        let what = format!("`{text}` is no answer to question {}", row.id);
+        return Err(refused(what, format!("answer with one of: {}", joined(answers(row)))));
     };
     Ok(second(row, found).unwrap_or(found))
 }
@@ -150,23 +146,14 @@ fn value(row: &QuestionRow, view: &View) -> Value {
     });
     let has_change = !question.payload.is_empty();
     json!({
-        "id": row.id.0,
-        "kind": question.kind.as_str(),
-        "agent": question.agent,
+        "id": row.id.0, "kind": question.kind.as_str(), "agent": question.agent,
         "chat": question.chat.filter(|it| view.chat_by_id(*it).is_some()).map(|it| it.0),
-        "requester": question.requester,
-        "requester_name": question.requester_name,
-        "asked_for": named(&question.requester_name, &question.requester),
-        "text": question.text,
+        "requester": question.requester, "requester_name": question.requester_name,
+        "asked_for": named(&question.requester_name, &question.requester), "text": question.text,
         "change": serde_json::from_str::<Value>(&question.payload).ok(),
         "line": has_change.then(|| Operation::line_of(&question.payload)),
-        "options": question.options,
-        "answers": answers(row).collect::<Vec<_>>(),
-        "state": state,
-        "answer": answer,
-        "answered_by": by,
-        "asked": asked.collect::<Vec<_>>(),
-        "asked_at": instant(question.asked_at),
-        "expires_at": instant(question.expires_at),
+        "options": question.options, "answers": answers(row).collect::<Vec<_>>(), "state": state,
+        "answer": answer, "answered_by": by, "asked": asked.collect::<Vec<_>>(),
+        "asked_at": instant(question.asked_at), "expires_at": instant(question.expires_at),
     })
 }

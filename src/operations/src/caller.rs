@@ -73,10 +73,8 @@ pub fn check(operation: &Operation, store: &CentralStore, caller: &Caller) -> Re
         Caller::Agent { group, admin_scope } => (group, *admin_scope),
     };
     if let Operation::Tasks(_) = operation {
-        return Err(refused(
-            "tasks belong to a chat",
-            "ask for them while you answer somebody there",
-        ));
+        let hint = "ask for them while you answer somebody there";
+        return Err(refused("tasks belong to a chat", hint));
     }
     let view = || View::new(store, caller);
     match (operation.command().right(), admin_scope) {
@@ -117,8 +115,6 @@ fn in_chat(operation: &Operation) -> Result<()> {
     {
         return Ok(());
     }
-    Err(refused(
-        "that is for the owner of the host, on the command line alone",
-        format!("say `nanoclaw {operation}` there"),
-    ))
+    let hint = format!("say `nanoclaw {operation}` there");
+    Err(refused("that is for the owner of the host, on the command line alone", hint))
 }

@@ -135,8 +135,7 @@ fn set(
         undo += &format!(" {}", shell_word(&format!("--template={before}")));
     }
     let json = json!({
-        "id": chat.id.0,
-        "policy": policy.unwrap_or(chat.policy),
+        "id": chat.id.0, "policy": policy.unwrap_or(chat.policy),
         "denied": denied.unwrap_or(chat.denied_at.is_some()),
     });
     Ok(Output::new(format!("chat {}: {}", chat.id, told.join("; ")), json).undo(undo))
@@ -180,17 +179,10 @@ fn show(chat: &ChatRow, store: &CentralStore, view: &View) -> Result {
 fn value(chat: &ChatRow, view: &View) -> Value {
     let agents = view.wired_in(chat.id).map(|it| it.wiring.agent.as_str());
     json!({
-        "id": chat.id.0,
-        "channel": chat.address.channel,
-        "account": chat.address.account,
-        "chat": chat.address.chat,
-        "address": view.address(chat),
-        "title": chat.title,
-        "is_group": chat.is_group,
-        "policy": chat.policy,
-        "denied": chat.denied_at.is_some(),
-        "denied_at": chat.denied_at.map(instant),
-        "template": chat.template,
+        "id": chat.id.0, "channel": chat.address.channel, "account": chat.address.account,
+        "chat": chat.address.chat, "address": view.address(chat), "title": chat.title,
+        "is_group": chat.is_group, "policy": chat.policy, "denied": chat.denied_at.is_some(),
+        "denied_at": chat.denied_at.map(instant), "template": chat.template,
         "agents": agents.collect::<Vec<_>>(),
     })
 }

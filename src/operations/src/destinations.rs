@@ -111,18 +111,14 @@ fn add(agent: &AgentName, chat: &ChatRow, name: Option<&str>, context: &Context<
     let name = match name.map(str::trim) {
         Some(name) if is_name(name) => name.to_owned(),
         Some(name) => {
-            return Err(refused(
-                format!("`{name}` is no name for a chat"),
-                format!("take 1 to {NAME_CHARS_MAX} letters, digits, `-`, `_` and `.`"),
-            ));
+            let hint = format!("take 1 to {NAME_CHARS_MAX} letters, digits, `-`, `_` and `.`");
+            return Err(refused(format!("`{name}` is no name for a chat"), hint));
         }
         None => destination_name(&chat.title, &chat.address.channel, &taken),
     };
     if !store.add_destination(agent, &name, chat.id)? {
-        return Err(refused(
-            format!("{agent} calls another chat `{name}` already, or this one"),
-            format!("say another --name; taken are {}", joined(&taken)),
-        ));
+        let what = format!("{agent} calls another chat `{name}` already, or this one");
+        return Err(refused(what, format!("say another --name; taken are {}", joined(&taken))));
     }
     let text = format!("{agent} may write to {} as `{name}`", view.label(chat));
     let json = json!({ "agent": agent, "name": name, "chat": chat.id.0 });

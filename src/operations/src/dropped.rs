@@ -63,17 +63,10 @@ impl Command for DroppedOperation {
 
 fn value(row: &DroppedRow, view: &View) -> Value {
     json!({
-        "channel": row.from.channel,
-        "account": row.from.account,
-        "chat": row.from.chat,
-        "label": view.label_at(&row.from),
-        "sender": row.sender.id,
-        "sender_name": row.sender.name,
-        "from": named(&row.sender.name, &row.sender.id),
-        "reason": row.reason,
-        "why": why(&row.reason),
-        "count": row.count,
-        "first_at": instant(row.first_at),
+        "channel": row.from.channel, "account": row.from.account, "chat": row.from.chat,
+        "label": view.label_at(&row.from), "sender": row.sender.id, "sender_name": row.sender.name,
+        "from": named(&row.sender.name, &row.sender.id), "reason": row.reason,
+        "why": why(&row.reason), "count": row.count, "first_at": instant(row.first_at),
         "last_at": instant(row.last_at),
     })
 }

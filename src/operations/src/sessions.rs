@@ -51,13 +51,9 @@ fn value(row: &SessionRow, is_awake: bool, view: &View) -> Value {
     let part = |of: fn(&Address) -> &String| row.chat.as_ref().map(of);
     let shared = || "all that share it".to_owned();
     json!({
-        "id": row.id.to_string(),
-        "agent": row.agent,
-        "channel": part(|it| &it.channel),
-        "account": part(|it| &it.account),
-        "chat": part(|it| &it.chat),
+        "id": row.id.to_string(), "agent": row.agent, "channel": part(|it| &it.channel),
+        "account": part(|it| &it.account), "chat": part(|it| &it.chat),
         "label": row.chat.as_ref().map_or_else(shared, |it| view.label_at(it)),
-        "thread": row.thread,
-        "awake": is_awake,
+        "thread": row.thread, "awake": is_awake,
     })
 }

@@ -130,10 +130,8 @@ impl Command for UsersOperation {
 fn add(handle: &Handle, name: &str, context: &mut Context<'_>) -> Result {
     let Context { store, view, now, .. } = context;
     if let Some(person) = store.person_of(handle)? {
-        return Err(refused(
-            format!("{handle} is {} already", view.who_is(person)),
-            format!("give them another name with `nanoclaw users set {person} --name NAME`"),
-        ));
+        let hint = format!("give them another name with `nanoclaw users set {person} --name NAME`");
+        return Err(refused(format!("{handle} is {} already", view.who_is(person)), hint));
     }
     let id = store.add_person(handle, name.trim(), *now)?;
     let json = json!({ "id": id.to_string(), "handle": handle });
@@ -203,9 +201,7 @@ fn value(person: &PersonRow, view: &View) -> Value {
     let roles = view.roles.iter().filter(|it| it.person == person.id);
     let members = view.members.iter().filter(|it| it.person == person.id);
     json!({
-        "id": person.id.to_string(),
-        "name": person.name,
-        "handles": person.handles,
+        "id": person.id.to_string(), "name": person.name, "handles": person.handles,
         "roles": roles.map(|it| role_text(&it.role)).collect::<Vec<_>>(),
         "member_of": members.map(|it| it.agent.as_str()).collect::<Vec<_>>(),
         "created_at": instant(person.created_at),

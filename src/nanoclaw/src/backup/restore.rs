@@ -44,10 +44,8 @@ pub(crate) fn make(from: &Source<'_>, to: &Path) -> anyhow::Result<Made> {
     let file = from.file;
     if fs::metadata(file).is_ok_and(|it| !it.is_file()) {
         let what = format!("{} is a pipe, a folder or a device", file.display());
-        return Err(fail(
-            what,
-            "name a file; what comes through a pipe must be stored in one first",
-        ));
+        let hint = "name a file; what comes through a pipe must be stored in one first";
+        return Err(fail(what, hint));
     }
     let unusable = || format!("{} cannot be used", file.display());
     let unpacked = unpack(file, to)
@@ -121,10 +119,8 @@ pub(crate) fn restore(
     let existed = home.exists();
     let had_data = layout.central().exists();
     if had_data && !force {
-        return Err(fail(
-            format!("{} has data already", home.display()),
-            "say `--force`: what is there is moved aside, not removed",
-        ));
+        let what = format!("{} has data already", home.display());
+        return Err(fail(what, "say `--force`: what is there is moved aside, not removed"));
     }
     let _lock = crate::lock::take_alone(layout)?;
     // That of the backup may be another install's, which lives on beside this one.

@@ -243,10 +243,8 @@ fn passphrase(stdin: bool, new: bool) -> anyhow::Result<String> {
     }
     if !io::stdin().is_terminal() {
         let more = if new { "; with `--without-key` none is needed" } else { "" };
-        return Err(fail(
-            "a passphrase is needed for the key of the vault",
-            format!("pipe it in with `--passphrase-stdin`{more}"),
-        ));
+        let hint = format!("pipe it in with `--passphrase-stdin`{more}");
+        return Err(fail("a passphrase is needed for the key of the vault", hint));
     }
     let read = |prompt| rpassword::prompt_password(prompt).context("the terminal cannot be read");
     let phrase = read("Passphrase of the backup: ")?;

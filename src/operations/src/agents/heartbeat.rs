@@ -258,12 +258,8 @@ fn show(agent: &AgentName, row: Option<&TaskRow>, context: &Context<'_>) -> Resu
     let rule = pace.unwrap_or_else(|| row.task.rule.words(zone));
     let text = format!("{agent} looks {rule} ({zone}), next {next}; it is task {}", row.id);
     let json = json!({
-        "agent": agent,
-        "heartbeat": row.id.to_string(),
-        "rule": row.task.rule.to_string(),
-        "zone": zone.name(),
-        "next": row.next_at.map(instant),
-        "prompt": row.task.prompt,
+        "agent": agent, "heartbeat": row.id.to_string(), "rule": row.task.rule.to_string(),
+        "zone": zone.name(), "next": row.next_at.map(instant), "prompt": row.task.prompt,
     });
     Ok(Output::new(text, json))
 }

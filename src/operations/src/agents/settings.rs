@@ -82,10 +82,8 @@ impl AgentSettings {
             ));
         };
         if let Some(cpus) = self.cpus.filter(|it| cpus_max.saturating_mul(1_000) < it.0) {
-            return Err(refused(
-                format!("{name} cannot have {cpus} processors: the machine has {cpus_max}"),
-                format!("say `--cpus {cpus_max}` or less"),
-            ));
+            let what = format!("{name} cannot have {cpus} processors: the machine has {cpus_max}");
+            return Err(refused(what, format!("say `--cpus {cpus_max}` or less")));
         }
         if let Some(mib) = self.memory.filter(|it| memory_max < *it) {
             return Err(refused(
@@ -130,13 +128,9 @@ pub(super) fn differences(old: &AgentGroup, new: &AgentGroup) -> Vec<String> {
 
 fn settings(agent: &AgentGroup) -> Value {
     json!({
-        "name": agent.name,
-        "provider": ProviderChoice(agent.provider),
-        "model": agent.model,
-        "image": agent.image,
-        "memory_mib": agent.resources.memory_mib,
-        "cpus": CpuMilli(agent.resources.cpu_milli),
-        "pids": agent.resources.pids,
+        "name": agent.name, "provider": ProviderChoice(agent.provider), "model": agent.model,
+        "image": agent.image, "memory_mib": agent.resources.memory_mib,
+        "cpus": CpuMilli(agent.resources.cpu_milli), "pids": agent.resources.pids,
         "disk_gib": agent.resources.disk_gib,
         "trigger": trigger_of(&agent.name, agent.trigger.as_deref()),
         "admin_scope": agent.admin_scope.as_str(),

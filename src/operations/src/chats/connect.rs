@@ -248,10 +248,8 @@ fn engage(args: &ConnectArgs) -> Result<Option<Engage>> {
             return Err(refused("no pattern given", "give one with `--pattern RE`"));
         }
         (Some(When::Always | When::Mention | When::Sticky), Some(pattern)) => {
-            return Err(refused(
-                format!("the pattern `{pattern}` needs `--engage pattern`"),
-                "drop `--pattern`, or use `--engage pattern`",
-            ));
+            let what = format!("the pattern `{pattern}` needs `--engage pattern`");
+            return Err(refused(what, "drop `--pattern`, or use `--engage pattern`"));
         }
     }))
 }

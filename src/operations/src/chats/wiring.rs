@@ -48,15 +48,10 @@ fn when(wired: &Wired) -> String {
 pub(super) fn wiring_value(wired: &Wired) -> Value {
     let wiring = &wired.wiring;
     json!({
-        "chat": wiring.chat.0,
-        "agent": wiring.agent.as_str(),
-        "trigger": wired.trigger,
-        "engage": wiring.engage.as_str(),
-        "pattern": wiring.engage.pattern(),
-        "scope": wiring.scope.as_str(),
-        "ignored": wiring.ignored.as_str(),
-        "session_mode": wiring.session_mode.as_str(),
-        "priority": wiring.priority,
+        "chat": wiring.chat.0, "agent": wiring.agent.as_str(), "trigger": wired.trigger,
+        "engage": wiring.engage.as_str(), "pattern": wiring.engage.pattern(),
+        "scope": wiring.scope.as_str(), "ignored": wiring.ignored.as_str(),
+        "session_mode": wiring.session_mode.as_str(), "priority": wiring.priority,
     })
 }
 

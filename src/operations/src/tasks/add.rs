@@ -44,10 +44,8 @@ pub(super) fn add(args: &AddArgs, context: &mut Context<'_>) -> Result {
         }
         key = Some(free);
         if !asker.who.may_add() {
-            return Err(refused(
-                "only people who were let in may schedule something",
-                "ask the owner of this agent to let you in",
-            ));
+            let hint = "ask the owner of this agent to let you in";
+            return Err(refused("only people who were let in may schedule something", hint));
         }
     }
     let agent = agent(args, context)?;
@@ -162,8 +160,9 @@ fn place(
     }
     if context.asker().is_some() {
         let names = joined(all.iter().map(|it| &it.name));
+        let what = format!("there is no other chat `{text}` that {agent} may write to");
         return Err(not_found(
-            format!("there is no other chat `{text}` that {agent} may write to"),
+            what,
             format!("omit `--chat` for this chat, or name one of {names}"),
         ));
     }
@@ -225,10 +224,8 @@ pub(super) fn room(agent: &AgentName, context: &Context<'_>) -> Result<()> {
     if context.store.active_tasks(agent)? < ACTIVE_MAX {
         return Ok(());
     }
-    Err(refused(
-        format!("{agent} has {ACTIVE_MAX} active tasks, which is the most"),
-        format!("remove or pause some; see `{} list`", context.prefix()),
-    ))
+    let what = format!("{agent} has {ACTIVE_MAX} active tasks, which is the most");
+    Err(refused(what, format!("remove or pause some; see `{} list`", context.prefix())))
 }
 
 pub(crate) fn prompt(text: &str) -> Result<String> {
@@ -251,10 +248,8 @@ fn fits(text: &str, max: usize, what: &str) -> Result<String> {
     if text.len() <= max && !text.contains('\0') {
         return Ok(text.to_owned());
     }
-    Err(refused(
-        format!("{what} is longer than {max} bytes, or no text"),
-        "put it into a file of the workspace and name that",
-    ))
+    let what = format!("{what} is longer than {max} bytes, or no text");
+    Err(refused(what, "put it into a file of the workspace and name that"))
 }
 
 /// The least distance between two times of a task of this agent.

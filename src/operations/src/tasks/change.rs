@@ -50,17 +50,13 @@ pub(super) fn run(row: &TaskRow, context: &mut Context<'_>) -> Result {
         let least = add::least(context.store, &row.task.agent)?;
         // Otherwise a task could run itself over and over.
         if last.key.slot.0 != at.0 - at.0.rem_euclid(1_000) && at.since(last.fired_at) < least {
-            return Err(refused(
-                format!("{} ran a moment ago, and nobody asks for it again", row.id),
-                "leave it to its times",
-            ));
+            let what = format!("{} ran a moment ago, and nobody asks for it again", row.id);
+            return Err(refused(what, "leave it to its times"));
         }
     }
     let Some(key) = context.store.fire_now(row.id, at)? else {
-        return Err(refused(
-            format!("{} was cancelled, so it does not run", row.id),
-            format!("add it again with `{}`", again(row, context)),
-        ));
+        let what = format!("{} was cancelled, so it does not run", row.id);
+        return Err(refused(what, format!("add it again with `{}`", again(row, context))));
     };
     let mut output = show::stored(row, "is queued, besides its times", context);
     output.json["fired"] = key.to_string().into();
@@ -74,10 +70,8 @@ pub(super) fn edit(args: &SetArgs, context: &mut Context<'_>) -> Result {
     }
     let change = changes(args, &row, context)?;
     if change == TaskEdit::default() {
-        return Err(refused(
-            format!("no change given for {}", row.id),
-            format!("give one, like `{} set {} --when 9:30`", context.prefix(), row.id),
-        ));
+        let hint = format!("give one, like `{} set {} --when 9:30`", context.prefix(), row.id);
+        return Err(refused(format!("no change given for {}", row.id), hint));
     }
     if change.rule.is_some() || change.zone.is_some() {
         let rule = change.rule.as_ref().unwrap_or(&row.task.rule);
@@ -131,10 +125,8 @@ fn still(row: &TaskRow) -> Result<()> {
     if !is_over(row.state) {
         return Ok(());
     }
-    Err(refused(
-        format!("{} is over: it is {}", row.id, row.state.as_str()),
-        "schedule it again, as a new task",
-    ))
+    let what = format!("{} is over: it is {}", row.id, row.state.as_str());
+    Err(refused(what, "schedule it again, as a new task"))
 }
 
 /// The line that makes a task like this one.

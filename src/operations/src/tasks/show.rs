@@ -158,24 +158,13 @@ fn value(row: &TaskRow, past: &Past, context: &Context<'_>) -> Value {
     let (task, zone) = (&row.task, &row.task.zone);
     let next = next(row, PREVIEW);
     json!({
-        "id": row.id.to_string(),
-        "state": row.state.as_str(),
-        "reason": row.reason,
-        "agent": task.agent,
-        "chat": task.chat.0,
-        "label": context.chat(task.chat),
-        "thread": task.thread,
-        "session": task.session.map(|it| it.to_string()),
-        "rule": task.rule.to_string(),
-        "when": task.rule.words(zone),
-        "zone": zone,
-        "missed": task.missed,
-        "prompt": task.prompt,
-        "script": task.script,
-        "owner": task.owner.map(|it| it.to_string()),
-        "owner_handle": task.owner_handle,
-        "created_by": task.created_by,
-        "created_at": instant(row.created_at),
+        "id": row.id.to_string(), "state": row.state.as_str(), "reason": row.reason,
+        "agent": task.agent, "chat": task.chat.0, "label": context.chat(task.chat),
+        "thread": task.thread, "session": task.session.map(|it| it.to_string()),
+        "rule": task.rule.to_string(), "when": task.rule.words(zone), "zone": zone,
+        "missed": task.missed, "prompt": task.prompt, "script": task.script,
+        "owner": task.owner.map(|it| it.to_string()), "owner_handle": task.owner_handle,
+        "created_by": task.created_by, "created_at": instant(row.created_at),
         "next": next.iter().map(|it| instant(*it)).collect::<Vec<_>>(),
         "next_local": next.iter().map(|it| local(*it, zone)).collect::<Vec<_>>(),
         "last": past.last.as_ref().map(|it| fire_value(it, zone)),
@@ -185,16 +174,10 @@ fn value(row: &TaskRow, past: &Past, context: &Context<'_>) -> Value {
 
 fn fire_value(fire: &FireRow, zone: &Zone) -> Value {
     json!({
-        "slot": instant(fire.key.slot),
-        "time": local(fire.key.slot, zone),
-        "fired_at": instant(fire.fired_at),
-        "late": late(fire),
-        "late_secs": fire.late_by.as_secs(),
-        "state": fire.state.as_str(),
-        "skipped": fire.skipped,
-        "result": fire.result,
-        "cost": fire.cost.map(|it| it.to_string()),
-        "cost_usd": fire.cost.map(Cost::exact),
+        "slot": instant(fire.key.slot), "time": local(fire.key.slot, zone),
+        "fired_at": instant(fire.fired_at), "late": late(fire), "late_secs": fire.late_by.as_secs(),
+        "state": fire.state.as_str(), "skipped": fire.skipped, "result": fire.result,
+        "cost": fire.cost.map(|it| it.to_string()), "cost_usd": fire.cost.map(Cost::exact),
         "ended_at": fire.ended_at.map(instant),
     })
 }
@@ -218,10 +201,8 @@ pub(super) fn preview(args: &PreviewArgs, context: &Context<'_>) -> Result {
         let Ok(Rule::Once(at)) = at.or_else(|_| understand(&format!("on {text}"), &zone, now))
         else {
             let what = format!("`{}` is no one time", one_line(text));
-            return Err(refused(
-                what,
-                "say it like 2026-12-24T09:00:00Z, or `24 december at 9:00`",
-            ));
+            let hint = "say it like 2026-12-24T09:00:00Z, or `24 december at 9:00`";
+            return Err(refused(what, hint));
         };
         from = at;
     }
@@ -234,11 +215,8 @@ pub(super) fn preview(args: &PreviewArgs, context: &Context<'_>) -> Result {
     let times: Vec<String> = next.iter().map(|it| local(*it, &zone)).collect();
     let text = format!("{}, {zone} (`{rule}`)\n  {}", rule.words(&zone), times.join("\n  "));
     let json = json!({
-        "rule": rule.to_string(),
-        "when": rule.words(&zone),
-        "zone": zone.name(),
-        "slots": next.iter().map(|it| instant(*it)).collect::<Vec<_>>(),
-        "local": times,
+        "rule": rule.to_string(), "when": rule.words(&zone), "zone": zone.name(),
+        "slots": next.iter().map(|it| instant(*it)).collect::<Vec<_>>(), "local": times,
     });
     Ok(Output::new(text, json))
 }
