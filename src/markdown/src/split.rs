@@ -64,16 +64,17 @@ impl Splitter {
         fits
     }
 
-    /// From where to where white space goes that stands at a place; nobody misses it at a cut.
-    fn blank(&self, at: usize) -> Option<(usize, usize)> {
-        let leaf = leaf(&self.doc.blocks, at)?;
-        let is_break = leaf.kind == Kind::Break;
-        let Kind::Text(text) = &leaf.kind else {
-            return is_break.then_some((leaf.start, leaf.end));
-        };
-        let start = text.floor_char_boundary(at - leaf.start);
-        let sign = text[start..].chars().next().filter(|it| it.is_whitespace())?;
-        Some((leaf.start + start, leaf.start + start + sign.len_utf8()))
+    /// Passes white space, which nobody misses at a cut.
+    fn pass_blank(&mut self) {
+        while let Some(leaf) = leaf(&self.doc.blocks, self.at) {
+            let text = leaf.text(self.at, leaf.end);
+            let blank = text.len() - text.trim_start().len();
+            let is_text = matches!(leaf.kind, Kind::Text(_)) && blank != 0;
+            if !is_text && leaf.kind != Kind::Break {
+                break;
+            }
+            self.at = if is_text { self.at + blank } else { leaf.end };
+        }
     }
 
     /// Whether a part shows what these nodes show, and no more than may be.
@@ -99,17 +100,6 @@ impl Splitter {
         self.inner = Some(Box::new(inner));
         self.next()
     }
-
-    /// Where a part ends that can reach so far at most, and where the next begins.
-    fn cut(&self, reach: usize) -> (usize, usize) {
-        let is_last = reach == self.doc.end;
-        let cut = if is_last { reach } else { best(&self.doc.blocks, self.at, reach) };
-        let mut to = cut;
-        while let Some((start, _)) = self.blank(to - 1).filter(|it| self.at < it.0) {
-            to = start;
-        }
-        (to, cut)
-    }
 }
 
 impl Iterator for Splitter {
@@ -121,9 +111,7 @@ impl Iterator for Splitter {
             return Some(part);
         }
         self.inner = None;
-        while let Some((_, end)) = self.blank(self.at) {
-            self.at = end;
-        }
+        self.pass_blank();
         if self.doc.end <= self.at {
             return None;
         }
@@ -132,16 +120,20 @@ impl Iterator for Splitter {
         if !self.is_literal && (reach == self.at || self.limit.max / 2 < around) {
             return self.without_formats();
         }
-        let (mut to, mut cut) = self.cut(reach);
+        let best = |reach: usize| match reach == self.doc.end {
+            true => reach,
+            false => best(&self.doc.blocks, self.at, reach),
+        };
+        let mut cut = best(reach);
         // What follows a sign can make it shorter.
-        while self.limit.max < self.length(to) {
-            let shorter = self.cut(to - 1);
-            if to <= shorter.0 {
+        while self.limit.max < self.length(cut) {
+            let shorter = best(cut - 1);
+            if cut <= shorter {
                 break;
             }
-            (to, cut) = shorter;
+            cut = shorter;
         }
-        let nodes = clip(&self.doc.blocks, self.at, to);
+        let nodes = clip(&self.doc.blocks, self.at, cut);
         let part = write(&nodes, Dialect::Markdown);
         if !self.is_literal && !self.holds(&part, &nodes) {
             return self.without_formats();
@@ -231,7 +223,8 @@ fn words(text: &str, start: usize, is_code: bool, take: &mut impl FnMut(Rank, us
             " " if is_code => take(Rank::Word, behind),
             "。" | "！" | "？" => take(Rank::Sentence, behind),
             " " if [".", "!", "?", "…"].contains(&before) => take(Rank::Sentence, at),
-            " " => take(Rank::Word, at),
+            // White space at a cut belongs to neither part.
+            " " if before != " " => take(Rank::Word, at),
             _ => take(Rank::Sign, behind),
         }
         before = sign;

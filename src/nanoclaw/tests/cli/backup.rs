@@ -363,7 +363,7 @@ fn what_an_adapter_keeps_goes_along_and_its_ratchet_never_does() {
     }
     fs::write(folders.join("kept/deep/note"), "remember").unwrap();
     fs::write(folders.join("ratchet/key"), "moves on").unwrap();
-    std::os::unix::fs::symlink("note", folders.join("kept/deep/link")).unwrap();
+    symlink("note", folders.join("kept/deep/link")).unwrap();
     // A database with a journal that nobody has written back, as one in use has.
     let state = folders.join("kept/state.db");
     let central = store::CentralStore::open(&state).unwrap();
