@@ -196,14 +196,15 @@ impl<'a> Giving<'a> {
         let is_secret = |name: &str| needs.iter().any(|it| it.name == name && it.is_secret);
         let (secret, plain): (Values, Values) =
             values.clone().into_iter().partition(|it| is_secret(&it.0));
-        let plain = plain.into_iter().map(|(name, it)| (name, it.expose_secret().to_owned()));
+        let plain = plain.into_iter().map(|(name, value)| (name, value.expose_secret().to_owned()));
         self.row.fields = plain.collect();
         let row = &self.row;
         let of = Holder { channel: &row.channel, account: &row.name, urls: &row.urls };
         // Others may be renewed by the running host at this moment, and are left alone.
         let is_new = |name: &str| given.contains_key(name) || self.was.urls != row.urls;
         let secrets = secret.iter().filter(|it| is_new(it.0));
-        let secrets = secrets.map(|(name, it)| self.vault.seal_field(of, name, it, row.renewed_at));
+        let secrets =
+            secrets.map(|(name, value)| self.vault.seal_field(of, name, value, row.renewed_at));
         let secrets = secrets.collect::<Result<Vec<_>, _>>()?;
         let stays = |row: &str| values.keys().any(|it| row == of.name(it));
         let mut gone = self.sealed.iter().map(|it| it.name.as_str()).filter(|it| !stays(it));
@@ -222,8 +223,8 @@ impl<'a> Giving<'a> {
     async fn settled(&self, renewed_at: i64) -> Option<ChannelStatus> {
         let is_ours =
             |it: &ChannelStatus| it.name == self.row.channel && it.account == self.row.name;
-        let is_settled = |it: &ChannelStatus| {
-            renewed_at <= it.fields_of && it.why.as_deref() != Some(CONNECTING)
+        let is_settled = |status: &ChannelStatus| {
+            renewed_at <= status.fields_of && status.why.as_deref() != Some(CONNECTING)
         };
         let watch = async {
             loop {
