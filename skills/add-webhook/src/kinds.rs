@@ -13,10 +13,15 @@ pub(crate) struct Kind {
     /// Where a body has it, as a JSON pointer (RFC 6901), for those who sign each attempt with another
     /// time.
     pub(crate) id_at: Option<&'static str>,
+    /// How its secrets begin; the rest has no form that could be checked.
+    pub(crate) begins: &'static str,
 }
 
 /// <https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/>
 const KEY: &str = "idempotency-key";
+
+/// Whatever can show a secret and not sign.
+const TOKEN: Kind = Kind { name: "token", schemes: shown, ids: &[KEY], id_at: None, begins: "" };
 
 const KINDS: [Kind; 9] = [
     // Forgejo, Gitea and everything that signs alike, too.
@@ -24,7 +29,7 @@ const KINDS: [Kind; 9] = [
         name: "github",
         schemes: || vec![Scheme::Hmac(GITHUB)],
         ids: &["x-github-delivery", KEY],
-        id_at: None,
+        ..TOKEN
     },
     // A signing token, or the older secret token
     // (<https://docs.gitlab.com/user/project/integrations/webhooks/>).
@@ -32,32 +37,31 @@ const KINDS: [Kind; 9] = [
         name: "gitlab",
         schemes: || vec![Scheme::Hmac(STANDARD), GITLAB],
         ids: &["webhook-id", KEY],
-        id_at: None,
+        ..TOKEN
     },
     Kind {
         name: "grafana",
         schemes: || vec![Scheme::Hmac(GRAFANA), BEARER, Scheme::Basic],
-        ids: &[KEY],
-        id_at: None,
+        ..TOKEN
     },
     // <https://prometheus.io/docs/alerting/latest/configuration/#http_config>
+    Kind { name: "alertmanager", schemes: || vec![BEARER, Scheme::Basic], ..TOKEN },
+    Kind { name: "uptime-kuma", ..TOKEN },
+    Kind { name: "home-assistant", ..TOKEN },
     Kind {
-        name: "alertmanager",
-        schemes: || vec![BEARER, Scheme::Basic],
-        ids: &[KEY],
-        id_at: None,
+        name: "stripe",
+        schemes: || vec![Scheme::Hmac(STRIPE)],
+        ids: &[],
+        id_at: Some("/id"),
+        begins: "whsec_",
     },
-    Kind { name: "uptime-kuma", schemes: shown, ids: &[KEY], id_at: None },
-    Kind { name: "home-assistant", schemes: shown, ids: &[KEY], id_at: None },
-    Kind { name: "stripe", schemes: || vec![Scheme::Hmac(STRIPE)], ids: &[], id_at: Some("/id") },
     Kind {
         name: "standard",
         schemes: || vec![Scheme::Hmac(STANDARD), Scheme::Hmac(SVIX)],
         ids: &["webhook-id", "svix-id"],
-        id_at: None,
+        ..TOKEN
     },
-    // Whatever can show a secret and not sign.
-    Kind { name: "token", schemes: shown, ids: &[KEY], id_at: None },
+    TOKEN,
 ];
 
 /// The secret in a header or, where no header can be set, in the path.

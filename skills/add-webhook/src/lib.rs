@@ -93,10 +93,18 @@ impl Adapter for Webhook {
 fn verify(account: &Account) -> Result<(&'static kinds::Kind, Verify), ChannelError> {
     let kind = kinds::find(field(account, "kind"))?;
     let secret = account.require(NAME, "secret")?.clone();
-    let verify = Verify::new((kind.schemes)(), secret).map_err(|wrong| {
-        let why = format!("{wrong}; replace it with `nanoclaw channels add {NAME}`");
+    let unfit = |why: String| {
+        let why = format!("{why}; replace it with `nanoclaw channels add {NAME}`");
         ChannelError::Unauthorized(why.into())
-    })?;
+    };
+    let rest = secret.expose_secret().strip_prefix(kind.begins);
+    if rest.is_none_or(str::is_empty) {
+        let (name, begins) = (kind.name, kind.begins);
+        return Err(unfit(format!(
+            "a secret of {name} begins with `{begins}`, and this one does not"
+        )));
+    }
+    let verify = Verify::new((kind.schemes)(), secret).map_err(|it| unfit(it.to_string()))?;
     Ok((kind, verify))
 }
 

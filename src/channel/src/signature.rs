@@ -119,6 +119,8 @@ pub struct Proof {
 pub enum Wrong {
     #[error("the header {0} is missing; give the sender the secret")]
     Missing(&'static str),
+    #[error("nothing shows that it is yours; send {0}")]
+    Unshown(String),
     #[error("the signature is wrong; give the sender the same secret as this host")]
     Signature,
     #[error("it was signed {} s from now, of {} that are taken; set the clocks", .0.as_secs(), TOLERANCE.as_secs())]
@@ -162,14 +164,18 @@ impl Verify {
     /// # Errors
     /// When the request does not show what it must.
     pub async fn check(&self, shown: Shown<'_>, now: Timestamp) -> Result<Proof, Wrong> {
-        let mut missing = None;
+        let mut missing = Wrong::Signature;
         for scheme in &self.schemes {
             match self.check_one(scheme, shown, now).await {
-                Err(Wrong::Missing(header)) => drop(missing.get_or_insert(Wrong::Missing(header))),
+                Err(wrong @ Wrong::Missing(_)) => missing = wrong,
                 checked => return checked,
             }
         }
-        Err(missing.unwrap_or(Wrong::Signature))
+        if let [_] = self.schemes[..] {
+            return Err(missing);
+        }
+        let ways: Vec<String> = self.schemes.iter().map(Scheme::way).collect();
+        Err(Wrong::Unshown(ways.join(", or ")))
     }
 
     async fn check_one(
@@ -193,7 +199,9 @@ impl Verify {
                 self.is_key(password).or_else(|_| self.is_key(&pair))?;
             }
             Scheme::Path => {
-                self.is_key(shown.path.split('/').next().unwrap_or_default())?;
+                let given = shown.path.split('/').next().unwrap_or_default();
+                // It may be the name of a chat.
+                self.is_key(given).map_err(|_| Wrong::Missing("with the secret"))?;
                 return Ok(Proof { is_in_path: true, ..Proof::default() });
             }
             Scheme::Jwt(rules) => {
@@ -208,6 +216,24 @@ impl Verify {
     fn is_key(&self, given: &str) -> Result<(), Wrong> {
         let right = |it: &SecretString| is_same(it.expose_secret().as_bytes(), given.as_bytes());
         if self.keys.iter().any(right) { Ok(()) } else { Err(Wrong::Signature) }
+    }
+}
+
+impl Scheme {
+    /// What a sender is told to send.
+    fn way(&self) -> String {
+        match self {
+            Self::Hmac(Hmac { header, time: Time::Header(time), .. }) => {
+                format!("a signature in `{header}` and its time in `{time}`")
+            }
+            Self::Hmac(Hmac { header, time: Time::No | Time::Beside(_), .. }) => {
+                format!("a signature in `{header}`")
+            }
+            Self::Token { header, prefix } => format!("`{header}: {prefix}SECRET`"),
+            Self::Basic => "basic authentication with the secret as the password".to_owned(),
+            Self::Path => "the secret in the path, behind the account".to_owned(),
+            Self::Jwt(_) => "`authorization: Bearer JWT`".to_owned(),
+        }
     }
 }
 

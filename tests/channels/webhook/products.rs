@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use domain::time::{Clock, SystemClock};
 
-use super::rig::{Post, Rig, sign, tag};
+use super::rig::{Post, Rig, account, sign, tag};
 
 /// Long enough to be base64 of something.
 const PLAIN: &str = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -109,7 +109,7 @@ async fn each_product_is_taken_as_it_sends_and_says_in_a_line_what_it_is_about()
         ("standard", Some("msg_2KWPBgLlAfxdpx2AI54pPJ85f4W"), "contact.created"),
     ] {
         let whsec = format!("whsec_{PLAIN}");
-        let secret = if kind == "standard" { &whsec } else { PLAIN };
+        let secret = if matches!(kind, "standard" | "stripe") { &whsec } else { PLAIN };
         let (right, wrong) = (shown(kind, secret), shown(kind, &secret.replace('8', "9")));
         for (post, forged) in right.into_iter().zip(wrong) {
             let mut rig = Rig::of(kind, secret).await;
@@ -125,5 +125,49 @@ async fn each_product_is_taken_as_it_sends_and_says_in_a_line_what_it_is_about()
             assert!(id.is_none_or(|it| it == message.platform_id), "{kind}: {message:?}");
             assert!(!message.body.text.contains(PLAIN) && !message.body.text.contains("keys_url"));
         }
+    }
+}
+
+#[tokio::test]
+async fn a_sender_that_shows_nothing_hears_what_its_kind_shows() {
+    const PATH: &str = "the secret in the path, behind the account";
+    for (kind, secret, ways) in [
+        ("github", PLAIN, &["x-hub-signature-256"][..]),
+        ("gitlab", PLAIN, &["`webhook-signature`", "`x-gitlab-token: SECRET`"]),
+        (
+            "grafana",
+            PLAIN,
+            &["`x-grafana-alerting-signature`", "`authorization: Bearer SECRET`", "basic"],
+        ),
+        ("uptime-kuma", PLAIN, &["`authorization: Bearer SECRET`", "basic authentication", PATH]),
+    ] {
+        let rig = Rig::of(kind, secret).await;
+        let told = Post::unsigned("ops", "{}").send(rig.at).await.unwrap();
+        assert_eq!(told.code, 401, "{kind}");
+        for way in ways {
+            assert!(told.said.contains(way), "{kind}: {}", told.said);
+        }
+    }
+    let rig = Rig::of("uptime-kuma", PLAIN).await;
+    let wrong = Post::unsigned("ops", "{}").with("Authorization", "Bearer other");
+    let told = wrong.send(rig.at).await.unwrap();
+    assert!(told.said.contains("the signature is wrong"), "{}", told.said);
+}
+
+#[tokio::test]
+async fn a_secret_of_another_form_than_its_kind_has_is_refused_when_it_is_given() {
+    let adapter = channel::registration(webhook::NAME).unwrap().adapter;
+    for (kind, secret, is_taken) in [
+        ("stripe", "sk_live_4eC39HqLyjWDarjtT1zdp7dc", false),
+        ("stripe", "whsec_", false),
+        ("stripe", "whsec_test_secret", true),
+        ("standard", PLAIN, false),
+        ("standard", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", true),
+        ("github", PLAIN, true),
+    ] {
+        let checked = adapter.check(&account(kind, Some(secret))).await;
+        assert_eq!(checked.is_ok(), is_taken, "{kind}, {secret}");
+        let why = checked.map_or_else(|it| it.to_string(), |_| String::new());
+        assert!(is_taken || !why.contains(secret) || secret == "whsec_", "{why}");
     }
 }
