@@ -6,10 +6,13 @@ use std::time::Duration;
 use channel::Verdict;
 use domain::AgentName;
 use domain::message::ChatInfo;
+use domain::outgoing::Caps;
 use domain::people::{Handle, Role};
 use harness::crash::Crash;
 use harness::host::World;
+use harness::platform::PUBLIC;
 use harness::platform::{FakePlatform, NAME, TestMessage, address};
+use store::reading::PartFilter;
 use store::{CentralStore, Store, Wiring};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -179,4 +182,21 @@ async fn a_sender_hears_that_a_command_could_not_be_stored() {
     world.pass(20 * SECOND).await;
     let texts = world.platform.texts("g");
     assert!(texts.concat().contains("the disk is full"), "{texts:?}");
+}
+
+/// Nobody can be asked either: the host has no owner.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_said_to_a_chat_that_cannot_be_told_anything() {
+    let world = World::on(FakePlatform::with_caps(Caps { mute: true, ..PUBLIC }));
+    let _host = world.start(Crash::never()).await;
+    for n in 0..40 {
+        let (chat, who) = (format!("hook{n}"), format!("program{n}"));
+        let event = TestMessage::new(&chat, &format!("e{n}"), "the build failed");
+        world.platform.write(event.in_group("Builds").by(&who, &who).mention());
+    }
+    world.pass(2 * 60 * MINUTE).await;
+    let central = central(&world);
+    assert!(!central.unsettled().unwrap().is_empty(), "it is asked, once somebody can be");
+    assert_eq!(central.parts(PartFilter::All).unwrap(), []);
+    assert!(central.unasked().unwrap().is_some(), "more than are asked about");
 }

@@ -81,6 +81,9 @@ impl Approvals {
             })
             .await?;
         let question = &row.question;
+        // Where nothing can be said, nobody waits for it.
+        let is_silent = place.as_ref().is_none_or(|it| self.host.caps_of(it).mute);
+        let told_nobody = told_nobody || (is_silent && question.session.is_none());
         let candidates: Vec<Candidate> =
             candidates.iter().flat_map(|it| self.candidate(it)).collect();
         let channel = place.as_ref().map_or("", |it| &it.channel);

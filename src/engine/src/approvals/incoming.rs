@@ -70,14 +70,11 @@ pub(crate) fn request_access(
         expires_at: now + APPROVAL_LIFE,
     };
     let say = |id: QuestionId| {
-        if !is_told {
-            return vec![];
-        }
         let (key, to) = (format!("q{id}.asked"), message.from.clone());
         let part = NewPart::new(key, to, PartKind::Interim, news(kind, News::Asked));
-        vec![part.replying_to(message.platform_id.clone())]
+        part.replying_to(message.platform_id.clone())
     };
-    central.request_access(&question, message, peer.as_deref(), say)
+    central.request_access(&question, message, peer.as_deref(), is_told.then_some(say))
 }
 
 /// Takes a message that is a code. Returns whether it was one; then it is for nobody else.

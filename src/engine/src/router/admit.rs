@@ -44,7 +44,8 @@ pub(super) fn admit(
     }
     let snapshot = AdmissionSnapshot::read(host, central, message, owner_only)?;
     let now = snapshot.now;
-    if snapshot.pairing_open && approvals::pair(central, message, now)? {
+    let is_mute = host.caps_of(&message.from).mute;
+    if snapshot.pairing_open && !is_mute && approvals::pair(central, message, now)? {
         return Ok(Step::about_approvals(Verdict::Stored));
     }
     if snapshot.has_answered {
@@ -65,7 +66,7 @@ pub(super) fn admit(
         }
     }
     let admission = snapshot.admission(message);
-    let is_quiet = owner_only || host.caps_of(&message.from).mute;
+    let is_quiet = owner_only || is_mute;
     if is_own_word(message) && command::is_greeting(&message.body.text) && !is_quiet {
         return greet(host, central, message, &snapshot, admission);
     }

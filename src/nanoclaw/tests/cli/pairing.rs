@@ -115,7 +115,7 @@ fn an_answer_that_shares_an_agent_says_so_and_asks() {
         asked_at: SystemClock.now(),
         expires_at: SystemClock.now(),
     };
-    store.request_access(&question, &message, Some("9"), |_| vec![]).unwrap();
+    store.request_access(&question, &message, Some("9"), None::<fn(_) -> _>).unwrap();
     let shown = home.run(&["approvals", "show", "1"]).fine();
     assert!(shown.contains("  new:cleo, refuse, connect:andy\n"), "{shown}");
     for answer in ["connect:andy", "Share andy…"] {

@@ -61,14 +61,14 @@ impl CentralStore {
     }
 
     /// Opens an access request about the sender or the chat of a message, which waits for its
-    /// answer; what is said about it and the chat's row are the same commit. A request that is open
-    /// already is joined; then nothing is said.
+    /// answer; what is said about it (`None`: its sender cannot be told anything) and the chat's row are the
+    /// same commit. A request that is open already is joined; then nothing is said.
     pub fn request_access(
         &mut self,
         question: &Question,
         message: &Incoming,
         peer: Option<&str>,
-        say: impl FnOnce(QuestionId) -> Vec<NewPart>,
+        say: Option<impl FnOnce(QuestionId) -> NewPart>,
     ) -> Result<Put> {
         let (now, mut question) = (question.asked_at, question.clone());
         self.change("an access request", |central| {
@@ -79,15 +79,15 @@ impl CentralStore {
             let (id, put) = match open {
                 Some(id) => (id, Put::Joined(id)),
                 None if !central.request_load(&question, from, now)?.has_room() => {
-                    central.turn_away(message, now)?;
+                    central.turn_away(message, say.is_some(), now)?;
                     return Ok(Put::Full);
                 }
                 None => {
                     let chat = central.ensure_chat(from, &message.body.chat, peer, now)?;
                     question.chat = Some(chat.id);
                     let id = insert(&central.conn, &question)?;
-                    for part in say(id) {
-                        central.say(&part, now)?;
+                    if let Some(say) = say {
+                        central.say(&say(id), now)?;
                     }
                     (id, Put::New(id))
                 }
@@ -102,14 +102,16 @@ impl CentralStore {
         })
     }
 
-    /// Counts a message whose sender nobody is asked about, and tells the sender the first time.
-    fn turn_away(&mut self, message: &Incoming, now: Timestamp) -> Result<()> {
+    /// Counts a message whose sender nobody is asked about, and tells the sender the first time, if it
+    /// `can_hear`.
+    fn turn_away(&mut self, message: &Incoming, can_hear: bool, now: Timestamp) -> Result<()> {
         let (from, why) = (&message.from, Why::TooManyRequests.as_str());
         let is_first = self.record_drop(from, &message.body.sender, why, now)?;
         let sql = "SELECT count(*) FROM dropped
                    WHERE channel = ?1 AND account = ?2 AND reason = ?3 AND ?4 < first_at";
         let lately = params![from.channel, from.account, why, (now - SPAN).0];
-        if is_first && self.only::<u32>("count who was told", sql, lately)? <= TOLD_MAX {
+        if is_first && can_hear && self.only::<u32>("count who was told", sql, lately)? <= TOLD_MAX
+        {
             self.add_refusal(message, texts::access::TOO_MANY, now)?;
         }
         Ok(())

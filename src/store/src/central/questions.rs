@@ -5,6 +5,7 @@
 mod rows;
 
 use domain::OutSeq;
+use domain::admission::Why;
 use domain::approval::{ChatChoice, asked_by, first_options};
 use domain::delivery::PartKey;
 use domain::history::EventKind;
@@ -151,9 +152,6 @@ statements! {
     /// Questions whose messages are to be routed.
     pub fn due_questions() -> Vec<QuestionId> = list("list the messages that are due",
         "SELECT DISTINCT question FROM pending_message WHERE is_due = 1 ORDER BY question", []);
-    /// The messages of a question were routed.
-    pub fn messages_routed(id: QuestionId) -> () = execute("messages that were routed",
-        "UPDATE pending_message SET is_due = 0 WHERE question = ?1", [id.0]);
     /// The messages that wait for a question, in their order.
     pub fn pending_messages(id: QuestionId) -> Vec<Incoming> = list("read the messages that wait",
         "SELECT message FROM pending_message WHERE question = ?1 ORDER BY ordinal", [id.0]);
@@ -217,6 +215,25 @@ impl CentralStore {
                        FROM question WHERE id = ?1";
             run(tx, sql, params![id.0, now.0, EventKind::Answer.as_str()])?;
             Ok(true)
+        })
+    }
+
+    /// The messages of a question were routed. While they waited they counted as dropped, and do no more.
+    pub fn messages_routed(&mut self, id: QuestionId) -> Result<()> {
+        self.change("messages that were routed", |central| {
+            let sql = "SELECT message FROM pending_message WHERE question = ?1 AND is_due = 1";
+            let routed: Vec<Incoming> = central.list("read the messages that wait", sql, [id.0])?;
+            for Incoming { from, body, .. } in routed {
+                let sql = "UPDATE dropped SET count = count - 1 WHERE channel = ?1 AND account = ?2
+                               AND chat = ?3 AND sender = ?4 AND reason IN (?5, ?6)";
+                let [asked, connected] = [Why::UnknownAsk, Why::ChatNotConnected].map(Why::as_str);
+                let Address { channel, account, chat, .. } = from;
+                let of = params![channel, account, chat, body.sender.id, asked, connected];
+                run(&central.conn, sql, of)?;
+            }
+            run(&central.conn, "DELETE FROM dropped WHERE count < 1", [])?;
+            let sql = "UPDATE pending_message SET is_due = 0 WHERE question = ?1";
+            run(&central.conn, sql, [id.0]).map(drop).map_err(Into::into)
         })
     }
 

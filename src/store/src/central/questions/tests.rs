@@ -68,6 +68,10 @@ fn say(key: &str, text: &str) -> NewPart {
     }
 }
 
+fn telling(id: QuestionId) -> NewPart {
+    say(&format!("q{id}.asked"), "asked")
+}
+
 fn opened(put: Put) -> QuestionId {
     match put {
         Put::New(id) => id,
@@ -78,7 +82,7 @@ fn opened(put: Put) -> QuestionId {
 #[test]
 fn a_second_access_request_joins_the_first_and_hears_nothing_new() {
     let Rig { mut central, chat, _dir } = rig();
-    let asked = |id: QuestionId| vec![say(&format!("q{id}.asked"), "asked")];
+    let asked = Some(telling);
     let id = opened(
         central.request_access(&access_question(chat), &message("m1"), None, asked).unwrap(),
     );
@@ -132,7 +136,7 @@ fn what_waited_is_due_once_its_user_was_let_in_and_until_it_was_routed() {
     let Rig { mut central, chat, _dir } = rig();
     let ask = |central: &mut CentralStore| {
         let (question, message) = (access_question(chat), message("m1"));
-        opened(central.request_access(&question, &message, None, |_| vec![]).unwrap())
+        opened(central.request_access(&question, &message, None, Some(telling)).unwrap())
     };
     let refused = ask(&mut central);
     central.settle_question(refused, false, &[], NOW).unwrap();
@@ -142,7 +146,17 @@ fn what_waited_is_due_once_its_user_was_let_in_and_until_it_was_routed() {
     assert_eq!(central.due_questions().unwrap(), []);
     central.settle_question(approved, true, &[], NOW).unwrap();
     assert_eq!(central.due_questions().unwrap(), [approved]);
-    central.messages_routed(approved).unwrap();
+    // As the router counted each while it waited; one that was not kept reached nobody.
+    let eve = message("m1").body.sender;
+    for why in ["unknown-ask", "unknown-ask", "not-called"] {
+        central.record_drop(&message("m1").from, &eve, why, NOW).unwrap();
+    }
+    for _ in ["now", "after a crash"] {
+        central.messages_routed(approved).unwrap();
+    }
+    let dropped: Vec<_> =
+        central.dropped().unwrap().into_iter().map(|it| (it.reason, it.count)).collect();
+    assert_eq!(dropped, [("not-called".to_owned(), 1), ("unknown-ask".to_owned(), 1)]);
     assert_eq!(central.due_questions().unwrap(), []);
     assert_eq!(central.pending_messages(approved).unwrap().len(), 1, "`why` tells of it");
 }
@@ -218,12 +232,18 @@ fn request(message: &Incoming, now: Timestamp) -> Question {
     Question { requester, asked_at: now, chat: None, ..access_question(ChatId(0)) }
 }
 
+/// How many on an account heard that nobody is asked about them.
+fn told(central: &CentralStore, account: &str) -> u32 {
+    let sql = "SELECT count(*) FROM part WHERE account = ?1 AND key LIKE 'refused.%'";
+    central.conn.query_row(sql, [account], |row| row.get(0)).unwrap()
+}
+
 #[test]
 fn unknown_users_of_one_account_cannot_use_up_what_another_has() {
     let Rig { mut central, _dir, .. } = rig();
     let mut ask = |account: &str, who: String, now: Timestamp| {
         let message = from(account, &who);
-        central.request_access(&request(&message, now), &message, None, |_| vec![]).unwrap()
+        central.request_access(&request(&message, now), &message, None, Some(telling)).unwrap()
     };
     for n in 0..ACCOUNT_SPAN_MAX {
         opened(ask("main", format!("eve{n}"), NOW));
@@ -237,8 +257,7 @@ fn unknown_users_of_one_account_cannot_use_up_what_another_has() {
     opened(ask("main", "bob".into(), later));
     let chats = central.chats().unwrap().len();
     assert_eq!(chats, 1 + 10 + 1 + 1, "no chat for those whom nobody is asked about");
-    let told = central.rows(SessionId(0)).open_parts().unwrap().len();
-    assert_eq!(told, usize::try_from(TOLD_MAX).unwrap(), "as many are told, and no more");
+    assert_eq!(told(&central, "main"), TOLD_MAX, "as many are told, and no more");
     let unasked = central.unasked().unwrap().unwrap();
     assert_eq!((unasked.users, unasked.oldest, unasked.last_told), (300, NOW, None));
     central.tell_unasked(&say("unasked.1", "300 more"), NOW).unwrap();
@@ -250,7 +269,7 @@ fn who_is_not_asked_about_is_told_on_each_account() {
     let Rig { mut central, _dir, .. } = rig();
     let mut ask = |account: &str, who: &str| {
         let message = from(account, who);
-        central.request_access(&request(&message, NOW), &message, None, |_| vec![]).unwrap()
+        central.request_access(&request(&message, NOW), &message, None, Some(telling)).unwrap()
     };
     for account in ["main", "other"] {
         for n in 0..ACCOUNT_SPAN_MAX {
@@ -261,11 +280,7 @@ fn who_is_not_asked_about_is_told_on_each_account() {
         assert_eq!(ask("main", &format!("mob{n}")), Put::Full);
     }
     assert_eq!(ask("other", "zoe"), Put::Full);
-    let told = |account: &str| -> u32 {
-        let sql = "SELECT count(*) FROM part WHERE account = ?1";
-        central.conn.query_row(sql, [account], |row| row.get(0)).unwrap()
-    };
-    assert_eq!([told("main"), told("other")], [TOLD_MAX, 1]);
+    assert_eq!(["main", "other"].map(|it| told(&central, it)), [TOLD_MAX, 1]);
 }
 
 #[test]
@@ -278,7 +293,7 @@ fn one_user_in_many_groups_and_one_group_of_many_users_have_limits_of_their_own(
         message.from.chat = chat.into();
         let agent = (kind == QuestionKind::Sender).then(|| AgentName::parse("andy").unwrap());
         let question = Question { kind, agent, ..request(&message, NOW) };
-        central.request_access(&question, &message, None, |_| vec![]).unwrap()
+        central.request_access(&question, &message, None, Some(telling)).unwrap()
     };
     for n in 0..3 {
         opened(ask("eve", &format!("group{n}"), QuestionKind::Chat));
