@@ -63,7 +63,8 @@ impl Args {
     pub(crate) fn read(mut words: Vec<OsString>) -> Result<Self, clap::Error> {
         operations::renamed(&mut words);
         words.insert(0, "nanoclaw".into());
-        let args = Self::from_arg_matches(&definition().try_get_matches_from(words)?)?;
+        let read = definition().try_get_matches_from(words).map_err(operations::shortened)?;
+        let args = Self::from_arg_matches(&read)?;
         match args.command {
             Some(Command::Help { all: false, mut command }) => {
                 command.push("--help".into());

@@ -217,6 +217,9 @@ fn set(old: &AgentGroup, settings: &AgentSettings, store: &CentralStore) -> Resu
         true => format!("{name} is set so already"),
         false => differs.join("\n"),
     };
+    let undo = format!("undo with `nanoclaw {}`", settings.undo(old));
+    let hints = [(!differs.is_empty()).then_some(undo), warning.map(str::to_owned)];
+    let hints: Vec<String> = hints.into_iter().flatten().collect();
     let output = Output::new(text, value(&new, store)?);
-    Ok(Output { hint: warning.map(str::to_owned), ..output })
+    Ok(Output { hint: (!hints.is_empty()).then(|| hints.join("; ")), ..output })
 }

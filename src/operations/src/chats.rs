@@ -137,6 +137,7 @@ fn set(
     let json = json!({
         "id": chat.id.0, "policy": policy.unwrap_or(chat.policy),
         "denied": denied.unwrap_or(chat.denied_at.is_some()),
+        "template": template.map_or(chat.template.as_deref(), |it| Some(it).filter(|it| *it != USUAL)),
     });
     Ok(Output::new(format!("chat {}: {}", chat.id, told.join("; ")), json).undo(undo))
 }

@@ -30,7 +30,7 @@ pub use crate::agents::{AgentsOperation, Machine};
 pub use crate::approvals::shares;
 pub use crate::caller::{Asker, Caller, check};
 pub use crate::chats::ChatsOperation;
-pub use crate::line::{parse_line, renamed, with_guesses};
+pub use crate::line::{parse_line, renamed, shortened, with_guesses};
 pub use crate::operation::{Family, Operation};
 pub use crate::output::{OperationError, Output, Result, instant, table};
 pub use crate::tasks::operation::TasksOperation;

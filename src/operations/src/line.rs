@@ -4,8 +4,9 @@
 use std::ffi::OsString;
 use std::fmt;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Command, CommandFactory, FromArgMatches, Parser};
-use domain::plain::shell_word;
+use domain::plain::{cut, shell_word};
 use serde_json::{Map, Value};
 
 use crate::{Operation, Result, refused};
@@ -42,7 +43,19 @@ pub fn parse_line(line: &str) -> Result<Operation, String> {
     renamed(&mut words);
     let read = with_guesses(Line::command()).try_get_matches_from(words);
     let read = read.and_then(|it| Line::from_arg_matches(&it));
-    read.map(|it| it.operation).map_err(|err| err.to_string().trim_end().to_owned())
+    read.map(|it| it.operation).map_err(|err| shortened(err).to_string().trim_end().to_owned())
+}
+
+/// Characters that an error shows of a wrong value.
+const VALUE_CHARS_MAX: usize = 80;
+
+/// The error without most of a long value: its reader looks for what is wrong with that.
+pub fn shortened(mut err: clap::Error) -> clap::Error {
+    if let Some(ContextValue::String(value)) = err.get(ContextKind::InvalidValue) {
+        let short = cut(value, VALUE_CHARS_MAX);
+        err.insert(ContextKind::InvalidValue, ContextValue::String(short));
+    }
+    err
 }
 
 /// Commands of an earlier version, and what they are now; they work for one release.

@@ -14,7 +14,7 @@ use store::CentralStore;
 use store::layout::Layout;
 
 use super::{Report, stops};
-use crate::error::Hint;
+use crate::error::{Hint, fail};
 use crate::{home, lock, term};
 
 pub(super) async fn perform(
@@ -41,6 +41,7 @@ pub(super) async fn perform(
     } else {
         super::central(layout, operation.is_change())?
     };
+    has_template(operation, &central)?;
     let now = SystemClock.now();
     if dry_run && operation.is_change() {
         let operation = &with_script(operation)?;
@@ -61,6 +62,29 @@ pub(super) async fn perform(
         output.text.push_str("\nno host runs; it waits until `nanoclaw start`");
     }
     Ok(Report { reloads: operation.is_change(), ..output.into() })
+}
+
+/// Events have a template, and only where programs post are messages events.
+fn has_template(operation: &Operation, central: &CentralStore) -> anyhow::Result<()> {
+    let Operation::Chats(Family { operation: ChatsOperation::Set { chat, template, .. }, .. }) =
+        operation
+    else {
+        return Ok(());
+    };
+    // Who tells to take one away is told nothing.
+    let Some(_) = template.as_deref().filter(|it| *it != "-") else { return Ok(()) };
+    let chat = hinted(operations::find_chat(chat, central))?;
+    let channel = &chat.address.channel;
+    if channel::registration(channel).is_some_and(|it| !it.caps.mute) {
+        return Err(fail(
+            format!(
+                "chat {} takes no template: people write on {channel}, and no program",
+                chat.id
+            ),
+            "give one to a chat of a webhook, like `nanoclaw chats set webhook:ci --template …`",
+        ));
+    }
+    Ok(())
 }
 
 /// The engine's machine, if limits of a container are about to change and the engine answers.

@@ -78,19 +78,36 @@ fn a_chat_is_left_alone_and_listened_to_again() {
     assert_eq!((&show["policy"], &show["denied"]), (&"strict".into(), &true.into()));
     home.run(&["chats", "set", "1", "--undeny"]).fine();
     home.run(&["chats", "set", "1"]).refused(1, "no change given for chat 1");
+    home.run(&["chats", "set", "1", "--policy", "lax"]).refused(64, "strict");
+}
+
+#[test]
+fn a_chat_where_programs_post_has_a_template_and_no_other() {
+    let home = with_chats();
+    let group = ChatInfo { title: String::new(), is_group: true };
+    for (channel, account) in [("webhook", "main"), ("cli", "local")] {
+        let (channel, account) = (channel.into(), account.into());
+        let at = Address { channel, account, chat: "ci".into(), thread: None };
+        home.store().ensure_chat(&at, &group, None, Timestamp(1)).unwrap();
+    }
     let template = "--template=CI: {workflow_run.html_url}";
-    let said = home.run(&["chats", "set", "1", template]);
-    assert!(said.err.contains("undo with `nanoclaw chats set 1 --template=-`"), "{}", said.err);
+    home.run(&["chats", "set", "cli:ci", template]).refused(1, "people write on cli");
+    home.run(&["chats", "set", "cli:ci", "--template=-"]).fine();
+    let said = home.run(&["chats", "set", "webhook:ci", template]);
+    assert!(said.err.contains("undo with `nanoclaw chats set 3 --template=-`"), "{}", said.err);
     assert!(said.fine().contains("events there are told as: CI: {workflow_run.html_url}"));
-    let shown = || home.run(&["chats", "show", "1", "--json"]).json()["template"].clone();
+    let shown = || home.run(&["chats", "show", "3", "--json"]).json()["template"].clone();
     assert_eq!(shown(), "CI: {workflow_run.html_url}");
-    let said = home.run(&["chats", "set", "1", "--template", "-"]);
+    let said = home.run(&["chats", "set", "3", "--deny", "--json"]).json();
+    assert_eq!(said["template"], "CI: {workflow_run.html_url}");
+    let said = home.run(&["chats", "set", "3", "--template", "-"]);
     assert!(said.err.contains("'--template=CI: {workflow_run.html_url}'"), "{}", said.err);
     assert!(said.fine().contains("events there are told in the usual way"));
     assert_eq!(shown(), serde_json::Value::Null);
     let long = format!("--template={}", "x".repeat(2_001));
-    home.run(&["chats", "set", "1", &long]).refused(64, "take 1 to 2000 bytes");
-    home.run(&["chats", "set", "1", "--policy", "lax"]).refused(64, "strict");
+    let said = home.run(&["chats", "set", "3", &long]);
+    assert!(said.err.len() < 500, "{}", said.err);
+    said.refused(64, "take 1 to 2000 bytes");
 }
 
 #[test]

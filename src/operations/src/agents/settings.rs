@@ -6,6 +6,7 @@ use crate::output::{label, shown};
 use crate::prelude::*;
 use domain::agent::{AdminScope, AgentGroup, FILE_PLACEHOLDER, MODEL_CREDENTIAL, Provider};
 use domain::engage::{TRIGGER_CHARS_MAX, trigger_of};
+use domain::plain::shell_word;
 use store::StoreError;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args, Serialize, Deserialize)]
@@ -92,6 +93,28 @@ impl AgentSettings {
             ));
         }
         Ok(None)
+    }
+
+    /// The command that takes back what was given.
+    pub(super) fn undo(&self, old: &AgentGroup) -> String {
+        let (was, text) = (&old.resources, |it: &Option<String>| it.clone().unwrap_or_default());
+        let all = [
+            ("provider", self.provider.map(|_| ProviderChoice(old.provider).to_string())),
+            ("model", self.model.as_ref().map(|_| text(&old.model))),
+            ("image", self.image.as_ref().map(|_| text(&old.image))),
+            ("memory", self.memory.map(|_| was.memory_mib.to_string())),
+            ("cpus", self.cpus.map(|_| CpuMilli(was.cpu_milli).to_string())),
+            ("pids", self.pids.map(|_| was.pids.to_string())),
+            ("disk", self.disk.map(|_| was.disk_gib.to_string())),
+            ("trigger", self.trigger.as_ref().map(|_| text(&old.trigger))),
+            ("admin-scope", self.admin_scope.map(|_| old.admin_scope.as_str().to_owned())),
+            (
+                "transcribe",
+                self.transcribe.as_ref().map(|_| Transcribe(old.transcribe.clone()).to_string()),
+            ),
+        ];
+        let given = all.into_iter().filter_map(|(name, was)| Some(format!("--{name}={}", was?)));
+        given.fold(format!("agents set {}", old.name), |line, it| line + " " + &shell_word(&it))
     }
 }
 
@@ -190,6 +213,15 @@ impl Transcribe {
                 "say where the recording goes with {file}, as in `transcribe {file}`"
             ));
         }
+        if text.replace(file, "").chars().all(|c| matches!(c, '"' | '\'' | ' ')) {
+            return Err(format!("name the program too, as in `transcribe {file}`"));
+        }
+        if let Some(other) = placeholders(text).find(|it| *it != file) {
+            return Err(format!(
+                "only {file} is filled in, and not {other}; if that is the shell's, write a space \
+                 behind its bracket"
+            ));
+        }
         if text.contains(char::is_control) || text.chars().nth(TRANSCRIBE_CHARS_MAX).is_some() {
             return Err(format!(
                 "give one line of at most {TRANSCRIBE_CHARS_MAX} characters; put more into a script in \
@@ -198,6 +230,15 @@ impl Transcribe {
         }
         Ok(Self(Some(text.to_owned())))
     }
+}
+
+/// What looks as if it were to be filled in: names in brackets. The shell's own variables are none.
+fn placeholders(text: &str) -> impl Iterator<Item = &str> {
+    text.match_indices('{').filter_map(|(at, _)| {
+        let name = text[at + 1..].split_once('}')?.0;
+        let is_name = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_');
+        (is_name && !text[..at].ends_with('$')).then(|| &text[at..at + name.len() + 2])
+    })
 }
 
 impl fmt::Display for Transcribe {

@@ -18,8 +18,9 @@ fn no_agent_gets_more_than_the_machine_has() {
     assert!(why.contains("cannot have 8001 MiB of memory: the machine has 8000 MiB"), "{why}");
     assert_eq!(world.store.agent(&agent("zoe")).unwrap(), None);
     let fits = world.fine("agents set andy --cpus 2 --memory 8000");
-    assert_eq!(fits.hint, None);
-    assert_eq!(world.fine("agents set andy --pids 100").hint, None);
+    let undo = "undo with `nanoclaw agents set andy --memory=900000 --cpus=64`";
+    assert_eq!(fits.hint.as_deref(), Some(undo));
+    assert_eq!(world.fine("agents set andy --cpus 2").hint, None, "nothing changes");
 }
 
 #[test]
@@ -41,6 +42,16 @@ fn a_command_for_speech_needs_a_place_for_the_recording() {
     let why = wrong("agents set andy --transcribe 'whisper-cli -f voice.ogg'");
     assert!(why.contains("where the recording goes with {file}"), "{why}");
     assert!(wrong("agents set andy --transcribe ' '").contains("give a command, or `none`"));
+    for only in ["{file}", "\"{file}\"", "{file} {file}"] {
+        let why = wrong(&format!("agents set andy --transcribe '{only}'"));
+        assert!(why.contains("name the program too"), "{why}");
+    }
+    let why = wrong("agents set andy --transcribe 'hear --lang {lang} {file}'");
+    assert!(why.contains("only {file} is filled in, and not {lang}"), "{why}");
+    for fine in ["${HOME}/hear {file}", "hear {file} | awk '\\''{ print $1 }'\\''"] {
+        world.fine(&format!("agents set andy --transcribe '{fine}'"));
+    }
+    world.fine("agents set andy --transcribe none");
     let long = format!("agents set andy --transcribe '{} {{file}}'", "x".repeat(200));
     assert!(wrong(&long).contains("at most 200 characters"));
     let shown = |world: &mut World| world.fine("agents show andy").json["transcribe"].clone();

@@ -38,6 +38,8 @@ fn what_a_hint_says_undoes_it() {
         "destinations add ben 4 --name mine",
         "agents add zoe",
         "users set bob --timezone berlin --quiet 22-7",
+        "agents set andy --provider demo --model m --image i --memory 512 --cpus 1.5 --pids 99",
+        "agents set andy --disk 3 --trigger robot --admin-scope none --transcribe 'hear {file}'",
     ] {
         let before = all(&mut world);
         let hint = world.fine(line).hint.unwrap_or_else(|| panic!("{line} has no hint"));
