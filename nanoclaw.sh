@@ -278,7 +278,7 @@ list_addons() {
 }
 
 change_addons() {
-    local verb=$1 what=${2:-} account=main token=ask only=no kind
+    local verb=$1 what=${2:-} account= token=ask only=no kind
     [ $# -lt 2 ] || shift
     shift
     while [ $# -gt 0 ]; do
@@ -335,7 +335,7 @@ choose_to_remove() {
 }
 
 add_channel() {
-    local channel=$1 name=$2 token=$3
+    local channel=$1 name=${2:-main} token=$3
     if "$BIN" channels list --json </dev/null 2>/dev/null | tr -d ' \n' |
         grep -qF "\"name\":\"$channel\",\"needs_token\":false"; then
         say "$channel needs no account; it is connected whenever the host runs"
@@ -357,7 +357,12 @@ add_channel() {
 }
 
 remove_channel() {
-    "$BIN" channels remove "$1" --name "$2" || say "$1 had no account $2"
+    # Its accounts are of no use to a program that does not have it, and have secrets.
+    if [ -n "$2" ]; then
+        "$BIN" channels remove "$1" --name "$2" || say "$1 had no account $2"
+    else
+        "$BIN" channels remove "$1" --all || say "$1 had no account"
+    fi
     "$BIN" restart
 }
 

@@ -113,7 +113,12 @@ impl Decode for Events {
         let text = facts.describe(body);
         let id = if head.id.is_empty() { row.number.to_string() } else { head.id };
         let hook = head.hook;
-        let author = Author::new(hook.clone(), hook.clone());
+        // Who may write on one account may not on another; the usual one needs no name.
+        let writer = match self.account.as_str() {
+            "main" => hook.clone(),
+            account => format!("{account}/{hook}"),
+        };
+        let author = Author::new(writer.clone(), writer);
         vec![Event::Message(Incoming {
             from: Address {
                 channel: crate::NAME.into(),

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use domain::plain::chain;
+use domain::texts::count;
 use domain::time::{Clock, SystemClock, Timestamp};
 use operations::{Output, table};
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,7 @@ use store::layout::Layout;
 use store::{CentralStore, StoreError};
 
 use crate::commands::Report;
+use crate::commands::channels::absent;
 use crate::home::{READ_ONLY, WRITABLE, free_mib, is_read_only};
 use crate::{admin, lock};
 
@@ -98,6 +100,7 @@ async fn examine(layout: &Layout) -> Vec<Check> {
         ("sessions", Some(sessions(layout, &central))),
         ("stops", stops(&central).map(Err)),
         ("tasks", tasks(&central).map(Err)),
+        ("outbox", outbox(&central).map(Err)),
         ("backup", Some(backup(&central))),
         ("engine", Some(running::engine().await)),
         ("image", Some(running::image(layout, &central).await)),
@@ -187,6 +190,19 @@ fn tasks(central: &Central) -> Option<Check> {
         "install the version that made them, or `nanoclaw tasks remove {id}` and add them again"
     );
     Some(warn(said, fix))
+}
+
+/// Nothing to say unless parts wait for an account that is gone.
+fn outbox(central: &Central) -> Option<Check> {
+    let central = there(central)?;
+    let (waiting, accounts) = (central.waiting_parts().ok()?, central.accounts().ok()?);
+    let lost = waiting.iter().filter_map(|(channel, account, parts)| {
+        let why = absent(channel, account, &accounts)?;
+        Some(format!("{} cannot go out: {why}", count(*parts, "part")))
+    });
+    let lost: Vec<String> = lost.collect();
+    let fix = "add the account again, or `nanoclaw outbox list` and `nanoclaw outbox remove KEY`";
+    (!lost.is_empty()).then(|| warn(lost.join("; "), fix))
 }
 
 fn sessions(layout: &Layout, central: &Central) -> Finding {

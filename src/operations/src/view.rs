@@ -153,11 +153,13 @@ impl View {
         only(&found, &format!("chats `{text}`"), full, missing)
     }
 
-    /// The shortest address that is unique here.
+    /// The shortest address that is unique here and stays so: only chats of the usual account of a channel
+    /// go without its name.
     pub(crate) fn address(&self, chat: &ChatRow) -> String {
         let at = &chat.address;
         let twin = |it: &&ChatRow| it.address.channel == at.channel && it.address.chat == at.chat;
-        if self.chats.iter().filter(twin).count() < 2 {
+        let is_usual = matches!(at.account.as_str(), "main" | "local" | "");
+        if is_usual && self.chats.iter().filter(twin).count() < 2 {
             return format!("{}:{}", at.channel, at.chat);
         }
         format!("{}/{}:{}", at.channel, at.account, at.chat)

@@ -37,6 +37,12 @@ pub enum StoreError {
     /// End: somebody else writes the file now.
     #[error("a later container of this session has taken over")]
     Superseded,
+    /// Take another account of the platform, or give up the one that is there.
+    #[error(
+        "{channel}/{other} is the same account of {channel} already; give this one credentials of another \
+         one, or remove that with `nanoclaw channels remove {channel} --name {other}`"
+    )]
+    SameAccount { channel: String, other: String },
     /// Try again: a write of somebody else ended the commit that both were part of.
     #[error("{op} was undone together with another write: {cause}")]
     Undone { op: &'static str, cause: String },

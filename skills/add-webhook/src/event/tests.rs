@@ -52,7 +52,9 @@ async fn an_event_is_a_message_of_its_hook() {
     let message = message(&events("github"), &request, 7).await;
     assert_eq!((message.platform_id.as_str(), message.from.chat.as_str()), ("d-1", "acme-door"));
     assert_eq!((message.from.account.as_str(), message.mentioned), ("ci", true));
-    assert!(message.body.chat.is_group && message.body.sender.id == "acme-door");
+    assert!(message.body.chat.is_group && message.body.sender.id == "ci/acme-door");
+    let main = Events::new("main", kinds::find(None).unwrap(), memory());
+    assert_eq!(self::message(&main, &request, 7).await.body.sender.id, "acme-door");
     assert!(message.body.text.contains("\nissues, opened\n"), "{}", message.body.text);
 }
 

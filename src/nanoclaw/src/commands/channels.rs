@@ -10,6 +10,7 @@ use std::io;
 
 use channel::{Need, Registration};
 use domain::plain::shell_word;
+use domain::texts::count;
 use domain::time::Timestamp;
 use operations::{Output, instant};
 use serde_json::{Value, json};
@@ -47,6 +48,9 @@ Examples:
         channel: String,
         #[arg(long, value_name = "NAME", default_value = "main")]
         name: String,
+        /// Every account of the channel
+        #[arg(long, conflicts_with = "name")]
+        all: bool,
     },
 }
 
@@ -55,8 +59,10 @@ pub(super) async fn perform(command: ChannelsCommand, layout: &Layout) -> anyhow
         ChannelsCommand::List => list(layout).await,
         ChannelsCommand::Fields { channel } => Ok(fields(find(&channel)?)),
         ChannelsCommand::Add(args) => giving::add(args, layout).await,
-        ChannelsCommand::Remove { channel, name } => {
-            let output = remove(&channel, &name, layout)?;
+        ChannelsCommand::Remove { channel, name, all } => {
+            let output =
+                if all { remove_all(&channel, layout) } else { remove(&channel, &name, layout) };
+            let output = output?;
             admin::reload(layout).await;
             Ok(output)
         }
@@ -97,6 +103,25 @@ fn unknown(channel: &str) -> anyhow::Error {
     fail(format!("this program has no channel `{channel}`"), hint)
 }
 
+fn remove_all(channel: &str, layout: &Layout) -> anyhow::Result<Output> {
+    let mut accounts = home::central(layout)?.accounts()?;
+    accounts.retain(|it| it.channel == channel);
+    if accounts.is_empty() {
+        let what = format!("there is no account of {channel}");
+        return Err(fail(what, "see `nanoclaw channels list`"));
+    }
+    let (mut texts, mut all) = (Vec::new(), Vec::new());
+    for account in accounts.iter().rev() {
+        let removed = remove(channel, &account.name, layout)?;
+        texts.extend(removed.text.lines().filter(|it| !it.ends_with(STAYS)).map(str::to_owned));
+        all.push(removed.json);
+    }
+    Ok(Output::new(texts.join("\n"), json!(all)))
+}
+
+/// How the line about an account that is left ends.
+const STAYS: &str = " stays, with what it was given";
+
 fn remove(channel: &str, name: &str, layout: &Layout) -> anyhow::Result<Output> {
     let mut central = home::central(layout)?;
     let Some(row) = central.account(channel, name)? else {
@@ -112,9 +137,18 @@ fn remove(channel: &str, name: &str, layout: &Layout) -> anyhow::Result<Output> 
         }
         Ok(()) | Err(_) => {}
     }
-    let text =
+    let mut text =
         format!("removed {channel}/{name} and what it was given; its chats and conversations stay");
-    let output = Output::new(text, json!({ "channel": channel, "name": name }));
+    let mut waiting = central.waiting_parts()?.into_iter();
+    let waiting = waiting.find(|it| it.0 == channel && it.1 == name).map_or(0, |it| it.2);
+    if waiting != 0 {
+        text += &format!("\n{} to deliver: sent when it is added again", count(waiting, "part"));
+    }
+    for other in central.accounts()?.iter().filter(|it| it.channel == channel) {
+        text += &format!("\n{channel}/{}{STAYS}", other.name);
+    }
+    let json = json!({ "channel": channel, "name": name, "waiting_parts": waiting });
+    let output = Output::new(text, json);
     let mut line = format!("channels add {channel} --name {name}");
     for (option, all) in [("url", row.urls), ("set", row.fields)] {
         for (key, value) in all {
@@ -122,6 +156,14 @@ fn remove(channel: &str, name: &str, layout: &Layout) -> anyhow::Result<Output> 
         }
     }
     Ok(output.undo(line))
+}
+
+/// Says so where an account is needed to send somewhere and is gone.
+pub(crate) fn absent(channel: &str, account: &str, accounts: &[AccountRow]) -> Option<String> {
+    let is_one = accounts.iter().any(|it| it.channel == channel && it.name == account);
+    let is_always = channel::registration(channel).is_some_and(|it| !it.needs_account());
+    let add = || format!("`nanoclaw channels add {channel} --name {account}`");
+    (!is_one && !is_always).then(|| format!("there is no account {channel}/{account}; {}", add()))
 }
 
 async fn list(layout: &Layout) -> anyhow::Result<Output> {
@@ -143,13 +185,18 @@ async fn list(layout: &Layout) -> anyhow::Result<Output> {
             status.name == channel && status.account == name
         };
         let since = connected.iter().find(is_this).and_then(|it| it.since);
-        let mut shown: Vec<String> = given.iter().map(|it| (*it).to_owned()).collect();
+        let value = |field: &&str| match fields.get(*field) {
+            Some(value) => format!("{field}={value}"),
+            None => (*field).to_owned(),
+        };
+        let mut shown: Vec<String> = given.iter().map(value).collect();
         shown.extend(missing.iter().map(|it| format!("{it} is missing")));
         if needs.is_none() {
             shown.push("not in this program".to_owned());
         }
         accounts.push(json!({
             "channel": channel, "name": name, "urls": urls, "fields": given, "missing": missing,
+            "plain": fields,
             "given": shown.join(", "), "me": { "id": me_id, "name": me_name },
             "is": channel::Me { id: me_id, name: me_name }.to_string(),
             "connected_at": since.map(|it| instant(Timestamp(it))), "created_at": instant(created_at),

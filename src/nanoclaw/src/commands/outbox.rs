@@ -8,10 +8,11 @@ use engine::outbox::ordered_part;
 use engine::protocol::{KEYS_MAX, OrderedPart, Request, Response};
 use operations::{OperationError, Output};
 use serde_json::{Value, json};
-use store::CentralStore;
 use store::layout::Layout;
 use store::reading::{PartFilter, PartRow};
+use store::{AccountRow, CentralStore};
 
+use super::channels::absent;
 use super::operation::hinted;
 use super::{Report, central};
 use crate::error::fail;
@@ -99,7 +100,8 @@ fn list(filter: PartFilter, chat: Option<&str>, layout: &Layout) -> anyhow::Resu
     if let Some(chat) = chat {
         only_of(chat, &mut parts, &central)?;
     }
-    let all = parts.iter().map(|it| value(it, SNIPPET_CHARS)).collect();
+    let accounts = central.accounts()?;
+    let all = parts.iter().map(|it| value(it, SNIPPET_CHARS, &accounts)).collect();
     let keys = "key state age agent chat_name tries unanswered next reason text";
     Ok(Output::list(all, keys, "nothing waits, and nothing was given up"))
 }
@@ -126,10 +128,12 @@ fn is_at(address: &Address, text: &str) -> bool {
     text == chat || text == format!("{channel}:{chat}")
 }
 
-fn value(part: &PartRow, chars_max: usize) -> Value {
+fn value(part: &PartRow, chars_max: usize, accounts: &[AccountRow]) -> Value {
     let (sent, to, now) = (&part.sent, &part.to, SystemClock.now());
+    let absent = absent(&to.channel, &to.account, accounts);
     let is_held = sent.held && sent.standing == Standing::Ready;
     let next = match sent.standing {
+        Standing::Unsent | Standing::Uncertain | Standing::Ready if absent.is_some() => absent,
         Standing::Unsent | Standing::Uncertain if now < sent.retry_at => {
             Some(format!("in {}", about(sent.retry_at.since(now))))
         }
@@ -157,11 +161,12 @@ fn value(part: &PartRow, chars_max: usize) -> Value {
 }
 
 fn show(key: &HostKey, layout: &Layout) -> anyhow::Result<Output> {
-    let Some(part) = central(layout, false)?.part(key)? else {
+    let central = central(layout, false)?;
+    let Some(part) = central.part(key)? else {
         return Err(fail(format!("there is no part {key}"), "see `nanoclaw outbox list --all`"));
     };
     let keys = "key state age agent chat_name tries unanswered next reason cause text";
-    let output = Output::record(value(&part, usize::MAX), keys);
+    let output = Output::record(value(&part, usize::MAX, &central.accounts()?), keys);
     Ok(output.hint(format!("`nanoclaw why {key}` tells how it came about")))
 }
 

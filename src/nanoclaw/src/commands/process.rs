@@ -32,6 +32,8 @@ const BACKOFF_BASE: Duration = Duration::from_millis(500);
 const BACKOFF_MAX: Duration = Duration::from_secs(60);
 /// A host that lived this long is as good as one that never failed.
 const WELL_AFTER: Duration = Duration::from_secs(10 * 60);
+/// With less than this free a host may fail to write even its log.
+const FULL_BELOW_MIB: u64 = 2;
 /// Lines of the log that tell why a host did not come up.
 const TAIL_LINES: usize = 15;
 
@@ -101,7 +103,19 @@ fn not_ready(layout: &Layout, what: &str) -> anyhow::Error {
     if !tail.is_empty() {
         term::note(&format!("the end of {}:\n{}", path.display(), tail.trim_end()));
     }
-    fail(what, "see the log above; `nanoclaw doctor` checks what the host needs")
+    explained(what, !tail.is_empty(), home::free_mib(layout.home()).unwrap_or(u64::MAX))
+}
+
+fn explained(what: &str, has_log: bool, free: u64) -> anyhow::Error {
+    if free < FULL_BELOW_MIB {
+        let what = format!("{what}; its disk is full, only {free} MiB are free");
+        return fail(
+            what,
+            "free some space; `docker system df` shows what images and containers take",
+        );
+    }
+    let see = if has_log { "see the log above" } else { "it left no log" };
+    fail(what, format!("{see}; `nanoclaw doctor` checks what the host needs"))
 }
 
 pub(super) async fn stop(layout: &Layout) -> anyhow::Result<Output> {
@@ -224,4 +238,22 @@ pub(super) async fn uninstall(layout: &Layout) -> anyhow::Result<Output> {
     }
     let text = format!("removed {}", count(removed, "container"));
     Ok(Output::new(text, json!({ "removed": removed })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::explained;
+    use crate::error::hint_of;
+
+    #[test]
+    fn a_host_that_ended_on_a_full_disk_is_said_to_have_had_no_room() {
+        let full = explained("the host ended at once", false, 0);
+        assert!(full.to_string().contains("its disk is full, only 0 MiB"), "{full}");
+        assert!(hint_of(&full).unwrap().contains("free some space"));
+        for (has_log, says) in [(true, "see the log above"), (false, "it left no log")] {
+            let other = explained("the host ended at once", has_log, 5_000);
+            assert_eq!(other.to_string(), "the host ended at once");
+            assert!(hint_of(&other).unwrap().contains(says));
+        }
+    }
 }

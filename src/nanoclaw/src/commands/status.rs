@@ -107,10 +107,16 @@ pub(super) async fn overview(layout: &Layout) -> anyhow::Result<Output> {
     text += &counts(&central, status.as_ref().ok().and_then(Option::as_deref), questions)?;
     text += if model.is_some() { " The agents have a model." } else { " Demo agent, no model." };
     let has_account = !accounts.is_empty();
+    // Without it nothing that is sealed opens, and no host starts.
+    let is_key_lost = !layout.vault_key().is_file() && !central.secrets()?.is_empty();
+    if is_key_lost {
+        text += " `vault.key` is lost, which opens what the vault holds.";
+    }
     let has_image = central.setting(install::IMAGE)?.is_some();
     let steps = [
         (!has_image, "nanoclaw image build", "makes what agents run in"),
-        (matches!(status, Ok(None)), "nanoclaw start", "starts the host"),
+        (is_key_lost, "nanoclaw doctor", "says how to mend the vault"),
+        (!is_key_lost && matches!(status, Ok(None)), "nanoclaw start", "starts the host"),
         (status.is_err(), "nanoclaw restart", "starts the host again"),
         (!central.stops()?.is_empty(), "nanoclaw agents resume --all", "ends all stops of agents"),
         (questions != 0, "nanoclaw approvals list", "shows what waits for your answer"),

@@ -48,6 +48,13 @@ pub(super) async fn perform(args: &WhyArgs, layout: &Layout) -> anyhow::Result<O
     let facts = central.message_facts(session, seq, SystemClock.now())?;
     let mut facts = facts.ok_or_else(nothing)?;
     look_around(&mut facts, layout).await;
+    let accounts = central.accounts()?;
+    for sent in &facts.parts {
+        let Some(PartRow { to, .. }) = central.part(&sent.key)? else { continue };
+        if let Some(why) = super::channels::absent(&to.channel, &to.account, &accounts) {
+            facts.context.channel_trouble = Some(why);
+        }
+    }
     Ok(Output::new(text(&facts, &central.zone_for(None)?), json_of(&facts)))
 }
 

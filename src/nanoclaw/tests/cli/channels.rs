@@ -1,5 +1,10 @@
 //! Accounts on platforms.
 
+use domain::delivery::PartKey;
+use domain::message::Address;
+use domain::time::Timestamp;
+use store::{AccountRow, Draft, NewPart, PartKind};
+
 use crate::Home;
 
 #[test]
@@ -120,4 +125,55 @@ fn the_door_of_webhooks_is_where_it_was_set() {
     for wrong in [["--listen", "everywhere"], ["--url", "bot.example"], ["--proxy", "me"]] {
         home.run(&["door", wrong[0], wrong[1]]).refused(64, wrong[1]);
     }
+}
+
+#[test]
+fn what_waits_for_an_account_that_goes_is_told_then_and_later() {
+    let home = Home::new();
+    home.run(&["channels", "list"]).fine();
+    let kind = [("kind".to_owned(), "token".to_owned())];
+    for (name, me) in [("main", "1"), ("other", "2")] {
+        let row = AccountRow::new("smoke", name, Timestamp(1));
+        let row = AccountRow { me_id: me.into(), fields: kind.clone().into(), ..row };
+        home.store().put_account(&row).unwrap();
+    }
+    let list = home.run(&["channels", "list", "--json"]).json();
+    assert_eq!(list["accounts"][0]["plain"]["kind"], "token");
+    assert!(home.run(&["channels", "list"]).fine().contains("kind=token"));
+    for key in ["a", "b"] {
+        let (channel, account) = ("smoke".into(), "main".into());
+        let to = Address { channel, account, chat: "c".into(), thread: None };
+        let text = Draft::Text("hello".into());
+        let part = NewPart::new(key.to_owned(), to, PartKind::Notice, text);
+        assert_eq!(part.key, PartKey(key.into()));
+        home.store().say(&part, Timestamp(1)).unwrap();
+    }
+    let next = || home.run(&["outbox", "list", "--json"]).json()[0]["next"].clone();
+    assert_eq!(next(), "now");
+    assert!(!home.run(&["doctor"]).out.contains("cannot go out"));
+    let said = home.run(&["channels", "remove", "smoke"]).fine();
+    assert!(said.contains("2 parts to deliver: sent when it is added again"), "{said}");
+    assert!(said.contains("smoke/other stays"), "{said}");
+    let gone = "there is no account smoke/main; `nanoclaw channels add smoke --name main`";
+    assert_eq!(next(), gone);
+    let doctor = home.run(&["doctor"]).out;
+    assert!(doctor.contains(&format!("2 parts cannot go out: {gone}")), "{doctor}");
+    home.store().put_account(&AccountRow::new("smoke", "third", Timestamp(1))).unwrap();
+    let said = home.run(&["channels", "remove", "smoke", "--all"]).fine();
+    assert!(said.contains("smoke/third") && !said.contains("stays, with"), "{said}");
+    assert_eq!(home.store().accounts().unwrap(), []);
+    home.run(&["channels", "remove", "smoke", "--all"]).refused(1, "no account of smoke");
+}
+
+#[test]
+fn without_the_key_the_next_step_is_no_start_that_must_fail() {
+    let home = Home::new();
+    home.run(&["channels", "list"]).fine();
+    let next = || home.run(&["--json"]).json()["next"].to_string();
+    assert!(next().contains("nanoclaw start"), "{}", next());
+    let (kind, sealed, base_url) = ("k".into(), vec![1], String::new());
+    let row =
+        vault::SealedRow { name: "x".into(), kind, base_url, sealed, created_at: Timestamp(1) };
+    home.store().put_secret(&row).unwrap();
+    assert!(next().contains("nanoclaw doctor") && !next().contains("nanoclaw start"), "{}", next());
 }

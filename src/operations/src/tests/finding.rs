@@ -114,3 +114,18 @@ fn members_and_those_who_were_refused_are_listed() {
         (2, &serde_json::json!([]))
     );
 }
+
+#[test]
+fn the_name_of_a_chat_says_its_account_unless_that_is_the_usual_one() {
+    let mut world = World::new();
+    let group = ChatInfo { title: String::new(), is_group: true };
+    let address = |world: &mut World| world.fine("chats show 5").json["address"].clone();
+    for account in ["ci", "main"] {
+        let (channel, account) = ("webhook".into(), account.into());
+        let at = Address { channel, account, chat: "home".into(), thread: None };
+        world.store.ensure_chat(&at, &group, None, NOW).unwrap();
+        assert_eq!(address(&mut world), "webhook/ci:home", "whatever comes later");
+    }
+    assert_eq!(world.fine("chats show webhook/main:home").json["id"], 6);
+    assert!(world.refused("chats show webhook:home", &Caller::Host).contains("webhook/main:home"));
+}

@@ -60,6 +60,10 @@ statements! {
     pub fn account(channel: &str, name: &str) -> Option<AccountRow> = one("read an account",
         "SELECT channel, name, urls, created_at, fields, me_id, me_name, renewed_at
            FROM account WHERE channel = ?1 AND name = ?2", [channel, name]);
+    /// The accounts of chats for which parts wait, with how many.
+    pub fn waiting_parts() -> Vec<(String, String, usize)> = list("count what waits",
+        "SELECT channel, account, count(*) FROM part WHERE state NOT IN ('sent', 'dead')
+          GROUP BY channel, account ORDER BY channel, account", []);
     /// The secret fields of an account, by their names: what begins with `channel/…/…/`.
     pub fn account_secrets(channel: &str, name: &str) -> Vec<SealedRow> = list("read its secrets",
         "SELECT name, kind, base_url, sealed, created_at FROM secret
@@ -106,10 +110,20 @@ impl CentralStore {
     /// stays where the new one does not say. Its cursor and shelf are forgotten where it is another account of the
     /// platform now, or nobody ever knew which: events are numbered differently there, and reading some
     /// of them twice does no harm. `false` when it was there.
+    ///
+    /// # Errors
+    /// When another one is the same on its platform: each message would come twice.
     pub fn put_account(&mut self, account: &AccountRow) -> Result<bool> {
         self.change("store an account", |central| {
             let AccountRow { channel, name, .. } = account;
             let known = central.account(channel, name)?;
+            let twin = "SELECT name FROM account
+                WHERE channel = ?1 AND name <> ?2 AND me_id = ?3 AND ?3 <> ''";
+            let twin =
+                central.one("look for the same account", twin, [channel, name, &account.me_id])?;
+            if let Some(other) = twin {
+                return Err(StoreError::SameAccount { channel: channel.clone(), other });
+            }
             let was = known.as_ref().map_or("", |it| &it.me_id);
             if was.is_empty() || (!account.me_id.is_empty() && was != account.me_id) {
                 central.start_over(channel, name)?;

@@ -361,3 +361,25 @@ fn each_agent_has_a_number_of_its_own_and_keeps_it() {
     assert!(store.set_agent(&changed).unwrap());
     assert_eq!(number("dig"), 2);
 }
+
+#[test]
+fn no_two_accounts_are_the_same_on_their_platform() {
+    let (_dir, mut store) = store();
+    let account = |channel: &str, name: &str, me: &str| AccountRow {
+        me_id: me.to_owned(),
+        ..AccountRow::new(channel, name, NOW)
+    };
+    for (channel, name, me) in [("telegram", "main", "7"), ("telegram", "other", "8")] {
+        store.put_account(&account(channel, name, me)).unwrap();
+    }
+    for name in ["third", "other"] {
+        let err = store.put_account(&account("telegram", name, "7")).unwrap_err();
+        assert!(err.to_string().contains("telegram/main is the same account"), "{err}");
+    }
+    assert_eq!(store.account("telegram", "other").unwrap().unwrap().me_id, "8", "it stays");
+    for (channel, name, me) in
+        [("telegram", "main", "7"), ("discord", "main", "7"), ("hook", "a", ""), ("hook", "b", "")]
+    {
+        store.put_account(&account(channel, name, me)).unwrap();
+    }
+}
