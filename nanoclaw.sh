@@ -26,7 +26,7 @@ Usage: ./nanoclaw.sh [COMMAND]
                --token-stdin reads the token from the standard input; --name N names the account
                --only-build leaves accounts and host as they are
   add PATH     the same with an add-on of somebody else, from its folder
-  remove NAME  disconnect it and build the program without it
+  remove NAME  forget its accounts (with --name N, that one) and build the program without it
   addons       what is in the program, and what could be
   test [ARGS]  install what the tests need and run them all (ARGS go to cargo nextest)
   bench [NAME] measure what the README claims
