@@ -22,7 +22,7 @@ Usage: ./nanoclaw.sh [COMMAND]
 
   (none)       install what is missing, build, set up, start, open a chat
   --yes        the same without questions; ends with one round trip through a container
-  add NAME     build a channel or provider of this repository in, connect its account, make you the owner
+  add NAME     build a channel or provider of this repository in, connect its account; a messenger makes you the owner
                --token-stdin reads the token from the standard input; --name N names the account
                --only-build leaves accounts and host as they are
   add PATH     the same with an add-on of somebody else, from its folder
