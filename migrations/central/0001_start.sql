@@ -70,6 +70,8 @@ CREATE TABLE cursor (
     account  TEXT NOT NULL,
     value    TEXT,
     heard_at INTEGER,
+    -- Grows when the account starts over: what was read before that moves no cursor. Stays with the row for good.
+    start    INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (channel, account)
 ) STRICT, WITHOUT ROWID;
 

@@ -42,7 +42,8 @@ impl Pump {
         let unreachable = |err: StoreError| ChannelError::Unreachable(err.into());
         let (channel, account) = self.args.account.names();
         let stored = self.args.host.central.read(move |it| it.cursor(channel, &account)).await;
-        let mut cursor = Cursor(stored.map_err(unreachable)?.unwrap_or_default());
+        let (stored, start) = stored.map_err(unreachable)?.unwrap_or_default();
+        let mut cursor = Cursor(stored.unwrap_or_default());
         loop {
             self.state_gap().await?;
             let Batch { events, cursor: next } = self.source.receive(&cursor).await?;
@@ -50,7 +51,9 @@ impl Pump {
             self.state_gap().await?;
             self.storing.store(true, Ordering::SeqCst);
             let (channel, account) = self.args.account.names();
-            let to = (next != cursor).then(|| Position { channel, account, value: next.0.clone() });
+            let to = (next != cursor).then(|| {
+                Position { channel, account, value: next.0.clone(), start }
+            });
             let presses = presses(&events);
             let Routed { verdicts, is_moved, has_failed } = self.store(events, to.clone()).await;
             self.storing.store(false, Ordering::SeqCst);
@@ -60,8 +63,7 @@ impl Pump {
                 return Err(ChannelError::Unreachable("nothing can be stored right now".into()));
             }
             if let Some(to) = to.filter(|_| !is_moved) {
-                let set =
-                    move |it: &mut CentralStore| it.set_cursor(to.channel, &to.account, &to.value);
+                let set = move |it: &mut CentralStore| to.store(it);
                 self.args.host.central.write("a cursor", set).await.map_err(unreachable)?;
             }
             cursor = next;

@@ -46,11 +46,14 @@ pub struct Position {
     pub channel: &'static str,
     pub account: String,
     pub value: String,
+    /// How often the account had started over when this was read.
+    pub start: i64,
 }
 
 impl Position {
-    fn store(&self, central: &mut CentralStore) -> Result<()> {
-        central.set_cursor(self.channel, &self.account, &self.value)
+    /// Writes it down, unless the account started over meanwhile.
+    pub fn store(&self, central: &mut CentralStore) -> Result<()> {
+        central.set_cursor(self.channel, &self.account, &self.value, self.start)
     }
 }
 

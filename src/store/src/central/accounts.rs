@@ -84,12 +84,16 @@ statements! {
     /// `false` when there is none of that name.
     pub fn remove_secret(name: &str) -> bool = changes("remove a secret",
         "DELETE FROM secret WHERE name = ?1", [name]);
-    pub fn cursor(channel: &str, account: &str) -> Option<String> = one("read a cursor",
-        "SELECT value FROM cursor WHERE channel = ?1 AND account = ?2 AND value IS NOT NULL",
-        [channel, account]);
-    pub fn set_cursor(channel: &str, account: &str, value: &str) -> () = execute("store a cursor",
+    /// How far an account was read since it started over last, and how often it did that.
+    pub fn cursor(channel: &str, account: &str) -> Option<(Option<String>, i64)> =
+        one("read a cursor",
+        "SELECT value, start FROM cursor WHERE channel = ?1 AND account = ?2", [channel, account]);
+    /// Stores how far an account was read, unless it started over meanwhile: another one has other cursors.
+    pub fn set_cursor(channel: &str, account: &str, value: &str, start: i64) -> () =
+        execute("store a cursor",
         "INSERT INTO cursor (channel, account, value) VALUES (?1, ?2, ?3)
-            ON CONFLICT DO UPDATE SET value = excluded.value", [channel, account, value]);
+            ON CONFLICT DO UPDATE SET value = excluded.value WHERE start = ?4",
+        params![channel, account, value, start]);
     /// The last sign of life of an account's platform; `None` when there never was one.
     pub fn heard(channel: &str, account: &str) -> Option<Timestamp> =
         one("read when a platform was heard",
@@ -160,7 +164,8 @@ impl CentralStore {
 
     fn start_over(&self, channel: &str, name: &str) -> Result<()> {
         const OP: &str = "forget a cursor";
-        let sql = "UPDATE cursor SET value = NULL WHERE channel = ?1 AND account = ?2";
+        let sql = "INSERT INTO cursor (channel, account, start) VALUES (?1, ?2, 1)
+                   ON CONFLICT DO UPDATE SET value = NULL, start = start + 1";
         self.execute(OP, sql, [channel, name])?;
         self.execute(OP, "DELETE FROM shelf WHERE channel = ?1 AND account = ?2", [channel, name])
     }
@@ -239,7 +244,7 @@ impl CentralStore {
             }
             central.start_over(channel, name)?;
             let tx = &central.conn;
-            let sql = "DELETE FROM cursor WHERE channel = ?1 AND account = ?2";
+            let sql = "UPDATE cursor SET heard_at = NULL WHERE channel = ?1 AND account = ?2";
             tx.execute(sql, [channel, name])?;
             let sql = "DELETE FROM spool WHERE channel = ?1 AND account = ?2";
             tx.execute(sql, [channel, name])?;

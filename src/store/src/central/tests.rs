@@ -145,8 +145,8 @@ fn an_account_keeps_its_cursor_while_it_is_the_same_on_its_platform() {
     account.fields.insert("server".into(), "x".into());
     assert!(store.put_account(&account).unwrap());
     assert_eq!(store.accounts().unwrap(), std::slice::from_ref(&account));
-    store.set_cursor("telegram", "main", "99").unwrap();
-    store.set_cursor("cli", "local", "1").unwrap();
+    store.set_cursor("telegram", "main", "99", 1).unwrap();
+    store.set_cursor("cli", "local", "1", 0).unwrap();
     assert!(!store.meet_account("telegram", "main", "7", "@bot").unwrap());
     store.put_on_shelf("telegram", "main", "k", Some("v")).unwrap().unwrap();
 
@@ -158,20 +158,27 @@ fn an_account_keeps_its_cursor_while_it_is_the_same_on_its_platform() {
     assert_eq!((known.me_name.as_str(), known.urls.len()), ("@bot", 0));
     assert!(!store.meet_account("telegram", "main", "7", "@renamed").unwrap());
     let kept = |store: &CentralStore| {
-        let cursor = store.cursor("telegram", "main").unwrap();
+        let (cursor, _) = store.cursor("telegram", "main").unwrap().unwrap();
         (cursor, store.on_shelf("telegram", "main", "k").unwrap())
     };
     assert_eq!(kept(&store), (Some("99".into()), Some("v".into())));
     assert!(store.meet_account("telegram", "main", "8", "@other").unwrap());
     assert_eq!(kept(&store), (None, None));
-    store.set_cursor("telegram", "main", "5").unwrap();
+    store.set_cursor("telegram", "main", "100", 1).unwrap();
+    assert_eq!(kept(&store).0, None, "what the former one read says nothing about this one");
+    store.set_cursor("telegram", "main", "5", 2).unwrap();
+    assert_eq!(kept(&store).0.as_deref(), Some("5"));
     account.me_id = "9".into();
     store.put_account(&account).unwrap();
     assert_eq!(kept(&store).0, None, "it is another one");
 
     assert!(store.remove_account("telegram", "main").unwrap());
     assert!(!store.remove_account("telegram", "main").unwrap());
-    assert_eq!(store.cursor("cli", "local").unwrap().as_deref(), Some("1"));
+    store.put_account(&account).unwrap();
+    store.set_cursor("telegram", "main", "6", 3).unwrap();
+    assert_eq!(kept(&store).0, None, "one that was removed and added again starts over too");
+    store.remove_account("telegram", "main").unwrap();
+    assert_eq!(store.cursor("cli", "local").unwrap().unwrap().0.as_deref(), Some("1"));
     assert!(!store.meet_account("telegram", "main", "9", "x").unwrap(), "it is gone");
 }
 
