@@ -92,6 +92,7 @@ CREATE TABLE messaging_group (
     UNIQUE (channel, account, chat)
 ) STRICT;
 CREATE INDEX messaging_group_peer ON messaging_group (channel, peer) WHERE peer IS NOT NULL;
+CREATE INDEX messaging_group_left ON messaging_group (left_at) WHERE left_at IS NOT NULL;
 
 CREATE TABLE wiring (
     messaging_group INTEGER NOT NULL REFERENCES messaging_group (id) ON DELETE CASCADE,

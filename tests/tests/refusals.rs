@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use channel::Verdict;
 use domain::AgentName;
-use domain::message::ChatInfo;
+use domain::message::{Address, ChatInfo};
 use domain::outgoing::Caps;
 use domain::people::{Handle, Role};
 use harness::crash::Crash;
@@ -146,6 +146,35 @@ async fn who_writes_to_a_full_queue_is_told_once_where_it_is_read() {
     assert!(texts.len() == before + 1, "{texts:?}");
     assert!(texts[before].contains("5000 messages wait"), "{texts:?}");
     assert_refused(&world, &["m2", "m3"]);
+}
+
+/// Who posted there was told that it is taken.
+#[tokio::test(start_paused = true)]
+async fn owners_hear_once_of_what_is_lost_where_its_sender_cannot_be_told() {
+    let world = World::on(FakePlatform::public());
+    let host = world.start(Crash::never()).await;
+    home(&world);
+    world.platform.write(say("g", "m1", "hello").mention());
+    world.pass(MINUTE).await;
+    fill_queue(&world);
+    let elsewhere = Address { account: "other".into(), ..address("ann") };
+    central(&world).ensure_chat(&elsewhere, &Default::default(), Some("ann"), world.now()).unwrap();
+    let caps = host.host.caps_of(&address("g"));
+    let (account, mute) = (address("g").account, Caps { mute: true, ..caps });
+    host.host.caps.connected(NAME, &account, mute);
+    for id in ["m2", "m3"] {
+        world.platform.write(say("g", id, "and now?").mention());
+    }
+    world.pass(5 * SECOND).await;
+    assert_refused(&world, &["m2", "m3"]);
+    let sql = "SELECT count(*), min(chat), min(text) FROM part WHERE account = 'other'";
+    let central = central(&world);
+    let read = central.connection().query_row(sql, [], |row| {
+        Ok((row.get::<_, u32>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
+    });
+    let said = read.unwrap();
+    assert!(said.0 == 1 && said.1 == "ann" && said.2.contains(":g` are lost"), "{said:?}");
+    assert_eq!(central.dropped().unwrap()[0].count, 2);
 }
 
 /// A webhook answers with it as well.

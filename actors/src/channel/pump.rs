@@ -51,8 +51,11 @@ impl Pump {
             self.state_gap().await?;
             self.storing.store(true, Ordering::SeqCst);
             let (channel, account) = self.args.account.names();
-            let to = (next != cursor).then(|| {
-                Position { channel, account, value: next.0.clone(), start }
+            let to = (next != cursor).then(|| Position {
+                channel,
+                account,
+                value: next.0.clone(),
+                start,
             });
             let presses = presses(&events);
             let Routed { verdicts, is_moved, has_failed } = self.store(events, to.clone()).await;

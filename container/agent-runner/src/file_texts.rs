@@ -22,10 +22,9 @@ use crate::process::{Output, Process};
 
 /// A thousand pages take some seconds.
 const PDF_TIME_MAX: Duration = Duration::from_secs(20);
-/// whisper.cpp with its small models is about as fast as people speak, on two slow cores.
-const SPEECH_TIME_MAX: Duration = Duration::from_secs(3 * 60);
-/// All files of the messages of one turn together; its sender waits.
-const ALL_TIME_MAX: Duration = Duration::from_secs(5 * 60);
+/// All files of the messages of one turn together: its sender waits. whisper.cpp with its small models hears a minute of
+/// speech meanwhile, on two slow cores.
+const ALL_TIME_MAX: Duration = Duration::from_secs(60);
 /// Half an hour of speech, or ten full pages; the model has to read it.
 const FILE_BYTES_MAX: usize = 24 * 1024;
 /// The files of one message together.
@@ -42,8 +41,9 @@ const NO_COMMAND: &str = "nothing here turns speech into text; the owner can set
 const NO_TEXT: &str =
     "it has no text; if its pages are scanned, look at them as pictures (`pdftoppm`)";
 const NO_SPEECH: &str = "nothing was heard in it";
-const NO_ROOM: &str =
-    "the files before it took all the time, or all the room, that one message has";
+const NO_ROOM: &str = "the files before it took all the room that one message has";
+const NO_TIME: &str = "it was not read in time, since the files of one turn have 60 s together; read it \
+    yourself if you need it";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -146,7 +146,7 @@ impl Reader<'_> {
         let _ = std::fs::remove_file(&link);
         symlink(path, &link).map_err(|err| format!("the command could not be given it: {err}"))?;
         let script = command.replace(FILE_PLACEHOLDER, &link.to_string_lossy());
-        let ran = self.run("bash", &["-c", &script], SPEECH_TIME_MAX).await;
+        let ran = self.run("bash", &["-c", &script], ALL_TIME_MAX).await;
         let _ = std::fs::remove_file(&link);
         let (text, is_cut) = ran?;
         finished(&text, NO_SPEECH, if is_cut { "\n(The rest is left out.)" } else { "" })
@@ -160,8 +160,11 @@ impl Reader<'_> {
         time_max: Duration,
     ) -> Result<(String, bool), String> {
         let left = self.until.duration_since(Instant::now()).min(time_max);
-        if self.room == 0 || left.is_zero() {
+        if self.room == 0 {
             return Err(NO_ROOM.to_owned());
+        }
+        if left.is_zero() {
+            return Err(NO_TIME.to_owned());
         }
         let mut command = self.config.agent_command(program);
         command.args(args).envs(self.config.extra_env.iter().map(|(name, value)| (name, value)));
@@ -169,7 +172,10 @@ impl Reader<'_> {
         let mut process = Process::start(command, LINE_BYTES_MAX, left).map_err(not_run)?;
         process.finish();
         let printed = printed(&mut process, FILE_BYTES_MAX.min(self.room));
-        let too_long = |_| Err(format!("it took longer than {} s", left.as_secs()));
+        let too_long = |_| match left == PDF_TIME_MAX {
+            true => Err(format!("it took longer than {} s", left.as_secs())),
+            false => Err(NO_TIME.to_owned()),
+        };
         timeout(left, printed).await.unwrap_or_else(too_long)
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use channel::Event;
 use channel::door::{HeaderMap, Reply, Request, StatusCode};
-use channel::signature::fingerprint;
+use channel::signature::{TOLERANCE, fingerprint};
 use channel::spool::{Decode, Raw, Spool, SpoolRow};
 use domain::message::{Address, Author, Body, ChatInfo, Incoming};
 use serde::{Deserialize, Serialize};
@@ -16,11 +16,11 @@ use crate::describe::{self, Facts};
 use crate::kinds::Kind;
 
 const HOOK_CHARS_MAX: usize = 64;
-/// How long an event is known by its signature or id.
+/// How long an event with an id is known.
 const KNOWN_FOR: Duration = Duration::from_secs(24 * 60 * 60);
-/// The same without either: an alert that says the same again is another one, an attempt of a sender
-/// that heard no answer is not.
-const ATTEMPTS_WITHIN: Duration = Duration::from_secs(5 * 60);
+/// The same without an id: a sensor that says the same again says something new, an attempt of a sender that heard no
+/// answer does not. A signature with a time in it is refused after this long.
+const ATTEMPTS_WITHIN: Duration = TOLERANCE.saturating_mul(2);
 /// Headers that name the kind of event.
 const EVENT: [&str; 2] = ["x-github-event", "x-gitlab-event"];
 
@@ -36,7 +36,7 @@ pub(crate) struct Events {
 struct Head {
     hook: String,
     event: Option<String>,
-    /// The sender's id of the delivery, or the hash of what it signed; empty where there is neither.
+    /// The sender's id of the delivery; empty where there is none.
     id: String,
 }
 
@@ -77,16 +77,14 @@ impl Decode for Events {
         }
         let name = event.as_deref().unwrap_or_default();
         let parts = [hook.as_bytes(), name.as_bytes(), id.as_bytes()];
-        let (key, sent_as, known_for) = match (&request.digest, id.is_empty()) {
+        let known_for = if id.is_empty() { ATTEMPTS_WITHIN } else { KNOWN_FOR };
+        let (key, sent_as) = match (&request.digest, id.is_empty()) {
             // Nothing but this is known to be the sender's: a reader of one request could send it to another
             // hook, as another event, or under another id.
-            (Some(digest), _) => (digest.clone(), fingerprint(&parts), KNOWN_FOR),
-            (None, false) => (fingerprint(&parts), fingerprint(&[body]), KNOWN_FOR),
-            (None, true) => (fingerprint(&[parts[0], body]), String::new(), ATTEMPTS_WITHIN),
+            (Some(digest), _) => (digest.clone(), fingerprint(&parts)),
+            (None, false) => (fingerprint(&parts), fingerprint(&[body])),
+            (None, true) => (fingerprint(&[parts[0], body]), String::new()),
         };
-        if id.is_empty() {
-            id = request.digest.clone().unwrap_or_default();
-        }
         let mut bytes = serde_json::to_vec(&Head { hook, event, id }).unwrap_or_default();
         bytes.push(b'\n');
         bytes.extend_from_slice(body);

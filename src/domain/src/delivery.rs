@@ -107,6 +107,8 @@ pub struct Tried {
 pub const TRIES_MAX: u32 = 8;
 /// Attempts without an answer before a part is given up: the reader may have it that often already.
 pub const UNCERTAIN_MAX: u32 = 6;
+/// How long a part waits for a chat that the bot left. Who lets it in again after a holiday hears what came meanwhile.
+pub const LEFT_WAIT_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// An answer waits so long for its edit: new messages have a budget of their own.
 const EDIT_WAIT_MAX: Duration = Duration::from_secs(3);
 const BACKOFF_BASE: Duration = Duration::from_secs(1);

@@ -86,6 +86,7 @@ impl Approvals {
         let mut next = None;
         for _ in 0..ROUNDS_MAX {
             self.route_due().await?;
+            self.give_up_left().await?;
             let mut steps = vec![self.report_dead_letters().await?, self.tell_unasked().await?];
             let rows = self.host.central.read(|central| central.unsettled()).await?;
             let mut failed = Ok(());

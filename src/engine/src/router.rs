@@ -264,7 +264,7 @@ fn take(host: &Host, central: &mut CentralStore, event: &Event, owner_only: bool
         Event::Left(chat) if chat.thread.is_some() => Ok(Step::new(Verdict::Ignored)),
         Event::Left(chat) => {
             central.set_left(chat, Some(host.clock.now()))?;
-            Ok(Step::new(Verdict::Stored))
+            Ok(Step::about_approvals(Verdict::Stored))
         }
         Event::Renamed { chat, title } => {
             // What a thread is called comes with each message of it.

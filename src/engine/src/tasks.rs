@@ -200,6 +200,9 @@ fn route(central: &CentralStore, agent: &AgentName, chat: ChatId) -> Result<Rout
     if row.denied_at.is_some() {
         return Ok(Route::Ends("its chat is to be left alone"));
     }
+    if row.left_at.is_some() {
+        return Ok(Route::Ends("the bot is not in its chat any more"));
+    }
     if let Some(wired) = central.wirings_of(chat)?.iter().find(|it| it.wiring.agent == *agent) {
         return Ok(Route::Goes(row, wired.wiring.session_mode));
     }

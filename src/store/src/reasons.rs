@@ -3,6 +3,8 @@
 
 /// Somebody stopped the agent, or this turn.
 pub(crate) const STOPPED: &str = "stopped";
+/// Its chat cannot be written to.
+pub(crate) const LEFT: &str = "the bot is not in this chat any more";
 /// Somebody dropped a part with `nanoclaw outbox remove`.
 pub(crate) const DROPPED_BY_HAND: &str = "dropped by hand";
 /// A line that says that work goes on, which was not sent before the answer was there.

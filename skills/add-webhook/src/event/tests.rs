@@ -59,12 +59,12 @@ async fn an_event_is_a_message_of_its_hook() {
 }
 
 #[tokio::test]
-async fn the_id_is_the_senders_else_a_hash_of_what_was_signed_else_a_number() {
+async fn the_id_is_the_senders_else_a_number() {
     for (kind, id, digest, body, want) in [
         ("github", "d-1", Some("abc"), "{}", "d-1"),
-        ("github", "", Some("abc"), "{}", "abc"),
+        ("github", "", Some("abc"), "{}", "7"),
         ("stripe", "", Some("abc"), "{\"id\":\"evt_1\"}", "evt_1"),
-        ("stripe", "", Some("abc"), "{\"id\":1}", "abc"),
+        ("stripe", "", Some("abc"), "{\"id\":1}", "7"),
         ("alertmanager", "", None, "{\"id\":\"x\"}", "7"),
         ("alertmanager", "k-1", None, "{}", "k-1"),
     ] {
@@ -83,8 +83,8 @@ fn the_same_event_has_the_same_key_for_as_long_as_it_can_be_told() {
     assert_ne!(raw("d-2", Some("abc"), "{}").sent_as, signed.sent_as);
     assert_eq!(raw("k-1", None, "{}").id, raw("k-1", None, "{ }").id);
     assert_ne!(raw("k-1", None, "{}").id, raw("k-2", None, "{}").id);
-    let plain = raw("", None, "{}");
-    assert_eq!(plain.known_for, ATTEMPTS_WITHIN);
+    let (plain, repeated) = (raw("", None, "{}"), raw("", Some("abc"), "{}"));
+    assert_eq!([plain.known_for, repeated.known_for], [ATTEMPTS_WITHIN; 2]);
     assert_ne!(raw("", None, "{ }").id, plain.id);
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{count, trouble, waits};
+use crate::plain::quoted;
 use crate::session::{DEADLINE, FailReason, QUEUE_MAX};
 use crate::time::{Timestamp, about, civil};
 use crate::trouble::Trouble;
@@ -22,6 +23,15 @@ pub fn queue_full() -> String {
     format!(
         "{QUEUE_MAX} messages wait for my answers already, so I didn't take this one. Write again \
          when I have caught up."
+    )
+}
+
+/// What owners read, who are elsewhere.
+pub fn events_lost(channel: &str, chat: &str) -> String {
+    format!(
+        "Events for {} are lost: {QUEUE_MAX} messages wait for an answer there already. On the host, \
+         `nanoclaw dropped list` counts them, and `nanoclaw status` shows what keeps its agent busy.",
+        quoted(&format!("{channel}:{chat}"), 80, "a chat")
     )
 }
 

@@ -1,5 +1,7 @@
 //! Tells the owner of the host, in private, what could not be delivered; many at once.
 
+use std::fs;
+
 use domain::approval::{SPAN, approvers, unasked_due_at};
 use domain::delivery::dead_letter::{DeadLetter, NAMED_MAX, PERIOD, due_at};
 use domain::people::Role;
@@ -13,6 +15,19 @@ use super::asking::Private;
 use crate::Result;
 
 impl Approvals {
+    /// Gives up what waited too long for chats that the bot left. A file that stays is found by the next pruning.
+    pub(super) async fn give_up_left(&self) -> Result<()> {
+        let (host, now) = (&self.host, self.now());
+        if host.central.read(move |central| central.left_behind(now)).await?.is_empty() {
+            return Ok(());
+        }
+        let give_up = move |it: &mut CentralStore| it.give_up_left(now);
+        let copies = host.central.write("the end of parts", give_up).await?;
+        let remove = move || copies.iter().for_each(|it| drop(fs::remove_file(it)));
+        host.central.beside(remove).await;
+        Ok(())
+    }
+
     /// Returns whether the owner was told, and else when to look again. With no owner who can be
     /// reached it waits for one.
     pub(super) async fn report_dead_letters(&mut self) -> Result<(bool, Option<Timestamp>)> {

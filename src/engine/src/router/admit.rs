@@ -176,8 +176,12 @@ pub(super) fn follow(
         // Where another session stored it, it is stored once, however often it comes.
         step.verdict = Verdict::Refused(notices::queue_full());
         if host.caps_of(&message.from).mute {
-            // Its sender may be gone, and its chat cannot be told.
+            // Its sender may be gone, and its chat cannot be told: the owners are, once a day.
             central.record_drop(&message.from, &message.body.sender, "queue-full", now)?;
+            let Address { channel, account, chat, .. } = &message.from;
+            let key = format!("full.{chat}.{}", now.0 / DAY_MS);
+            let text = notices::events_lost(channel, chat);
+            central.tell_owners(channel, account, (&key, &text), now)?;
         }
     }
     Ok(step)

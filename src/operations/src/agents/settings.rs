@@ -192,8 +192,9 @@ impl fmt::Display for ProviderChoice {
 
 domain::as_text!(ProviderChoice);
 
-/// The longest command for speech; the card that asks an owner for it shows 300 characters of a line.
-const TRANSCRIBE_CHARS_MAX: usize = 200;
+/// The longest command for speech: the card that asks an owner for it shows 300 characters of a line, which names the
+/// former one too.
+const TRANSCRIBE_CHARS_MAX: usize = 140;
 
 /// A command that turns speech into text; `None` is `none`.
 #[derive(Clone, Debug, PartialEq, Eq)]

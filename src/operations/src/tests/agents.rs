@@ -53,7 +53,7 @@ fn a_command_for_speech_needs_a_place_for_the_recording() {
     }
     world.fine("agents set andy --transcribe none");
     let long = format!("agents set andy --transcribe '{} {{file}}'", "x".repeat(200));
-    assert!(wrong(&long).contains("at most 200 characters"));
+    assert!(wrong(&long).contains("at most 140 characters"));
     let shown = |world: &mut World| world.fine("agents show andy").json["transcribe"].clone();
     assert_eq!(shown(&mut world), "none");
     let set = world.fine("agents set andy --transcribe 'hear \"{file}\" | tr a b'");
@@ -68,12 +68,19 @@ fn a_command_for_speech_needs_a_place_for_the_recording() {
 /// People read the whole command before they agree to it.
 #[test]
 fn an_agent_asks_for_a_command_of_its_own_and_shows_it() {
-    let world = World::new();
+    let mut world = World::new();
     let own = andy(AdminScope::Own);
     let change = parse_line("agents set andy --transcribe 'sh hear.sh {file}'").unwrap();
     assert!(change.is_change());
     let asked = crate::prepare(&change, &world.store, &own).unwrap();
     assert!(asked.text.contains("transcribe none → sh hear.sh {file}"), "{}", asked.text);
+    let longest = |letter: &str| format!("{} {{file}}", letter.repeat(133));
+    world.fine(&format!("agents set andy --transcribe '{}'", longest("x")));
+    let line = format!("agents set andy --transcribe '{}'", longest("y"));
+    let asked = crate::prepare(&parse_line(&line).unwrap(), &world.store, &own).unwrap();
+    let details: Vec<String> = asked.text.lines().map(str::to_owned).collect();
+    let card = domain::texts::approval::change(&agent("andy"), &line, &details);
+    assert!(card.contains(&longest("y")) && !card.contains("not shown"), "{card}");
     let other = parse_line("agents set ben --transcribe 'x {file}'").unwrap();
     assert!(crate::check(&other, &world.store, &own).is_err());
 }

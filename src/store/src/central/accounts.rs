@@ -295,8 +295,7 @@ impl CentralStore {
         self.set_setting(&hearing_key(channel, account), word)
     }
 
-    /// Tells every owner, in the private chat on another account that they used last, that an account
-    /// does not get in; once for each `why` until it was heard again.
+    /// Tells the owners elsewhere that an account does not get in; once for each `why` until it was heard again.
     pub fn say_locked_out(
         &mut self,
         channel: &str,
@@ -304,10 +303,22 @@ impl CentralStore {
         (why, text): (&str, &str),
         now: Timestamp,
     ) -> Result<()> {
+        let since = self.heard(channel, account)?.map_or(0, |it| it.0);
+        self.tell_owners(channel, account, (&format!("{why}.{since}"), text), now)
+    }
+
+    /// Tells every owner, in the private chat on another account that they used last, what is the matter with an
+    /// account; once for each `key`.
+    pub fn tell_owners(
+        &mut self,
+        channel: &str,
+        account: &str,
+        (key, text): (&str, &str),
+        now: Timestamp,
+    ) -> Result<()> {
         self.change("a notice", |central| {
-            let since = central.heard(channel, account)?.map_or(0, |it| it.0);
             for (person, to) in owners_elsewhere(&central.conn, channel, account)? {
-                let key = format!("{why}.{channel}.{account}.{since}.{person}");
+                let key = format!("{key}.{channel}.{account}.{person}");
                 let part = NewPart::new(key, to, PartKind::Notice, Draft::Text(text.to_owned()));
                 central.say(&part, now)?;
             }

@@ -9,15 +9,18 @@
 use std::path::PathBuf;
 
 use domain::delivery::by_hand::{HostKey, Order};
-use domain::delivery::{PartView, Verdict};
+use domain::delivery::{LEFT_WAIT_MAX, PartView, Verdict};
 
 use crate::central::prelude::*;
 use crate::outbox::{ClaimedPart, Ordered};
+use crate::reasons::LEFT;
 use crate::row::{list, row, statements};
 use crate::session::{self, Scope, SessionRows};
 
 /// Longer waits were asked for by a platform.
 const BACKOFF_MAX_MS: i64 = 60_000;
+/// Parts that are given up in one commit because the bot is not in their chats.
+const LEFT_MAX: i64 = 200;
 
 /// The first unfinished part of one session in a chat.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,7 +60,27 @@ statements! {
         params![chat.channel, chat.account, chat.chat, BACKOFF_MAX_MS]);
 }
 
+statements! {
+    /// Parts that wait for chats that the bot left, and wait no longer: the host's lines that work goes on, emoji
+    /// and deletions at once, all else after [`LEFT_WAIT_MAX`].
+    pub fn left_behind(now: Timestamp) -> Vec<HostKey> = list("find parts for chats that were left",
+        "SELECT p.session, p.key FROM messaging_group g JOIN part p INDEXED BY part_chat
+             ON (p.channel, p.account, p.chat) = (g.channel, g.account, g.chat)
+         WHERE g.left_at IS NOT NULL AND p.state NOT IN ('sent', 'dead') AND p.state <> 'claimed'
+             AND p.said_with IS NULL
+             AND (max(g.left_at, p.created_at) <= ?1 OR p.form IN ('reaction', 'delete')
+                 OR (p.kind = 'interim' AND p.out_seq IS NULL AND p.cause IS NOT NULL))
+         ORDER BY p.id LIMIT ?2", params![(now - LEFT_WAIT_MAX).0, LEFT_MAX]);
+}
+
 impl CentralStore {
+    /// Gives up what waits no longer for chats that the bot left; returns the copies of files that nobody needs any more.
+    pub fn give_up_left(&mut self, now: Timestamp) -> Result<Vec<PathBuf>> {
+        let dead = |key| (key, Verdict::Dead { why: LEFT.to_owned() });
+        let ended: Vec<_> = self.left_behind(now)?.into_iter().map(dead).collect();
+        self.conclude_parts(&ended, now)
+    }
+
     /// The first unfinished part of each session in each chat of an account, or in one chat, in the order
     /// in which they were written. What is held for quiet hours is in no lane.
     pub fn lane_heads(
@@ -219,6 +242,37 @@ mod tests {
         let sent = Verdict::Sent { platform_id: "p".into() };
         central.conclude_parts(&[(hosts("x"), sent)], NOW).unwrap();
         assert_eq!(heads(&central, Some("one")), [ready("y")]);
+    }
+
+    #[test]
+    fn what_waits_for_a_chat_that_was_left_is_given_up_after_a_week_and_emoji_at_once() {
+        let (_dir, mut central) = central();
+        let at = |chat: &str| part("", chat).to;
+        for chat in ["left", "other"] {
+            central.ensure_chat(&at(chat), &Default::default(), None, NOW).unwrap();
+        }
+        central.say(&part("old", "left"), NOW).unwrap();
+        central.say(&part("other", "other"), NOW).unwrap();
+        let emoji = Draft::Reaction(crate::Target::Platform("7".into()), "x".into());
+        central.say(&NewPart { content: emoji, ..part("emoji", "left") }, NOW).unwrap();
+        central.set_left(&at("left"), Some(NOW)).unwrap();
+        let young = NOW + LEFT_WAIT_MAX / 2;
+        central.say(&part("young", "left"), young).unwrap();
+        assert_eq!(central.left_behind(NOW).unwrap(), [hosts("emoji")]);
+        central.give_up_left(NOW).unwrap();
+        assert_eq!(central.left_behind(young).unwrap(), []);
+        central.give_up_left(NOW + LEFT_WAIT_MAX).unwrap();
+        let state = |key: &str| {
+            let sql = "SELECT state, coalesce(reason, '') FROM part WHERE key = ?1";
+            crate::row::only::<(String, String)>(&central.conn, sql, [key]).unwrap()
+        };
+        for key in ["emoji", "old"] {
+            assert_eq!(state(key), ("dead".to_owned(), LEFT.to_owned()));
+        }
+        for key in ["young", "other"] {
+            assert_eq!(state(key).0, "ready");
+        }
+        assert_eq!(central.unreported_dead_letters(9).unwrap().unwrap().count, 2);
     }
 
     #[tokio::test]

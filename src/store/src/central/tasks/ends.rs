@@ -8,6 +8,7 @@ use domain::texts::tasks;
 use schedule::local;
 
 use super::{TaskRow, fires, read};
+use crate::central::accounts::owners_elsewhere;
 use crate::central::prelude::*;
 use crate::outbox::{self, Draft, NewPart, PartKind};
 use crate::row::{list, one, row, run};
@@ -105,12 +106,33 @@ fn follow(tx: &Connection, key: FireKey, why: &str, now: Timestamp) -> rusqlite:
             tasks::gave_up(row.id, prompt, streak.failures, why)
         }
     };
-    // A chat that is to be left alone hears nothing.
-    let sql = "SELECT channel, account, chat, NULL FROM messaging_group
-               WHERE id = ?1 AND denied_at IS NULL";
-    let chat: Option<Address> = one(tx, sql, [row.task.chat.0])?;
-    let Some(chat) = chat else { return Ok(()) };
-    let to = Address { thread: row.task.thread, ..chat };
+    let Some(to) = told_in(tx, &row)? else { return Ok(()) };
     let part = NewPart::new(format!("n{key}"), to, PartKind::Notice, Draft::Text(text));
     outbox::add(Scope::host(tx), &part, None, now).map(drop)
+}
+
+/// Where a word about a task goes: to its chat, and of one that the bot left, to whose task it is in private, else to
+/// an owner of the host. A chat that is to be left alone hears nothing.
+fn told_in(tx: &Connection, row: &TaskRow) -> rusqlite::Result<Option<Address>> {
+    let sql = "SELECT left_at IS NOT NULL, channel, account, chat, NULL FROM messaging_group
+               WHERE id = ?1 AND denied_at IS NULL";
+    match one::<(bool, Address)>(tx, sql, [row.task.chat.0])? {
+        None => return Ok(None),
+        Some((false, chat)) => {
+            return Ok(Some(Address { thread: row.task.thread.clone(), ..chat }));
+        }
+        Some((true, _)) => {}
+    }
+    let sql = "SELECT channel, account, chat, NULL FROM messaging_group
+               WHERE channel = ?1 AND peer = ?2 AND is_group = 0 AND denied_at IS NULL AND left_at IS NULL
+               ORDER BY active_at DESC LIMIT 1";
+    let own = match &row.task.owner_handle {
+        Some(owner) => one(tx, sql, [&owner.channel, &owner.id])?,
+        None => None,
+    };
+    let owners = || owners_elsewhere(tx, "", "");
+    Ok(own.map_or_else(
+        || owners().map(|it| it.into_iter().next().map(|it| it.1)),
+        |it| Ok(Some(it)),
+    )?)
 }

@@ -97,6 +97,21 @@ fn what_a_person_set_aside_is_no_failure() {
 }
 
 #[test]
+fn whose_task_it_is_hears_in_private_where_the_bot_left_its_chat() {
+    let mut fixture = fixture();
+    let chat = fixture.store.chat_by_id(fixture.task.chat).unwrap().unwrap().address;
+    let owner = fixture.task.owner_handle.clone().unwrap();
+    let direct = Address { chat: "direct".into(), channel: owner.channel.clone(), ..chat.clone() };
+    fixture.store.ensure_chat(&direct, &Default::default(), Some(&owner.id), now()).unwrap();
+    fixture.store.set_left(&chat, Some(now())).unwrap();
+    let id = fixture.add("* * * * *");
+    fixture.fail(id, 1..=600);
+    assert_eq!(fixture.row(id).state, TaskState::Failing);
+    let sql = "SELECT chat FROM part";
+    assert_eq!(crate::row::list::<String>(&fixture.store.conn, sql, []).unwrap(), ["direct"]);
+}
+
+#[test]
 fn the_only_slot_is_reported_when_it_fails_and_only_where_somebody_listens() {
     let mut fixture = fixture();
     for (denied, told) in [(false, 1), (true, 1)] {
