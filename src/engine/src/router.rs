@@ -213,7 +213,7 @@ async fn commit(
     host.central.write(op, write).await
 }
 
-/// Nothing that a platform says is longer than it may be.
+/// No words of a platform are longer than they may be; see [`domain::message::bounds`].
 fn bounded(event: Event) -> Event {
     match event {
         Event::Message(message) => Event::Message(message.bounded()),

@@ -1,5 +1,6 @@
-//! How long the facts of a message may be. Platforms have limits of their own, which a hostile one need not
-//! keep; what is shown to an agent with every message has to stay small.
+//! How long the words of a message may be. Platforms have limits of their own, which a hostile one need not
+//! keep; what is shown to an agent with every message has to stay small. Ids stay as they are, since a cut one would
+//! name something else: they are as long as one answer of the platform may be.
 
 use super::{Author, Body, Change, ChatInfo, Incoming};
 use crate::plain::{cut, one_line};
@@ -74,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_a_platform_says_stays_small() {
+    fn the_words_of_a_platform_stay_small() {
         let long = format!("a\n{}", "x".repeat(1024 * 1024));
         let file = Attachment {
             kind: FileKind::Image,

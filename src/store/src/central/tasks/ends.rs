@@ -126,13 +126,10 @@ fn told_in(tx: &Connection, row: &TaskRow) -> rusqlite::Result<Option<Address>> 
     let sql = "SELECT channel, account, chat, NULL FROM messaging_group
                WHERE channel = ?1 AND peer = ?2 AND is_group = 0 AND denied_at IS NULL AND left_at IS NULL
                ORDER BY active_at DESC LIMIT 1";
-    let own = match &row.task.owner_handle {
-        Some(owner) => one(tx, sql, [&owner.channel, &owner.id])?,
-        None => None,
-    };
-    let owners = || owners_elsewhere(tx, "", "");
-    Ok(own.map_or_else(
-        || owners().map(|it| it.into_iter().next().map(|it| it.1)),
-        |it| Ok(Some(it)),
-    )?)
+    if let Some(owner) = &row.task.owner_handle
+        && let Some(own) = one(tx, sql, [&owner.channel, &owner.id])?
+    {
+        return Ok(Some(own));
+    }
+    Ok(owners_elsewhere(tx, "", "")?.into_iter().next().map(|it| it.1))
 }
