@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use channel::remote::RemoteAdapter;
 use channel::{
-    Account, Adapter, Caps, ChannelError, Connection, Me, Need, NoKeeper, REPEAT_NOTE, Registration, Shelf,
+    Account, Adapter, Caps, ChannelError, Connection, Me, Need, NoKeeper, REPEAT_NOTE,
+    Registration, Shelf,
 };
 use domain::outgoing::TextLimit;
 use harness::courier::FakeCourier;

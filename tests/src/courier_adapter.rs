@@ -123,7 +123,10 @@ impl CourierSource {
                 data: read(&update["data"]),
                 press: id,
             }),
-            "joined" => Event::Reachable { chat: at, by: read(&update["from"]) },
+            "joined" => {
+                let title = read(&update["chat"]["title"]);
+                Event::Reachable { chat: at, by: read(&update["from"]), title }
+            }
             "left" => Event::Left(at),
             "renamed" => Event::Renamed { chat: at, title: read(&update["chat"]["title"]) },
             "moved" => Event::Moved { from: at, to: self.address(update["to"].as_str()?, None) },

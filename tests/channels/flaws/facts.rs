@@ -117,7 +117,7 @@ async fn what_happens_to_chats_and_is_not_told_is_found() {
     let stays = of_event(|it| if matches!(it, Event::Left(_)) { None } else { Some(it) });
     fails(stays, "never leaves", left, "waited 20 s").await;
     let nobody = of_event(|event| match event {
-        Event::Reachable { chat, .. } => Some(Event::Reachable { chat, by: None }),
+        Event::Reachable { chat, title, .. } => Some(Event::Reachable { chat, by: None, title }),
         other => Some(other),
     });
     fails(nobody, "nobody let it in", left, "is not told").await;

@@ -138,7 +138,8 @@ impl Double for MemoryDouble {
         self.platform.happen(match happening {
             Happening::Removed(place) => Event::Left(address(place)),
             Happening::Invited { place, by } => {
-                Event::Reachable { chat: address(place), by: Some(Author::new(by.0, by.1)) }
+                let by = Some(Author::new(by.0, by.1));
+                Event::Reachable { chat: address(place), by, title: None }
             }
             Happening::Renamed { place, title } => Event::Renamed { chat: address(place), title },
             Happening::Undelivered { place, message, why } => {

@@ -33,7 +33,7 @@ pub async fn a_chat_that_the_bot_leaves_and_enters_is_told(double: &dyn Double) 
         return;
     }
     let entered = next(&mut driven, |it| matches!(it, Event::Reachable { .. })).await;
-    let Event::Reachable { chat, by: inviter } = entered else { panic!("{entered:?}") };
+    let Event::Reachable { chat, by: inviter, .. } = entered else { panic!("{entered:?}") };
     assert_eq!(chat, driven.address(&place));
     let inviter = inviter.unwrap_or_else(|| panic!("who let the bot in is not told"));
     assert_eq!((inviter.id, inviter.name), by);
