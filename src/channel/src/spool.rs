@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+pub use domain::spool::{Put, Raw, SpoolRow};
 use hyper::StatusCode;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
@@ -31,38 +32,6 @@ const BURST: u32 = 60;
 const ONE_EVERY: Duration = Duration::from_secs(1);
 /// When a sender comes again that found no room.
 const COME_AGAIN: Duration = Duration::from_secs(60);
-
-/// What a sender brought.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Raw {
-    /// The same for everything that is the same event: a hash of what was signed, or the sender's id.
-    pub id: String,
-    /// What is not part of `id` and yet belongs to the event: where nothing but a body is signed, its
-    /// way in and the sender's id.
-    pub sent_as: String,
-    /// How long the same `id` is the same event.
-    pub known_for: Duration,
-    pub bytes: Vec<u8>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Put {
-    Stored,
-    /// It is there, or was; nothing was stored.
-    Known {
-        /// As the same event.
-        is_same: bool,
-    },
-    /// As much waits already as may.
-    Full,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SpoolRow {
-    pub number: i64,
-    pub id: String,
-    pub bytes: Vec<u8>,
-}
 
 /// The spool of one account. Each call fails when the database does.
 #[async_trait]

@@ -30,6 +30,7 @@ pub mod retention;
 pub mod sealed;
 pub mod session;
 pub mod session_key;
+pub mod spool;
 pub mod stop;
 pub mod task;
 pub mod texts;

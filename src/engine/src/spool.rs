@@ -7,7 +7,7 @@ use channel::Cause;
 use channel::spool::{Put, Raw, Spool, SpoolRow};
 use domain::message::Address;
 use domain::time::Clock;
-use store::{CentralStore, Db, NewSpooled, Spooling};
+use store::{CentralStore, Db};
 
 #[derive(Debug)]
 pub struct AccountSpool {
@@ -26,24 +26,14 @@ impl AccountSpool {
 #[async_trait]
 impl Spool for AccountSpool {
     async fn put(&self, raw: Raw) -> Result<Put, Cause> {
-        let (channel, account) = self.names();
-        let Raw { id, sent_as, known_for, bytes } = raw;
-        let new = NewSpooled { channel: channel.into(), account, id, sent_as, known_for, bytes };
-        let now = self.clock.now();
-        let put = move |central: &mut CentralStore| central.spool(&new, now);
-        Ok(match self.central.write("spool a request", put).await? {
-            Spooling::Stored => Put::Stored,
-            Spooling::Known(is_same) => Put::Known { is_same },
-            Spooling::Full => Put::Full,
-        })
+        let ((channel, account), now) = (self.names(), self.clock.now());
+        let put = move |it: &mut CentralStore| it.spool((channel, &account), &raw, now);
+        Ok(self.central.write("spool a request", put).await?)
     }
 
     async fn after(&self, number: i64, max: usize) -> Result<Vec<SpoolRow>, Cause> {
         let ((channel, account), max) = (self.names(), i64::try_from(max)?);
-        let rows = self.central.read(move |it| it.spooled(channel, &account, number, max)).await?;
-        let row =
-            |it: store::SpooledRow| SpoolRow { number: it.number, id: it.id, bytes: it.bytes };
-        Ok(rows.into_iter().map(row).collect())
+        Ok(self.central.read(move |it| it.spooled(channel, &account, number, max)).await?)
     }
 
     async fn template(&self, chat: &str) -> Result<Option<String>, Cause> {

@@ -58,7 +58,6 @@ pub use self::questions::{
 pub use self::roles::{DenialRow, MemberRow, RoleRow};
 pub use self::said::UnreportedDeadLetters;
 pub use self::sessions::SessionRow;
-pub use self::spool::{NewSpooled, SpooledRow, Spooling};
 pub(crate) use self::tasks::ends;
 pub use self::tasks::{Decided, FireRow, Handover, Task, TaskEdit, TaskRow, UnreadableTask};
 pub use self::wirings::{DestinationRow, Wired, Wiring};

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use domain::spool::{Put, Raw, SpoolRow};
+
 use crate::central::prelude::*;
 use crate::row::{one, row, run, statements};
 
@@ -10,38 +12,11 @@ use crate::row::{one, row, run, statements};
 const SPOOL_ROWS_MAX: i64 = 1_000;
 const SPOOL_BYTES_MAX: i64 = 64 * 1024 * 1024;
 
-/// What one account is brought.
-#[derive(Clone, Debug)]
-pub struct NewSpooled {
-    pub channel: String,
-    pub account: String,
-    pub id: String,
-    pub sent_as: String,
-    /// How long the same `id` is the same event, waiting or not.
-    pub known_for: Duration,
-    pub bytes: Vec<u8>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spooling {
-    Stored,
-    /// The same `id` is there; whether it was sent as the same.
-    Known(bool),
-    Full,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SpooledRow {
-    pub number: i64,
-    pub id: String,
-    pub bytes: Vec<u8>,
-}
-
-row!(SpooledRow { number, id, bytes });
+row!(SpoolRow { number, id, bytes });
 
 statements! {
     /// What waits for an account behind a number, the oldest first.
-    pub fn spooled(channel: &str, account: &str, after: i64, limit: i64) -> Vec<SpooledRow> =
+    pub fn spooled(channel: &str, account: &str, after: i64, limit: i64) -> Vec<SpoolRow> =
         list("read what waits",
         "SELECT number, id, bytes FROM spool
          WHERE channel = ?1 AND account = ?2 AND ?3 < number AND bytes IS NOT NULL
@@ -55,28 +30,33 @@ statements! {
 }
 
 impl CentralStore {
-    pub fn spool(&mut self, new: &NewSpooled, now: Timestamp) -> Result<Spooling> {
+    pub fn spool(
+        &mut self,
+        (channel, account): (&str, &str),
+        new: &Raw,
+        now: Timestamp,
+    ) -> Result<Put> {
         self.change("spool a request", |central| {
-            let (tx, NewSpooled { channel, account, id, .. }) = (&central.conn, new);
+            let (tx, id) = (&central.conn, new.id.as_str());
             let old = "DELETE FROM spool WHERE channel = ?1 AND account = ?2 AND known_until <= ?3
                        AND bytes IS NULL";
             run(tx, old, params![channel, account, now.0])?;
             let sql = "SELECT sent_as FROM spool WHERE channel = ?1 AND account = ?2 AND id = ?3";
             if let Some(known) = one::<String>(tx, sql, [channel, account, id])? {
-                return Ok(Spooling::Known(known == new.sent_as));
+                return Ok(Put::Known { is_same: known == new.sent_as });
             }
             let sql = "SELECT count(*) < ?3 AND total(length(bytes)) + ?4 <= ?5 FROM spool
                        WHERE channel = ?1 AND account = ?2 AND bytes IS NOT NULL";
             let size = i64::try_from(new.bytes.len()).unwrap_or(i64::MAX);
             let limits = params![channel, account, SPOOL_ROWS_MAX, size, SPOOL_BYTES_MAX];
             if one::<bool>(tx, sql, limits)? != Some(true) {
-                return Ok(Spooling::Full);
+                return Ok(Put::Full);
             }
             let sql = "INSERT INTO spool (channel, account, id, sent_as, known_until, bytes)
                        VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
             let until = now + new.known_for;
             run(tx, sql, params![channel, account, id, new.sent_as, until.0, new.bytes])?;
-            Ok(Spooling::Stored)
+            Ok(Put::Stored)
         })
     }
 }
@@ -94,24 +74,21 @@ mod tests {
         (dir, central)
     }
 
-    fn new(account: &str, id: &str, bytes: usize) -> NewSpooled {
-        NewSpooled {
-            channel: "webhook".into(),
-            account: account.into(),
-            id: id.into(),
-            sent_as: "d-1".into(),
-            known_for: DAY,
-            bytes: vec![b'x'; bytes],
-        }
+    fn new(id: &str, bytes: usize) -> Raw {
+        Raw { id: id.into(), sent_as: "d-1".into(), known_for: DAY, bytes: vec![b'x'; bytes] }
+    }
+
+    fn put(central: &mut CentralStore, account: &str, raw: &Raw, now: Timestamp) -> Put {
+        central.spool(("webhook", account), raw, now).unwrap()
     }
 
     #[test]
     fn what_waits_is_read_in_order_until_it_is_forgotten_and_stays_known_for_a_while() {
         let (_dir, mut central) = store();
         for id in ["a", "b", "c"] {
-            assert_eq!(central.spool(&new("main", id, 1), NOW).unwrap(), Spooling::Stored);
+            assert_eq!(put(&mut central, "main", &new(id, 1), NOW), Put::Stored);
         }
-        assert_eq!(central.spool(&new("other", "a", 1), NOW).unwrap(), Spooling::Stored);
+        assert_eq!(put(&mut central, "other", &new("a", 1), NOW), Put::Stored);
         let read = |central: &CentralStore, after| -> Vec<(i64, String)> {
             let rows = central.spooled("webhook", "main", after, 2).unwrap();
             rows.into_iter().map(|it| (it.number, it.id)).collect()
@@ -122,13 +99,13 @@ mod tests {
         assert_eq!(read(&central, 0), read(&central, all[1].0), "only `c` waits");
         assert_eq!(central.spooled("webhook", "other", 0, 9).unwrap().len(), 1);
 
-        let other = NewSpooled { sent_as: "d-2".into(), ..new("main", "a", 1) };
-        assert_eq!(central.spool(&new("main", "a", 1), NOW).unwrap(), Spooling::Known(true));
-        assert_eq!(central.spool(&other, NOW).unwrap(), Spooling::Known(false));
+        let other = Raw { sent_as: "d-2".into(), ..new("a", 1) };
+        assert_eq!(put(&mut central, "main", &new("a", 1), NOW), Put::Known { is_same: true });
+        assert_eq!(put(&mut central, "main", &other, NOW), Put::Known { is_same: false });
         // What still waits is known, however old it is.
         let later = NOW + DAY;
-        assert_eq!(central.spool(&new("main", "c", 1), later).unwrap(), Spooling::Known(true));
-        assert_eq!(central.spool(&other, later).unwrap(), Spooling::Stored);
+        assert_eq!(put(&mut central, "main", &new("c", 1), later), Put::Known { is_same: true });
+        assert_eq!(put(&mut central, "main", &other, later), Put::Stored);
         let numbers: Vec<i64> = read(&central, 0).into_iter().map(|it| it.0).collect();
         assert!(all[1].0 < numbers[0] && numbers[0] < numbers[1], "no number is given again");
     }
@@ -137,27 +114,27 @@ mod tests {
     fn as_much_waits_as_may() {
         let (_dir, mut central) = store();
         for n in 0..SPOOL_ROWS_MAX {
-            let stored = central.spool(&new("main", &n.to_string(), 1), NOW).unwrap();
-            assert_eq!(stored, Spooling::Stored);
+            let stored = put(&mut central, "main", &new(&n.to_string(), 1), NOW);
+            assert_eq!(stored, Put::Stored);
         }
-        assert_eq!(central.spool(&new("main", "more", 1), NOW).unwrap(), Spooling::Full);
-        assert_eq!(central.spool(&new("main", "0", 1), NOW).unwrap(), Spooling::Known(true));
-        assert_eq!(central.spool(&new("other", "more", 1), NOW).unwrap(), Spooling::Stored);
+        assert_eq!(put(&mut central, "main", &new("more", 1), NOW), Put::Full);
+        assert_eq!(put(&mut central, "main", &new("0", 1), NOW), Put::Known { is_same: true });
+        assert_eq!(put(&mut central, "other", &new("more", 1), NOW), Put::Stored);
         let half = usize::try_from(SPOOL_BYTES_MAX / 2).unwrap();
-        assert_eq!(central.spool(&new("large", "a", half), NOW).unwrap(), Spooling::Stored);
-        assert_eq!(central.spool(&new("large", "b", half + 1), NOW).unwrap(), Spooling::Full);
-        assert_eq!(central.spool(&new("large", "c", half), NOW).unwrap(), Spooling::Stored);
+        assert_eq!(put(&mut central, "large", &new("a", half), NOW), Put::Stored);
+        assert_eq!(put(&mut central, "large", &new("b", half + 1), NOW), Put::Full);
+        assert_eq!(put(&mut central, "large", &new("c", half), NOW), Put::Stored);
         let last = central.spooled("webhook", "main", 0, 2_000).unwrap().last().unwrap().number;
         central.prune_spool("webhook", "main", last).unwrap();
-        assert_eq!(central.spool(&new("main", "more", 1), NOW).unwrap(), Spooling::Stored);
+        assert_eq!(put(&mut central, "main", &new("more", 1), NOW), Put::Stored);
     }
 
     #[test]
     fn an_account_that_is_removed_leaves_nothing() {
         let (_dir, mut central) = store();
-        central.spool(&new("main", "a", 1), NOW).unwrap();
+        put(&mut central, "main", &new("a", 1), NOW);
         central.remove_account("webhook", "main").unwrap();
         assert_eq!(central.spooled("webhook", "main", 0, 9).unwrap(), []);
-        assert_eq!(central.spool(&new("main", "a", 1), NOW).unwrap(), Spooling::Stored);
+        assert_eq!(put(&mut central, "main", &new("a", 1), NOW), Put::Stored);
     }
 }
