@@ -1,7 +1,6 @@
 //! What the host makes of remotes that do wrong, are slow, or die.
 
 use std::error::Error;
-use std::io::Write;
 use std::sync::Mutex;
 
 use domain::plain::chain;
@@ -36,7 +35,7 @@ impl Rig {
     fn raw(script: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("remote.py");
-        fs::File::create(&path).unwrap().write_all(script.as_bytes()).unwrap();
+        fs::write(&path, script).unwrap();
         let command = format!("python3 '{}'", path.display()).leak();
         let needs = const { &[Need::secret("token", "a secret")] };
         let remote =
