@@ -6,33 +6,31 @@
 
 mod link;
 mod program;
+mod sink;
 mod wire;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::message::{Address, TEXT_BYTES_MAX};
-use domain::outgoing::{Card, Content, Dialect, FileOut, TextLimit};
+use domain::outgoing::TextLimit;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, copy};
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
 use self::link::{Call, Link};
 use self::program::Way;
-use self::wire::{FailureKind, Named, Received, RemoteFailure, VERSION, Welcome};
-use crate::http::Failure;
+use self::sink::RemoteSink;
+use self::wire::{Received, VERSION, Welcome};
 use crate::{
-    Account, Adapter, Batch, Caps, ChannelError, CommandInfo, Connection, Cursor, DeliverError,
-    Event, ExposeSecret, FetchError, Gap, Me, Need, Part, REPEAT_NOTE, Registration, Sink, Source,
-    Verdict,
+    Account, Adapter, Batch, Caps, ChannelError, Connection, Cursor, Event, ExposeSecret, Gap, Me,
+    Need, REPEAT_NOTE, Registration, Source, Verdict,
 };
 
 const CONNECT_MAX: Duration = Duration::from_secs(30);
@@ -41,8 +39,6 @@ const CHECK_MAX: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_secs(25);
 /// What it may need besides.
 const POLL_SPARE: Duration = Duration::from_secs(30);
-/// For calls whose deadlines the host sets, which depend on sizes: an end if it sets none.
-const CALL_MAX: Duration = Duration::from_secs(15 * 60);
 /// How long the former program of an account is waited for.
 const FORMER_MAX: Duration = Duration::from_secs(10);
 /// The least that texts can be cut to.
@@ -198,7 +194,7 @@ impl Adapter for RemoteAdapter {
             is_stated: false,
             _alive: alive,
         };
-        let sink = RemoteSink { link, dialect: caps.dialect, dir, files: AtomicU64::default() };
+        let sink = RemoteSink::new(link, caps.dialect, dir);
         Ok(Connection { me, caps, source: Box::new(source), sink: Arc::new(sink) })
     }
 
@@ -308,107 +304,6 @@ fn claim(event: &mut Event, channel: &str, account: &str) {
         | Event::Renamed { chat, .. }
         | Event::Undelivered { chat, .. } => own(chat),
     }
-}
-
-#[derive(Debug)]
-struct RemoteSink {
-    link: Arc<Link>,
-    dialect: Dialect,
-    /// Where files come in.
-    dir: PathBuf,
-    /// How many have come.
-    files: AtomicU64,
-}
-
-#[async_trait]
-impl Sink for RemoteSink {
-    async fn deliver(&self, part: &Part) -> Result<String, DeliverError> {
-        let mut part = part.clone();
-        render(&mut part, self.dialect);
-        // Fails for the path of a file that is not UTF-8.
-        let part = serde_json::to_value(part).map_err(|err| DeliverError::Refused(err.into()))?;
-        let sent = self.link.ask(("deliver", CALL_MAX), json!({ "part": part })).await;
-        sent.map(|Named { id }| id).map_err(|it| Failure::from(it).into())
-    }
-
-    async fn working(&self, chat: &Address) {
-        self.link.tell("working", json!({ "chat": chat }));
-    }
-
-    async fn draft(&self, chat: &Address, target: &str, text: &str) {
-        self.link.tell("draft", json!({ "chat": chat, "target": target, "text": text }));
-    }
-
-    async fn answer(&self, press: &str, words: Option<&str>) {
-        self.link.tell("answer", json!({ "press": press, "words": words }));
-    }
-
-    async fn publish_commands(&self, commands: &[CommandInfo]) {
-        self.link.tell("publish_commands", json!({ "commands": commands }));
-    }
-
-    /// The remote writes into a file that the host has open already: whatever it puts in its place is not read.
-    async fn fetch(
-        &self,
-        source: &str,
-        bytes_max: u64,
-        into: &mut (dyn AsyncWrite + Send + Unpin),
-    ) -> Result<(), FetchError> {
-        let path = self.dir.join(self.files.fetch_add(1, Ordering::SeqCst).to_string());
-        let made = File::options().read(true).write(true).create_new(true).mode(0o600).open(&path);
-        let (file, _removed) = (made.map_err(FetchError::Write)?, Removed(&path));
-        let body =
-            json!({ "source": source, "bytes_max": bytes_max, "into": path.to_string_lossy() });
-        match self.link.ask::<Value>(("fetch", CALL_MAX), body).await {
-            Ok(_) => {}
-            Err(RemoteFailure { kind: FailureKind::TooLarge, .. }) => {
-                return Err(FetchError::TooLarge { bytes_max });
-            }
-            Err(failure) => return Err(Failure::from(failure).into()),
-        }
-        let about = file.metadata().map_err(FetchError::Write)?;
-        if about.nlink() == 0 {
-            let why = "the remote put another file in the place of the one that it was given";
-            return Err(FetchError::Gone(why.into()));
-        }
-        if bytes_max < about.len() {
-            return Err(FetchError::TooLarge { bytes_max });
-        }
-        let mut from = tokio::fs::File::from_std(file).take(bytes_max);
-        copy(&mut from, into).await.map_err(FetchError::Write)?;
-        into.flush().await.map_err(FetchError::Write)
-    }
-
-    async fn open_direct(&self, handle: &str) -> Result<String, DeliverError> {
-        let opened = self.link.ask(("open_direct", CALL_MAX), json!({ "handle": handle })).await;
-        opened.map(|Named { id }| id).map_err(|it| Failure::from(it).into())
-    }
-}
-
-/// Removes a file when it is dropped.
-struct Removed<'a>(&'a Path);
-
-impl Drop for Removed<'_> {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(self.0);
-    }
-}
-
-/// Writes its text as the platform takes it, with the mark of a repeat. An edit repeats nothing.
-fn render(part: &mut Part, dialect: Dialect) {
-    let note = part.note();
-    let (note, text) = match &mut part.content {
-        Content::Text(text)
-        | Content::File(FileOut { caption: text, .. })
-        | Content::Card(Card { text, .. }) => (note, text),
-        Content::Album(files) => match files.first_mut() {
-            Some(first) => (note, &mut first.caption),
-            None => return,
-        },
-        Content::Edit { card, .. } => ("", &mut card.text),
-        Content::Reaction { .. } | Content::Delete { .. } => return,
-    };
-    *text = markdown::render(format!("{note}{text}").trim_end(), dialect);
 }
 
 #[cfg(test)]

@@ -1,13 +1,17 @@
 //! What the host makes of remotes that do wrong, are slow, or die.
 
 use std::error::Error;
+use std::os::unix::fs::MetadataExt;
 use std::sync::Mutex;
 
+use domain::outgoing::{Content, Dialect};
 use domain::plain::chain;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use super::sink::render;
 use super::*;
-use crate::{Fields, NoKeeper, Pulse, Shelf};
+use crate::{DeliverError, FetchError, Fields, NoKeeper, Part, Pulse, Shelf};
 
 const TOKEN: &str = "quite-a-secret";
 /// Reads requests and answers them; the first is `connect`.
