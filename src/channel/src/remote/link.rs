@@ -186,7 +186,7 @@ impl Shared {
         let secret = |it: &&Need| it.is_secret;
         let fields = self.needs.iter().filter(secret);
         let fields = fields.filter_map(|it| self.account.fields.get(it.name));
-        let hide = |text: String, it: &SecretString| match it.expose_secret() {
+        let hide = |text: String, secret: &SecretString| match secret.expose_secret() {
             "" => text,
             secret => text.replace(secret, "***"),
         };

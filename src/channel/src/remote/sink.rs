@@ -18,6 +18,7 @@ use super::wire::{FailureKind, Named, RemoteFailure};
 use crate::http::Failure;
 use crate::{CommandInfo, DeliverError, FetchError, Part, Sink};
 
+const DRAFT_MAX: Duration = Duration::from_secs(10);
 /// For calls whose deadlines the host sets, which depend on sizes: an end if it sets none.
 const CALL_MAX: Duration = Duration::from_secs(15 * 60);
 
@@ -53,7 +54,9 @@ impl Sink for RemoteSink {
     }
 
     async fn draft(&self, chat: &Address, target: &str, text: &str) {
-        self.link.tell("draft", json!({ "chat": chat, "target": target, "text": text }));
+        let body = json!({ "chat": chat, "target": target, "text": text });
+        // Waited for, so that it is not shown over what is sent next.
+        let _ = self.link.ask::<Value>(("draft", DRAFT_MAX), body).await;
     }
 
     async fn answer(&self, press: &str, words: Option<&str>) {

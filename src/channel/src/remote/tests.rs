@@ -94,11 +94,11 @@ fn part(text: &str) -> Part {
 #[tokio::test]
 async fn what_was_asked_of_a_remote_that_dies_is_unknown_and_what_comes_after_is_not_sent() {
     let rig = Rig::new("welcome(); read(); print('it hurts', file=sys.stderr); os._exit(3)");
-    let connection = rig.connect().await;
-    let err = connection.sink.deliver(&part("one")).await.unwrap_err();
+    let Connection { source: _source, sink: out, .. } = rig.connect().await;
+    let err = out.deliver(&part("one")).await.unwrap_err();
     assert!(matches!(err, DeliverError::Unknown(_)), "{err:?}");
     assert!(chain(&err).contains("exit status: 3") && chain(&err).contains("it hurts"), "{err:?}");
-    let err = connection.sink.deliver(&part("two")).await.unwrap_err();
+    let err = out.deliver(&part("two")).await.unwrap_err();
     assert!(matches!(err, DeliverError::Unreachable(_)), "{err:?}");
 }
 
@@ -181,7 +181,7 @@ async fn a_file_comes_from_nowhere_but_the_place_that_the_host_made() {
          ok(request)\nrequest = read()\nopen(request['into'], 'w').write('abc'); ok(request)\n\
          request = read()\nopen(request['into'], 'w').write('abcdefg'); ok(request)\nread()",
     );
-    let sink = rig.connect().await.sink;
+    let Connection { source: _source, sink, .. } = rig.connect().await;
     let mut into = Vec::new();
     let err = sink.fetch("f", 5, &mut into).await.unwrap_err();
     assert!(matches!(err, FetchError::Gone(_)), "{err:?}");
@@ -216,9 +216,9 @@ async fn everything_that_a_program_started_ends_with_the_connection() {
 async fn a_part_on_its_way_arrives_though_nothing_is_received_any_more() {
     let rig =
         Rig::new("welcome()\nrequest = read(); time.sleep(1); ok(request, {'id': 'm1'}); read()");
-    let Connection { source, sink, .. } = rig.connect().await;
+    let Connection { source, sink: out, .. } = rig.connect().await;
     let text = part("**bold**");
-    let sent = sink.deliver(&text);
+    let sent = out.deliver(&text);
     let (sent, ()) = tokio::join!(sent, async {
         sleep(Duration::from_millis(100)).await;
         drop(source);
