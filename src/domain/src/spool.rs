@@ -1,6 +1,6 @@
 //! What comes through the door, as adapters make it and the store keeps it.
 
-use crate::prelude::*;
+use std::time::Duration;
 
 /// What a sender brought.
 #[derive(Clone, Debug, PartialEq, Eq)]

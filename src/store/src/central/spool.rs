@@ -1,7 +1,6 @@
 //! What senders brought and the host has not accepted yet, in the order in which it came, and which events were
 //! accepted lately, so that none is taken twice.
 
-use std::time::Duration;
 
 use domain::spool::{Put, Raw, SpoolRow};
 
