@@ -24,9 +24,11 @@ impl DiscordSource {
                 self.update(data);
             }
             "CHANNEL_DELETE" => self.lose(data),
-            "THREAD_LIST_SYNC" => list(&data["threads"]).for_each(|it| {
-                self.directory.learn(it, None);
-            }),
+            "THREAD_LIST_SYNC" => {
+                for thread in list(&data["threads"]) {
+                    self.directory.learn(thread, None);
+                }
+            }
             "MESSAGE_CREATE" => self.take(data),
             "MESSAGE_UPDATE" => self.say(self.directory.edited(data)),
             "MESSAGE_DELETE" | "MESSAGE_DELETE_BULK" => {
