@@ -6,14 +6,16 @@
 //! - A path is closed when its [`DoorInbox`] goes, and all are when the listener does.
 //! - Strangers cost bounded time, memory and lines of the log, and keep nobody out ([`guests`], [`pace`]).
 
+mod acme;
 mod challenge;
+mod expose;
 mod guests;
 mod pace;
 mod serve;
+mod tunnel;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::fs;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -22,16 +24,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use domain::plain::chain;
 use domain::time::Clock;
 pub use hyper::StatusCode;
 pub use hyper::header::HeaderMap;
+use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
+pub use self::acme::Acme;
 pub use self::challenge::Challenge;
+use self::expose::Notes;
+pub use self::expose::{Note, Way};
 use self::guests::Guest;
 pub(crate) use self::pace::Pace;
 use self::pace::Seen;
@@ -40,30 +47,38 @@ use crate::signature::Verify;
 
 /// Only programs on this machine reach it.
 pub const LISTEN: &str = "127.0.0.1:8787";
-/// The settings: where to listen, under which address others reach it, and which other machines say
-/// truly from whom they pass requests on.
-pub const LISTEN_SETTING: &str = "door.listen";
-pub const URL_SETTING: &str = "door.url";
-pub const PROXIES_SETTING: &str = "door.proxies";
+/// The setting that holds [`Settings`], as JSON.
+pub const SETTING: &str = "door";
 
 /// Requests that wait for an adapter; further senders wait, too, until they are told to come back.
 const AHEAD_MAX: usize = 64;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Settings {
     /// An address and a port.
     pub listen: String,
-    /// What leads to it from outside, as `https://bot.example`.
+    /// What leads to it from outside, as `https://bot.example`; a tunnel may say it by itself.
     pub url: Option<String>,
     /// Believed about whom they pass on, besides this machine.
     pub proxies: Vec<IpAddr>,
-    /// A file that says which address was bound.
-    pub note: Option<PathBuf>,
+    pub way: Way,
+    /// Where the [`Note`] is written to, and the folder for keys and certificates.
+    #[serde(skip)]
+    pub folders: Option<(PathBuf, PathBuf)>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { listen: LISTEN.into(), url: None, proxies: Vec::new(), note: None }
+        let (url, proxies, way, folders) = Default::default();
+        Self { listen: LISTEN.into(), url, proxies, way, folders }
+    }
+}
+
+impl Settings {
+    /// As it was stored; what cannot be read is as good as nothing.
+    pub fn from_setting(text: Option<&str>) -> Self {
+        text.and_then(|it| serde_json::from_str(it).ok()).unwrap_or_default()
     }
 }
 
@@ -79,6 +94,7 @@ pub struct Door {
 struct Shared {
     settings: Mutex<Settings>,
     listening: tokio::sync::Mutex<Option<Listening>>,
+    notes: Arc<Notes>,
     routes: Arc<Routes>,
 }
 
@@ -175,15 +191,18 @@ impl Drop for DoorInbox {
 impl Door {
     /// Nothing is listened to until a path is opened.
     pub fn new(settings: Settings, clock: Arc<dyn Clock>) -> Self {
+        let notes = Arc::<Notes>::default();
+        notes.begin(None, settings.url.clone());
         let routes = Arc::new(Routes {
             clock,
             proxies: Mutex::new(settings.proxies.clone()),
             numbers: AtomicU64::default(),
+            notes: Arc::clone(&notes),
             open: Mutex::default(),
             known: Mutex::default(),
         });
         let shared =
-            Shared { settings: Mutex::new(settings), listening: Default::default(), routes };
+            Shared { settings: Mutex::new(settings), listening: Default::default(), notes, routes };
         Self { shared: Some(Arc::new(shared)), ..Self::default() }
     }
 
@@ -193,14 +212,24 @@ impl Door {
         Self { shared, channel: channel.into(), account: account.into() }
     }
 
-    /// Other settings close every path, so that accounts open theirs again.
+    /// Other settings close every path, so that accounts open theirs again. What is to be reached from outside
+    /// is listened to at once.
     pub async fn set(&self, settings: Settings) {
-        let Some(shared) = &self.shared else { return };
-        if *lock(&shared.settings) != settings {
-            *lock(&shared.routes.proxies) = settings.proxies.clone();
-            *lock(&shared.settings) = settings;
-            *shared.listening.lock().await = None;
-            shared.routes.lock().clear();
+        let Some(shared) = self.shared.as_ref().filter(|it| *lock(&it.settings) != settings) else {
+            return;
+        };
+        let is_exposed = settings.way != Way::None;
+        *lock(&shared.routes.proxies) = settings.proxies.clone();
+        // Its tunnel, too, ends here.
+        *shared.listening.lock().await = None;
+        let run_dir = settings.folders.as_ref().map(|it| it.0.clone());
+        shared.notes.begin(run_dir, settings.url.clone());
+        *lock(&shared.settings) = settings;
+        shared.routes.lock().clear();
+        if is_exposed && let Err(err) = shared.listen().await {
+            let why = chain(&err);
+            warn!(why, "the webhook door cannot be reached");
+            shared.notes.change(|it| it.trouble = Some(why));
         }
     }
 
@@ -217,6 +246,7 @@ impl Door {
         let number = shared.routes.numbers.fetch_add(1, Ordering::Relaxed);
         let open =
             Open { number, route, sender, strangers: Pace::strangers(), seen: Seen::default() };
+        shared.notes.change(|it| _ = it.paths.insert(format!("{}/{}", at.0, at.1)));
         lock(&shared.routes.known).insert(at.clone());
         shared.routes.lock().insert(at.clone(), Arc::new(open));
         Ok(DoorInbox { requests, shared: Arc::clone(shared), at, number })
@@ -224,9 +254,7 @@ impl Door {
 
     /// Where a sender outside reaches the account's path; `None` until somebody set that up.
     pub fn public_url(&self) -> Option<String> {
-        let settings = lock(&self.shared.as_ref()?.settings);
-        let url = settings.url.as_deref()?.trim_end_matches('/');
-        Some(format!("{url}/in/{}/{}", self.channel, self.account))
+        self.shared.as_ref()?.notes.get().url_of(&self.channel, &self.account)
     }
 
     /// The address that was bound; `None` while nothing is listened to.
@@ -249,29 +277,34 @@ impl Shared {
         if listening.as_mut().is_some_and(|it| it.task.try_join_next().is_none()) {
             return Ok(());
         }
-        let Settings { listen, note, .. } = lock(&self.settings).clone();
+        let Settings { listen, way, folders, .. } = lock(&self.settings).clone();
         let malformed = || {
-            let why = format!(
-                "`{listen}` is no address to listen on; write it as {LISTEN} ({LISTEN_SETTING})"
-            );
+            let why = format!("`{listen}` is no address to listen on; write it as {LISTEN}");
             ChannelError::Misconfigured(why.into())
         };
         let address: SocketAddr = listen.parse().map_err(|_no_detail| malformed())?;
         let listener = TcpListener::bind(address).await.map_err(|err| refused(address, &err))?;
         let address = listener.local_addr().map_err(|err| refused(address, &err))?;
-        if let Some(note) = note {
-            fs::write(&note, format!("{address}\n")).map_err(|err| {
-                let why = format!("cannot write {}: {err}", note.display());
-                ChannelError::Unreachable(why.into())
-            })?;
+        let (mut task, notes) = (JoinSet::new(), &self.notes);
+        let mut tls = None;
+        match way {
+            Way::Acme(acme) => {
+                let folder = folders.map(|it| it.1).unwrap_or_default();
+                tls = Some(acme.start(folder, Arc::clone(notes), &mut task)?);
+            }
+            Way::Tunnel(command) => {
+                task.spawn(tunnel::keep(command, address, Arc::clone(notes)));
+            }
+            Way::None | Way::Proxy if !address.ip().is_loopback() => {
+                warn!(%address, "other machines reach this address, and nothing is encrypted there");
+            }
+            Way::None | Way::Proxy => {}
         }
+        notes.change(|it| it.address = address.to_string());
         info!(%address, "webhooks are taken");
-        if !address.ip().is_loopback() {
-            warn!(%address, "other machines reach this address, and nothing is encrypted there");
-        }
-        let (mut task, routes) = (JoinSet::new(), Arc::clone(&self.routes));
+        let routes = Arc::clone(&self.routes);
         task.spawn(async move {
-            let err = serve::accept(listener, &routes).await;
+            let err = serve::accept(listener, &routes, tls).await;
             warn!(%address, why = %err, "webhooks are not taken any more");
             routes.lock().clear();
         });
@@ -283,8 +316,9 @@ impl Shared {
 /// An address that another program has may be free again soon; the others stay as they are.
 fn refused(address: SocketAddr, err: &io::Error) -> ChannelError {
     let why = format!(
-        "cannot listen on {address} for webhooks: {err}; free it or set another address \
-         ({LISTEN_SETTING})"
+        "cannot listen on {address} for webhooks: {err}; free it, or set another address with \
+         `nanoclaw channels expose --listen` (ports below 1024 are for root, or for a program with the \
+         capability cap_net_bind_service)"
     );
     match matches!(err.kind(), ErrorKind::PermissionDenied | ErrorKind::AddrNotAvailable) {
         true => ChannelError::Misconfigured(why.into()),
@@ -298,6 +332,7 @@ struct Routes {
     clock: Arc<dyn Clock>,
     proxies: Mutex<Vec<IpAddr>>,
     numbers: AtomicU64,
+    notes: Arc<Notes>,
     open: Mutex<HashMap<(String, String), Arc<Open>>>,
     /// Every path that ever was; there are no more than accounts.
     known: Mutex<HashSet<(String, String)>>,

@@ -159,6 +159,10 @@ pub async fn read(mut response: Response) -> Result<Answer, Failure> {
 }
 
 impl Answer {
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
     /// The error tells where an answer is malformed and not what is there: people may have written it.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         serde_json::from_slice(&self.body).map_err(|err| {

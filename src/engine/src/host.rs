@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use channel::door::{Door, LISTEN, LISTEN_SETTING, PROXIES_SETTING, Settings, URL_SETTING};
+use channel::door::{self, Door, Settings};
 use channel::{Cause, DeliverError, Keeper, NoKeeper, Registration, SecretString};
 use domain::message::Address;
 use domain::outgoing::{Caps, CapsBook};
@@ -83,19 +83,9 @@ impl Host {
     /// # Errors
     /// When they cannot be read.
     pub async fn set_door(&self) -> Result<(), StoreError> {
-        let read = |central: &mut CentralStore| {
-            let all = [LISTEN_SETTING, URL_SETTING, PROXIES_SETTING].map(|it| central.setting(it));
-            let [listen, url, proxies] = all;
-            Ok([listen?, url?, proxies?].map(|value| value.filter(|it| !it.is_empty())))
-        };
-        let [listen, url, proxies] = self.central.read(read).await?;
-        let proxies = proxies.unwrap_or_default();
-        let settings = Settings {
-            listen: listen.unwrap_or_else(|| LISTEN.to_owned()),
-            url,
-            proxies: proxies.split(' ').filter_map(|it| it.parse().ok()).collect(),
-            note: Some(self.layout.run().join("door.addr")),
-        };
+        let stored = self.central.read(|it| it.setting(door::SETTING)).await?;
+        let folders = Some((self.layout.run(), self.layout.door()));
+        let settings = Settings { folders, ..Settings::from_setting(stored.as_deref()) };
         self.door.set(settings).await;
         Ok(())
     }

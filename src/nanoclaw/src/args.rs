@@ -15,7 +15,7 @@ const GROUPS: [(&str, &str); 8] = [
     ("Use", "chat tasks"),
     ("People", "pair users roles members approvals"),
     ("Chats and agents", "chats agents destinations panic"),
-    ("Connect", "channels vault door"),
+    ("Connect", "channels vault"),
     ("Service", "setup start stop restart status logs doctor"),
     ("Look", "why history outbox sessions dropped"),
     ("Data", "backup keep timezone"),
@@ -167,8 +167,6 @@ pub(crate) enum Command {
     Keep(settings::KeepArgs),
     /// Show or set the time zone of this install
     Timezone(settings::TimezoneArgs),
-    /// Show or set where webhooks come in
-    Door(settings::DoorArgs),
     /// Build the image that agents run in
     #[command(subcommand)]
     Image(image::ImageCommand),

@@ -100,7 +100,6 @@ pub(crate) async fn perform(args: Args, layout: &Layout) -> anyhow::Result<ExitC
         Command::Backup(command) => backup::perform(command, layout).await?.into(),
         Command::Keep(args) => settings::keep(&args, layout)?.into(),
         Command::Timezone(args) => settings::timezone(&args, layout)?.into(),
-        Command::Door(args) => settings::door(&args, layout).await?.into(),
         Command::Image(command) => image::perform(command, layout).await?.into(),
         Command::Uninstall => process::uninstall(layout).await?.into(),
     };
@@ -141,7 +140,7 @@ fn can_be_tried(command: &Command) -> bool {
             | Command::Image(ImageCommand::Show)
             | Command::Keep(KeepArgs { messages: None, machinery: None })
             | Command::Timezone(TimezoneArgs { zone: None })
-    ) || matches!(command, Command::Door(args) if args.is_look())
+    ) || matches!(command, Command::Channels(ChannelsCommand::Expose(args)) if args.is_look())
 }
 
 fn untried() -> anyhow::Error {

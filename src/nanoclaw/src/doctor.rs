@@ -108,6 +108,7 @@ async fn examine(layout: &Layout) -> Vec<Check> {
         ("host", Some(running::host(&status, holder))),
         ("chat", Some(running::chat_socket(layout, holder).await)),
         ("channels", Some(running::channels(&status))),
+        ("webhooks", running::webhooks(layout, &central).await),
         ("link", Some(running::links(&status))),
     ];
     let check = |(name, found): (_, Option<Finding>)| {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use actors::peers::{LiveHost, Peers};
 use actors::tree::{Role, RootArgs, RootMessage, RootSupervisor};
 use async_trait::async_trait;
-use channel::door::{Door, LISTEN_SETTING, Settings as DoorSettings};
+use channel::door::{self, Door, Settings as DoorSettings};
 use channel::{Cause, Registration, SecretString};
 use domain::agent::{AgentGroup, DEFAULT_AGENT};
 use domain::message::Outcome;
@@ -152,7 +152,7 @@ impl World {
         let central = CentralStore::open(&path).unwrap();
         central.set_setting(settings::IMAGE, "fake-image").unwrap();
         // Each host of a test has a door of its own.
-        central.set_setting(LISTEN_SETTING, "127.0.0.1:0").unwrap();
+        central.set_setting(door::SETTING, r#"{"listen": "127.0.0.1:0"}"#).unwrap();
         // Drawn at random elsewhere; a seed must replay.
         central.set_setting(store::CARD_KEY, "open-barley").unwrap();
         self.add_agent_to(&central, DEFAULT_AGENT);

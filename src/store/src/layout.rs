@@ -52,6 +52,8 @@ impl Layout {
         cache: "cache",
         sessions: "sessions",
         channels: "channels",
+        /// Keys and certificates of the webhook door; in no backup.
+        door: "door",
     }
 
     pub fn new(home: impl Into<PathBuf>) -> Self {

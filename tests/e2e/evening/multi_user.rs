@@ -39,7 +39,7 @@ impl MultiUser {
         multi_user.add("telegram", &multi_user.telegram.account(), telegram::TOKEN);
         multi_user.add("discord", &multi_user.discord.account(), harness::discord::TOKEN);
         let hook = channel::Account { urls: Default::default(), ..multi_user.telegram.account() };
-        multi_user.run(&["door", "--listen", "127.0.0.1:0"]);
+        multi_user.run(&["channels", "expose", "--listen", "127.0.0.1:0"]);
         multi_user.add("webhook", &hook, HOOK_SECRET);
         multi_user.until_connected().await;
         multi_user
@@ -134,8 +134,8 @@ impl MultiUser {
 
     /// The build server calls, signed as GitHub does it.
     pub(super) async fn hook(&self, delivery: &str, what: &str) {
-        let found = std::fs::read_to_string(self.rig.layout().run().join("door.addr"));
-        let url = format!("http://{}/in/webhook/main/ci", found.unwrap().trim());
+        let note = channel::door::Note::read(&self.rig.layout().run()).unwrap();
+        let url = format!("http://{}/in/webhook/main/ci", note.address);
         let body = serde_json::json!({"action": "completed", "note": what}).to_string();
         let script = "import hmac,hashlib,sys,urllib.request as u\n\
             url,secret,delivery,body=sys.argv[1:]\n\

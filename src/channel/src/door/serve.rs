@@ -21,12 +21,13 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::{debug, info};
 
+use super::acme::Tls;
 use super::guests::{GRACE, Guest, Guests};
 use super::{Open, Reply, Routes, lock};
 use crate::signature::Shown;
@@ -46,7 +47,11 @@ const ID_CHARS_MAX: usize = 128;
 const COME_AGAIN: Duration = Duration::from_secs(30);
 
 /// Serves until dropped, and its connections with it; returns when nothing can be accepted.
-pub(super) async fn accept(listener: TcpListener, routes: &Arc<Routes>) -> io::Error {
+pub(super) async fn accept(
+    listener: TcpListener,
+    routes: &Arc<Routes>,
+    tls: Option<Tls>,
+) -> io::Error {
     let (mut connections, mut guests) = (JoinSet::new(), Guests::default());
     // A sender that hung up before it was accepted is no concern of the others.
     let hung_up = [ErrorKind::ConnectionAborted, ErrorKind::ConnectionReset];
@@ -60,12 +65,27 @@ pub(super) async fn accept(listener: TcpListener, routes: &Arc<Routes>) -> io::E
                 }
                 let (guest, routes) = (Arc::new(Guest::new(peer.ip())), Arc::clone(routes));
                 let served = Arc::clone(&guest);
-                let task = connections.spawn(async move { serve(stream, &routes, served).await });
+                let tls = tls.clone();
+                let task = connections.spawn(async move {
+                    match tls {
+                        None => serve(stream, &routes, served).await,
+                        Some(tls) => serve_tls(stream, tls, &routes, served).await,
+                    }
+                });
                 guests.add(guest, task);
             }
             Err(err) if hung_up.contains(&err.kind()) => {}
             Err(err) => return err,
         }
+    }
+}
+
+async fn serve_tls(stream: TcpStream, tls: Tls, routes: &Routes, guest: Arc<Guest>) {
+    match timeout(HEAD_WITHIN, tls.accept(stream)).await {
+        Ok(Ok(Some(stream))) => serve(stream, routes, guest).await,
+        Ok(Ok(None)) => debug!("the issuer of the certificate looked"),
+        Ok(Err(err)) => debug!(why = chain(&err), "a sender does not speak TLS as the door does"),
+        Err(_late) => debug!("a sender took too long"),
     }
 }
 
@@ -94,17 +114,21 @@ pub(super) async fn answer<B: Body + Unpin>(
     request: Request<B>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
-    let reply = match routes.find(head.uri.path()) {
+    let path = head.uri.path();
+    let reply = match routes.find(path) {
         Some((open, rest)) => {
             let rest = rest.to_owned();
             let taken = take(routes, &open, guest, (&rest, head, body)).await;
             taken.unwrap_or_else(|refused| refused)
         }
         // A path that was open is open again soon; a sender takes 404 for good.
-        None if routes.was_open(head.uri.path()) => {
+        None if routes.was_open(path) => {
             Reply::later("it is not connected right now; send it again later", COME_AGAIN)
         }
-        None => Reply::line(StatusCode::NOT_FOUND, "there is nothing here"),
+        None => match routes.notes.get().answer(path) {
+            Some(shown) => Reply { body: shown, ..Reply::line(StatusCode::OK, "") },
+            None => Reply::line(StatusCode::NOT_FOUND, "there is nothing here"),
+        },
     };
     let mut answer = Response::new(Full::new(Bytes::from(reply.body)));
     *answer.status_mut() = reply.status;

@@ -331,8 +331,8 @@ async fn an_address_that_is_taken_is_told_with_its_setting_and_may_be_tried_agai
     let second = door(&at.to_string());
     let err = second.open(github()).await.unwrap_err();
     assert!(matches!(err, ChannelError::Unreachable(_)), "{err:?}");
-    let why = domain::plain::chain(&err);
-    assert!(why.contains(LISTEN_SETTING) && why.contains(&at.to_string()), "{why}");
+    let why = chain(&err);
+    assert!(why.contains("channels expose --listen") && why.contains(&at.to_string()), "{why}");
     drop((first, inbox));
     let freed = async {
         while second.open(github()).await.is_err() {
@@ -355,23 +355,124 @@ async fn other_settings_close_the_paths_and_are_followed() {
     let (door, mut inbox) = open(github()).await;
     let before = door.address().await;
     assert_eq!(door.public_url(), None);
-    let note = dir.path().join("door.addr");
-    let url = Some("https://bot.example/".to_owned());
-    let settings = Settings {
-        listen: "127.0.0.1:0".into(),
-        url,
-        proxies: Vec::new(),
-        note: Some(note.clone()),
-    };
+    let url = Some("https://bot.example".to_owned());
+    let folders = Some((dir.path().to_owned(), dir.path().join("door")));
+    let settings = Settings { listen: "127.0.0.1:0".into(), url, folders, ..Settings::default() };
     door.set(settings.clone()).await;
     assert!(inbox.receive().await.is_err(), "the account is to open its path again");
     drop(inbox);
     let mut inbox = door.open(github()).await.unwrap();
     let after = door.address().await.unwrap();
     assert_ne!(Some(after), before);
-    assert_eq!(fs::read_to_string(note).unwrap(), format!("{after}\n"));
+    let note = Note::read(dir.path()).unwrap();
+    assert_eq!(note.address, after.to_string());
+    assert_eq!(note.url_of("test", "main"), door.public_url());
+    assert_eq!(note.url_of("test", "other"), None);
     assert_eq!(door.public_url().as_deref(), Some("https://bot.example/in/test/main"));
     door.set(settings).await;
     let (told, _) = tokio::join!(code(&door, good()), take(&mut inbox));
     assert_eq!(told, 202, "the same settings change nothing");
+}
+
+#[tokio::test]
+async fn whether_an_address_leads_here_is_seen_from_an_answer_that_only_this_door_gives() {
+    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut notes = Vec::new();
+    let mut doors = Vec::new();
+    for dir in [&dir, &other] {
+        let folders = Some((dir.path().to_owned(), dir.path().join("door")));
+        let door = door("127.0.0.1:1");
+        let way = Way::Proxy;
+        let listen = "127.0.0.1:0".to_owned();
+        door.set(Settings { listen, way, folders, ..Settings::default() }).await;
+        notes.push(Note::read(dir.path()).unwrap());
+        doors.push(door);
+    }
+    let url = |of: &Note| format!("http://{}", of.address);
+    notes[0].check(&url(&notes[0]), None).await.unwrap();
+    let err = notes[0].check(&url(&notes[1]), None).await.unwrap_err();
+    assert!(matches!(err, ChannelError::Misconfigured(_)), "{err:?}");
+    let nothing = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = format!("http://{}", nothing.local_addr().unwrap());
+    drop(nothing);
+    let err = notes[0].check(&at, None).await.unwrap_err();
+    assert!(matches!(err, ChannelError::Unreachable(_)), "{err:?}");
+    let long = format!("/in/_/{}", "x".repeat(65));
+    for path in ["/in/_/", "/in/_", long.as_str()] {
+        assert_eq!(code(&doors[0], HttpRequest::get(path).body(full("")).unwrap()).await, 404);
+    }
+}
+
+/// Waits until the note is so.
+async fn noted(dir: &std::path::Path, is_so: impl Fn(&Note) -> bool) -> Note {
+    let found = async {
+        loop {
+            if let Some(note) = Note::read(dir).filter(&is_so) {
+                return note;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(Duration::from_secs(20), found).await.expect("the note becomes so")
+}
+
+/// Says its address as cloudflared does, and where it leads; ends once, then stays.
+const TUNNEL: &str = r#"
+import os, signal, socket, sys, threading
+def pump(a, b):
+    while data := a.recv(4096):
+        b.sendall(data)
+    b.shutdown(socket.SHUT_WR)
+at, folder = sys.argv[1:]
+host, port = at.rsplit(':', 1)
+open(folder + '/pids', 'a').write(f'{os.getpid()}\n')
+if len(open(folder + '/pids').readlines()) == 1:
+    sys.exit(3)
+server = socket.create_server(('127.0.0.1', 0))
+print('INF see https://help.example for help')
+print(f'INF |  http://127.0.0.1:{server.getsockname()[1]}   |', file=sys.stderr, flush=True)
+while True:
+    one = server.accept()[0]
+    two = socket.create_connection((host, int(port)))
+    for pair in ((one, two), (two, one)):
+        threading.Thread(target=pump, args=pair, daemon=True).start()
+"#;
+
+#[tokio::test]
+async fn a_tunnel_is_started_again_says_its_address_and_ends_with_the_door() {
+    let dir = tempfile::tempdir().unwrap();
+    let folders = Some((dir.path().to_owned(), dir.path().join("door")));
+    let listen = "127.0.0.1:0".to_owned();
+    let folder = dir.path().to_str().unwrap();
+    let command = ["python3", "-c", TUNNEL, "{address}", folder].map(str::to_owned);
+    let way = Way::Tunnel(command.to_vec());
+    let door = door("127.0.0.1:1");
+    door.set(Settings { listen, way, folders, ..Settings::default() }).await;
+    noted(dir.path(), |it| it.trouble.as_ref().is_some_and(|it| it.contains("exit status: 3")))
+        .await;
+    let note = noted(dir.path(), |it| it.url.is_some()).await;
+    assert_eq!(note.trouble, None);
+    let url = note.url.clone().unwrap();
+    note.check(&url, None).await.unwrap();
+    let mut inbox = door.open(github()).await.unwrap();
+    let at = url.strip_prefix("http://").unwrap().parse().unwrap();
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, KEY.as_bytes()), b"{}");
+    let tag = hex(tag.as_ref());
+    let text = format!(
+        "POST /in/test/main HTTP/1.1\r\nHost: x\r\nX-Hub-Signature-256: sha256={tag}\r\n\
+         Content-Length: 2\r\n\r\n{{}}"
+    );
+    let (answer, _) = tokio::join!(send(at, &text), take(&mut inbox));
+    assert!(answer.starts_with("HTTP/1.1 202 "), "{answer}");
+    let pids = std::fs::read_to_string(dir.path().join("pids")).unwrap();
+    let pid = pids.lines().last().unwrap().to_owned();
+    let is_there = || std::path::Path::new("/proc").join(&pid).join("exe").exists();
+    assert!(is_there());
+    drop((door, inbox));
+    let gone = async {
+        while is_there() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(Duration::from_secs(20), gone).await.expect("it ends with the door");
 }

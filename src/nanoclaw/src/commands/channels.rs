@@ -1,6 +1,7 @@
 //! `nanoclaw channels`: accounts on messaging platforms. Their secrets go into the vault and come out for
 //! the adapter alone.
 
+pub(crate) mod expose;
 mod fields;
 mod giving;
 mod steps;
@@ -8,6 +9,7 @@ mod steps;
 use std::collections::BTreeSet;
 use std::io;
 
+use channel::door::Note;
 use channel::{Need, Registration};
 use domain::plain::shell_word;
 use domain::texts::count;
@@ -17,6 +19,7 @@ use serde_json::{Value, json};
 use store::AccountRow;
 use store::layout::Layout;
 
+use self::expose::ExposeArgs;
 use self::giving::AddArgs;
 use crate::error::fail;
 use crate::{admin, home};
@@ -43,6 +46,8 @@ Examples:
     Add(AddArgs),
     /// Show what an account of a channel is asked for
     Fields { channel: String },
+    /// Show or set how programs elsewhere reach the webhook door
+    Expose(ExposeArgs),
     /// Disconnect an account and forget what it was given; chats and conversations stay
     Remove {
         channel: String,
@@ -58,6 +63,7 @@ pub(super) async fn perform(command: ChannelsCommand, layout: &Layout) -> anyhow
     match command {
         ChannelsCommand::List => list(layout).await,
         ChannelsCommand::Fields { channel } => Ok(fields(find(&channel)?)),
+        ChannelsCommand::Expose(args) => expose::expose(&args, layout).await,
         ChannelsCommand::Add(args) => giving::add(args, layout).await,
         ChannelsCommand::Remove { channel, name, all } => {
             let output =
@@ -171,6 +177,7 @@ async fn list(layout: &Layout) -> anyhow::Result<Output> {
     // Nothing is connected where no host answers.
     let status = admin::status(layout).await.ok().flatten();
     let connected = status.map(|it| it.channels).unwrap_or_default();
+    let door = Note::read(&layout.run()).unwrap_or_default();
     let mut accounts = Vec::new();
     for account in central.accounts()? {
         let AccountRow { channel, name, urls, created_at, fields, me_id, me_name, .. } = account;
@@ -198,11 +205,12 @@ async fn list(layout: &Layout) -> anyhow::Result<Output> {
             "channel": channel, "name": name, "urls": urls, "fields": given, "missing": missing,
             "plain": fields,
             "given": shown.join(", "), "me": { "id": me_id, "name": me_name },
-            "is": channel::Me { id: me_id, name: me_name }.to_string(),
+            "webhook": door.url_of(&channel, &name), "is": channel::Me { id: me_id, name: me_name }.to_string(),
             "connected_at": since.map(|it| instant(Timestamp(it))), "created_at": instant(created_at),
         }));
     }
-    let keys = "channel name is given=fields urls connected_at=connected created_at=created";
+    let keys =
+        "channel name is given=fields webhook urls connected_at=connected created_at=created";
     let accounts = Output::list(accounts, keys, "no account yet");
     let accounts = accounts.in_zone(&central.zone_for(None)?);
     // `nanoclaw.sh` reads name and needs_token.

@@ -1,9 +1,5 @@
-//! `nanoclaw keep`, `nanoclaw timezone` and `nanoclaw door`: how long things are kept, in whose time things are
-//! meant that nobody says otherwise about, and where webhooks come in.
-
-use std::net::{IpAddr, SocketAddr};
-
-use channel::door::{LISTEN, LISTEN_SETTING, PROXIES_SETTING, URL_SETTING};
+//! `nanoclaw keep` and `nanoclaw timezone`: how long things are kept, and in whose time things are meant that nobody
+//! says otherwise about.
 
 use domain::retention::{Retention, parse_age};
 use domain::task::span;
@@ -14,7 +10,6 @@ use schedule::{Zone, local};
 use serde_json::json;
 use store::layout::Layout;
 
-use crate::admin;
 use crate::error::Hint;
 
 #[derive(Debug, clap::Args)]
@@ -82,65 +77,4 @@ pub(super) fn timezone(args: &TimezoneArgs, layout: &Layout) -> anyhow::Result<O
     }
     super::change(&mut central, &format!("timezone {zone}"), |it| it.set_install_zone(&zone))?;
     Ok(output.undo(format!("timezone {before}")))
-}
-
-#[derive(Debug, clap::Args)]
-#[command(after_help = "\
-Only programs on this machine reach the door unless something in front of it, as a reverse proxy that ends
-TLS, passes requests below /in/ on to it. Each account's path is /in/CHANNEL/NAME.
-
-Examples:
-  nanoclaw door --listen 127.0.0.1:9000
-  nanoclaw door --url https://bot.example      what leads to it from outside; `-` for nothing")]
-pub(crate) struct DoorArgs {
-    /// Where to listen [usually 127.0.0.1:8787]
-    #[arg(long, value_name = "ADDRESS")]
-    pub(super) listen: Option<SocketAddr>,
-    /// What others reach it by
-    #[arg(long, value_name = "URL", value_parser = parse_public)]
-    pub(super) url: Option<String>,
-    /// Another machine that is believed about whom it passes on; again for each
-    #[arg(long = "proxy", value_name = "IP")]
-    pub(super) proxies: Vec<IpAddr>,
-}
-
-impl DoorArgs {
-    pub(super) fn is_look(&self) -> bool {
-        self.listen.is_none() && self.url.is_none() && self.proxies.is_empty()
-    }
-}
-
-fn parse_public(text: &str) -> Result<String, String> {
-    let is_url = text.starts_with("https://") || text.starts_with("http://");
-    let text = text.trim_end_matches('/');
-    (is_url || text == "-").then(|| text.to_owned()).ok_or_else(|| "write it as https://…".into())
-}
-
-pub(super) async fn door(args: &DoorArgs, layout: &Layout) -> anyhow::Result<Output> {
-    let mut central = super::central(layout, !args.is_look())?;
-    let proxies: Vec<String> = args.proxies.iter().map(ToString::to_string).collect();
-    let changes = [
-        (LISTEN_SETTING, "--listen", args.listen.map(|it| it.to_string())),
-        (URL_SETTING, "--url", args.url.clone()),
-        (PROXIES_SETTING, "--proxy", Some(proxies.join(" ")).filter(|it| !it.is_empty())),
-    ];
-    for (setting, option, value) in changes {
-        let Some(value) = value else { continue };
-        let kept = if value == "-" { "" } else { &value };
-        let line = format!("door {option} {value}");
-        super::change(&mut central, &line, |it| it.set_setting(setting, kept))?;
-    }
-    let set = |name: &str| -> anyhow::Result<Option<String>> {
-        Ok(central.setting(name)?.filter(|it| !it.is_empty()))
-    };
-    let shown = json!({
-        "listen": set(LISTEN_SETTING)?.unwrap_or_else(|| LISTEN.to_owned()),
-        "url": set(URL_SETTING)?,
-        "proxies": set(PROXIES_SETTING)?,
-    });
-    drop(central);
-    if !args.is_look() {
-        admin::reload(layout).await;
-    }
-    Ok(Output::record(shown, "listen url proxies").hint("see `nanoclaw door --help`"))
 }

@@ -4,8 +4,9 @@ use std::error::Error;
 use std::time::Duration;
 
 use domain::plain::chain;
-use domain::time::about;
+use domain::time::{Clock, SystemClock, about};
 use engine::protocol::{ChannelStatus, Status};
+use operations::instant;
 use sandbox::engine::Engine;
 use store::CentralStore;
 use store::layout::Layout;
@@ -14,6 +15,7 @@ use tokio::time::timeout;
 use vault::MODEL_CREDENTIAL;
 
 use super::{Central, Check, Finding, fail, warn};
+use crate::commands::channels::expose;
 use crate::error::hint_of;
 use crate::image::{self, ImageArgs};
 use crate::lock::Holder;
@@ -92,6 +94,25 @@ fn heard(channels: &[ChannelStatus]) -> Finding {
     let fix = "the host reconnects automatically; where a credential is refused, store another one \
                with `nanoclaw channels add`";
     Err(warn(ill.join("; "), fix))
+}
+
+/// A certificate is renewed a third of its time before it ends.
+const EXPIRES_SOON: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// Only where webhooks are to come from elsewhere.
+pub(super) async fn webhooks(layout: &Layout, central: &Central) -> Option<Finding> {
+    let shown = expose::look(super::there(central)?, layout).await.ok()?;
+    let fix = "see `nanoclaw channels expose` and `nanoclaw logs`";
+    if let Some(trouble) = shown.trouble {
+        return Some(Err(fail(trouble, fix)));
+    }
+    if let Some(at) = shown.expires_at
+        && at.since(SystemClock.now()) < EXPIRES_SOON
+    {
+        let what = format!("the certificate of the webhook door ends at {}", instant(at));
+        return Some(Err(warn(format!("{what} and was not renewed"), fix)));
+    }
+    shown.url.map(|it| Ok(format!("{it} leads here")))
 }
 
 /// Without its link a container still works, but slowly, and has no model.

@@ -109,21 +109,53 @@ fn what_is_given_is_named_and_what_is_not_mentioned_stays() {
 }
 
 #[test]
-fn the_door_of_webhooks_is_where_it_was_set() {
+fn the_door_of_webhooks_is_where_it_was_set_and_off_takes_it_back() {
     let home = Home::new();
-    assert_eq!(home.run(&["door", "--json"]).json()["listen"], "127.0.0.1:8787");
-    let set = ["door", "--listen", "127.0.0.1:0", "--url", "https://bot.example/"];
-    home.run(&set).fine();
-    home.run(&["door", "--proxy", "10.0.0.1", "--proxy", "10.0.0.2"]).fine();
-    let door = home.run(&["door", "--json"]).json();
-    assert_eq!(
-        (&door["listen"], &door["url"], &door["proxies"]),
-        (&"127.0.0.1:0".into(), &"https://bot.example".into(), &"10.0.0.1 10.0.0.2".into())
+    let expose = |words: &[&str]| home.run(&[&["channels", "expose"], words].concat());
+    let now = || expose(&["--json"]).json();
+    assert_eq!((&now()["listen"], &now()["way"]), (&"127.0.0.1:8787".into(), &"off".into()));
+    expose(&["--listen", "127.0.0.1:0", "--proxies", "10.0.0.1,10.0.0.2"]).fine();
+    let said = expose(&["proxy", "--url", "https://bot.example/"]).fine();
+    assert!(
+        said.contains("reverse_proxy 127.0.0.1:0") && said.contains("listen 443 ssl;"),
+        "{said}"
     );
-    home.run(&["door", "--url", "-"]).fine();
-    assert_eq!(home.run(&["door", "--json"]).json()["url"], serde_json::Value::Null);
-    for wrong in [["--listen", "everywhere"], ["--url", "bot.example"], ["--proxy", "me"]] {
-        home.run(&["door", wrong[0], wrong[1]]).refused(64, wrong[1]);
+    let door = now();
+    assert_eq!(
+        (&door["listen"], &door["url"]),
+        (&"127.0.0.1:0".into(), &"https://bot.example".into())
+    );
+    assert_eq!(door["proxies"], serde_json::json!(["10.0.0.1", "10.0.0.2"]));
+    assert_eq!(door["is_reached"], serde_json::Value::Null, "no host runs");
+    expose(&["--proxies", "-", "--listen", "-"]).fine();
+    assert_eq!(
+        (&now()["listen"], &now()["proxies"]),
+        (&"127.0.0.1:8787".into(), &[0_u8; 0][..].into())
+    );
+    expose(&["tunnel", "cloudflared"]).fine();
+    assert!(now()["command"].as_str().unwrap().contains("--url http://{address}"), "{}", now());
+    assert_eq!(now()["url"], serde_json::Value::Null, "it says its own");
+    expose(&["tunnel", "--url", "https://x.example", "--", "ssh", "-R", "80:{address}", "x"])
+        .fine();
+    assert_eq!(now()["command"], "ssh -R 80:{address} x");
+    expose(&["acme", "--domain", "bot.example", "--email", "ann@example.org"]).fine();
+    assert_eq!((&now()["listen"], &now()["way"]), (&"0.0.0.0:443".into(), &"acme".into()));
+    expose(&["off"]).fine();
+    assert_eq!(
+        (&now()["listen"], &now()["url"]),
+        (&"127.0.0.1:8787".into(), &serde_json::Value::Null)
+    );
+    for (wrong, what) in [
+        (&["--listen", "everywhere"][..], "everywhere"),
+        (&["--proxies", "me"], "me"),
+        (&["proxy", "--url", "bot.example"], "bot.example"),
+        (&["proxy", "--url", "https://bot.example/hooks"], "hooks"),
+        (&["proxy"], "--url"),
+        (&["acme", "--domain", "10.0.0.1", "--email", "a@b.example"], "10.0.0.1"),
+        (&["acme", "--domain", "bot.example", "--email", "ann"], "ann"),
+        (&["tunnel"], "COMMAND"),
+    ] {
+        expose(wrong).refused(64, what);
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use channel::door::Note;
 use channel::{
     Account, ChannelError, ExposeSecret, Fields, Me, Need, NoKeeper, Registration, SecretString,
     Shelf,
@@ -255,6 +256,8 @@ impl<'a> Giving<'a> {
         if is_other {
             text += &format!("\nbefore it was {before}: it begins at the present of the new one");
         }
+        let url = Note::read(&self.layout.run()).and_then(|note| note.url_of(channel, name));
+        text += &url.map(|url| format!("\nsenders reach it at {url}")).unwrap_or_default();
         text += &match status {
             Some(status) if status.connected => "\nconnected".to_owned(),
             Some(status) => {
@@ -265,6 +268,7 @@ impl<'a> Giving<'a> {
         let json = json!({
             "channel": channel, "name": name, "is_new": self.is_new, "is_other": is_other,
             "me": { "id": now.id, "name": now.name }, "connected": status.map(|it| it.connected),
+            "why": status.and_then(|status| status.why.as_deref()),
         });
         let pair = "make yourself the owner with `nanoclaw pair`";
         let next = match (home::central(self.layout)?.has_owner()?, lock::holder(self.layout)) {
