@@ -38,7 +38,7 @@ use tracing::{info, warn};
 pub use self::acme::Acme;
 pub use self::challenge::Challenge;
 use self::expose::Notes;
-pub use self::expose::{Note, Way};
+pub use self::expose::{Note, Way, snippets};
 use self::guests::Guest;
 pub(crate) use self::pace::Pace;
 use self::pace::Seen;

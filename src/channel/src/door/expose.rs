@@ -100,6 +100,21 @@ impl Note {
     }
 }
 
+/// What Caddy and nginx are to be told, so that they pass on to the door what comes to this address.
+pub fn snippets(url: &str, listen: &str) -> String {
+    let (scheme, host) = url.split_once("://").unwrap_or(("https", url));
+    let (name, port) = host.split_once(':').unwrap_or((host, ""));
+    let text = include_str!("proxy.txt").replace("NAME", name).replace("ADDRESS", listen);
+    if scheme == "https" {
+        let port = if port.is_empty() { "443" } else { port };
+        return text.replace("HOST", host).replace("PORT", &format!("{port} ssl"));
+    }
+    let is_plain = |it: &&str| !it.contains("ssl_certificate");
+    let text: Vec<&str> = text.lines().filter(is_plain).collect();
+    let port = if port.is_empty() { "80" } else { port };
+    text.join("\n").replace("HOST", url).replace("PORT", port) + "\n"
+}
+
 fn certificates(file: &Path) -> Result<Vec<Certificate>, ChannelError> {
     let wrong = |why: String| {
         ChannelError::Misconfigured(format!("cannot use {}: {why}", file.display()).into())

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use channel::door::{Acme, LISTEN, Note, SETTING, Settings, Way};
+use channel::door::{Acme, LISTEN, Note, SETTING, Settings, Way, snippets};
 use domain::plain::chain;
 use domain::time::Timestamp;
 use operations::{Output, instant};
@@ -20,47 +20,6 @@ const LISTEN_TLS: &str = "0.0.0.0:443";
 /// How long a new setting is waited for: a tunnel and an issuer need some seconds.
 const SETTLED_WITHIN: Duration = Duration::from_secs(20);
 const LOOK_EVERY: Duration = Duration::from_millis(300);
-
-const CADDY: &str = "\
-HOST {
-	handle /in/* {
-		request_body {
-			max_size 25MB
-		}
-		reverse_proxy ADDRESS {
-			header_up X-Forwarded-For {remote_host}
-			transport http {
-				dial_timeout 5s
-				response_header_timeout 60s
-			}
-		}
-	}
-	respond 404
-}
-";
-
-const NGINX: &str = "\
-server {
-    listen PORT;
-    server_name NAME;
-CERTIFICATE    location /in/ {
-        client_max_body_size 25m;
-        proxy_pass http://ADDRESS;
-        proxy_http_version 1.1;
-        proxy_set_header Host $host;
-        proxy_set_header X-Forwarded-For $remote_addr;
-        proxy_connect_timeout 5s;
-        proxy_read_timeout 60s;
-    }
-    location / {
-        return 404;
-    }
-}
-";
-
-const CERTIFICATE: &str = "    ssl_certificate     /etc/ssl/NAME.pem;
-    ssl_certificate_key /etc/ssl/NAME.key;
-";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -313,7 +272,7 @@ impl Exposure {
         let keys = "way url reached listen address proxies command expires_at=certificate until";
         let mut output = Output::record(json, keys);
         if let (Way::Proxy, Some(url), true) = (way, &self.url, is_new) {
-            output.text += &snippets(url, listen);
+            output.text += &format!("\n\n{}", snippets(url, listen));
         }
         output.hint(match &self.trouble {
             Some(_) => "mend what it says, and look again with `nanoclaw channels expose`; from inside some \
@@ -321,18 +280,4 @@ impl Exposure {
             None => "see `nanoclaw channels expose --help`",
         })
     }
-}
-
-/// What the user's proxy needs.
-fn snippets(url: &str, listen: &str) -> String {
-    let is_tls = url.starts_with("https://");
-    let host = url.split_once("://").map_or(url, |it| it.1);
-    let (name, port) = parse_host(host).unwrap_or((host, None));
-    let port = port.unwrap_or(if is_tls { 443 } else { 80 });
-    let port = format!("{port}{}", if is_tls { " ssl" } else { "" });
-    let certificate = if is_tls { CERTIFICATE } else { "" };
-    let nginx = NGINX.replace("CERTIFICATE", certificate).replace("PORT", &port);
-    let caddy = CADDY.replace("HOST", if is_tls { host } else { url });
-    let text = format!("\n\n# Caddy (Caddyfile)\n{caddy}\n# nginx\n{nginx}");
-    text.replace("NAME", name).replace("ADDRESS", listen).trim_end().to_owned()
 }
