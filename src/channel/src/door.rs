@@ -220,8 +220,10 @@ impl Door {
         };
         let is_exposed = settings.way != Way::None;
         *lock(&shared.routes.proxies) = settings.proxies.clone();
-        // Its tunnel, too, ends here.
-        *shared.listening.lock().await = None;
+        if let Some(mut former) = shared.listening.lock().await.take() {
+            // Its tunnel ends, and what it listened on is free then.
+            former.task.shutdown().await;
+        }
         let run_dir = settings.folders.as_ref().map(|it| it.0.clone());
         shared.notes.begin(run_dir, settings.url.clone());
         *lock(&shared.settings) = settings;

@@ -119,10 +119,16 @@ impl Pebble {
     /// It looks at this port of this machine, whatever the domain.
     async fn start(root: &Path, folder: &Path, tls_port: u16) -> Self {
         let [api, management, control, dns] = [(); 4].map(|()| port());
-        let subject = ["-subj", "/CN=issuer", "-addext", "subjectAltName=IP:127.0.0.1"];
-        let key = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"];
-        let files = ["-keyout", "srv.key", "-out", "srv.pem"];
-        run("openssl", &[&key[..], &files, &subject].concat(), folder).await;
+        let key = "req -x509 -newkey rsa:2048 -nodes -days 2";
+        let leaf = "-addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE";
+        for line in [
+            format!("{key} -subj /CN=root -keyout root.key -out root.pem"),
+            format!(
+                "{key} -subj /CN=api -keyout srv.key -out srv.pem -CA root.pem -CAkey root.key {leaf}"
+            ),
+        ] {
+            run("openssl", &line.split(' ').collect::<Vec<_>>(), folder).await;
+        }
         let config = format!(
             r#"{{"pebble": {{"listenAddress": "127.0.0.1:{api}", "managementListenAddress": "127.0.0.1:{management}",
                 "certificate": "srv.pem", "privateKey": "srv.key", "httpPort": 1, "tlsPort": {tls_port},
@@ -138,8 +144,8 @@ impl Pebble {
         let mut issuer = Command::new(root.join("usr/bin/pebble"));
         issuer.args(["-config", "pebble.json", "-strict", "-dnsserver", &dns]);
         issuer.env("PEBBLE_VA_NOSLEEP", "1").current_dir(folder);
-        let programs = [names, started(&mut issuer)];
-        let ca = folder.join("srv.pem");
+        let programs = [names, started(issuer.stderr(Stdio::null()))];
+        let ca = folder.join("root.pem");
         let trusted = Certificate::from_pem(&fs::read(&ca).unwrap()).unwrap();
         let http = channel::http::client().add_root_certificate(trusted).build().unwrap();
         let root = format!("https://127.0.0.1:{management}/roots/0");
@@ -191,7 +197,8 @@ async fn a_certificate_is_had_from_an_issuer_kept_and_a_webhook_comes_over_it() 
     assert_eq!(files.len(), 2, "{files:?}");
     assert!(files.iter().all(|it| mode(it) == 0o600), "{files:?}");
     let expires_at = acme.expires_at(&folder).unwrap();
-    drop((door, inbox, pebble));
+    door.set(Settings::default()).await;
+    drop((inbox, pebble));
     // The issuer is gone, and the certificate is there.
     let (_door, mut inbox) = exposed(settings(), dir.path()).await;
     reached(&url, dir.path(), Some(&dir.path().join("ca.pem"))).await;
@@ -237,7 +244,7 @@ async fn nginx_passes_on_what_its_snippet_says() {
     let (door, mut inbox) = exposed(settings, dir.path()).await;
     let site = snippet("nginx", &url, door.address().await.unwrap());
     let config = format!(
-        "daemon off; pid nginx.pid; error_log stderr; events {{}}
+        "daemon off; master_process off; pid nginx.pid; error_log stderr; events {{}}
          http {{ access_log off; client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path f;
          uwsgi_temp_path u; scgi_temp_path s;\n{site}}}"
     );
