@@ -77,7 +77,6 @@ impl Adapter for Webhook {
             bytes_max: BODY_BYTES_MAX,
             ids: kind.ids,
             patience: PATIENCE,
-            once: false,
         };
         let inbox = account.door.open(route).await?;
         let gap = if account.heard_until.is_some() { Gap::Unknown } else { Gap::None };

@@ -16,11 +16,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use domain::outgoing::{Dialect, TextLimit};
 use tokio::net::UnixListener;
-use tokio::sync::mpsc;
 
 use self::client::Clients;
-use self::source::{EVENTS_AHEAD_MAX, accept};
-use crate::{Account, Adapter, Caps, ChannelError, Connection, Gap, Intake, Me, Registration};
+use self::source::Terminals;
+use crate::{Account, Adapter, Caps, ChannelError, Connection, Me, Registration};
 
 pub const NAME: &str = "cli";
 pub const SOCKET: &str = "cli.sock";
@@ -59,10 +58,7 @@ impl Adapter for Cli {
         let listener =
             bind().map_err(|err: std::io::Error| ChannelError::Unreachable(err.into()))?;
         let clients = Arc::new(Clients::new(account.name.clone()));
-        let (events, inbox) = mpsc::channel(EVENTS_AHEAD_MAX);
-        let server = accept(listener, Arc::clone(&clients), events);
-        // A terminal sends again what it was not told to be stored.
-        let source = Intake::new(server, inbox, Gap::None);
+        let source = Terminals::listen(listener, Arc::clone(&clients));
         Ok(Connection { me: Me::default(), caps: CAPS, source: Box::new(source), sink: clients })
     }
 }

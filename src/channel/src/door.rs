@@ -41,7 +41,6 @@ use self::expose::Notes;
 pub use self::expose::{Note, Way, snippets};
 use self::guests::Guest;
 pub(crate) use self::pace::Pace;
-use self::pace::Seen;
 use crate::ChannelError;
 use crate::signature::Verify;
 
@@ -114,9 +113,6 @@ pub struct Route {
     pub ids: &'static [&'static str],
     /// Well below the time after which the sender gives up.
     pub patience: Duration,
-    /// A signed request is given once, as long as the host runs. A spool knows that beyond a restart
-    /// and better, so a route of one leaves it to that.
-    pub once: bool,
 }
 
 /// A verified request. A dropped `reply` tells the sender to come back.
@@ -246,8 +242,7 @@ impl Door {
         let at = (self.channel.clone(), self.account.clone());
         let (sender, requests) = mpsc::channel(AHEAD_MAX);
         let number = shared.routes.numbers.fetch_add(1, Ordering::Relaxed);
-        let open =
-            Open { number, route, sender, strangers: Pace::strangers(), seen: Seen::default() };
+        let open = Open { number, route, sender, strangers: Pace::strangers() };
         shared.notes.change(|it| _ = it.paths.insert(format!("{}/{}", at.0, at.1)));
         lock(&shared.routes.known).insert(at.clone());
         shared.routes.lock().insert(at.clone(), Arc::new(open));
@@ -348,7 +343,6 @@ struct Open {
     sender: mpsc::Sender<Request>,
     /// Requests that were not verified, by address.
     strangers: Pace,
-    seen: Seen,
 }
 
 impl Routes {

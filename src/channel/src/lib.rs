@@ -15,7 +15,6 @@ pub mod cli;
 pub mod door;
 mod enroll;
 pub mod http;
-mod intake;
 pub mod oauth;
 mod registry;
 pub mod remote;
@@ -38,7 +37,6 @@ pub use crate::account::{
     is_token,
 };
 pub use crate::enroll::Steps;
-pub use crate::intake::{Intake, Waiter};
 pub use crate::registry::{Adapter, Connection, Registration, registration, registrations};
 
 /// Where to go on reading; made by an adapter, stored by the host, given back unchanged.

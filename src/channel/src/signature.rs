@@ -14,6 +14,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use domain::time::Timestamp;
 use hyper::header::{AUTHORIZATION, HeaderMap};
+use percent_encoding::percent_decode_str;
 use ring::{digest, hmac};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -32,7 +33,7 @@ pub enum Scheme {
     },
     /// Basic authentication: the key is the password, or `user:password`.
     Basic,
-    /// The first segment of the path behind the account is the key.
+    /// The first segment of the path behind the account is the key, with `%2F` for `/`.
     Path,
     Jwt(jwt::Rules),
 }
@@ -44,17 +45,10 @@ pub struct Hmac {
     pub header: &'static str,
     pub between: Option<char>,
     pub prefix: &'static str,
-    pub hash: Hash,
     pub form: Form,
     pub signed: &'static [Piece],
     pub time: Time,
     pub key: Key,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub enum Hash {
-    Sha1,
-    Sha256,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -200,8 +194,9 @@ impl Verify {
             }
             Scheme::Path => {
                 let given = shown.path.split('/').next().unwrap_or_default();
+                let decoded = percent_decode_str(given).decode_utf8_lossy();
                 // It may be the name of a chat.
-                self.is_key(given).map_err(|_| Wrong::Missing("with the secret"))?;
+                self.is_key(&decoded).map_err(|_| Wrong::Missing("with the secret"))?;
                 return Ok(Proof { is_in_path: true, ..Proof::default() });
             }
             Scheme::Jwt(rules) => {
@@ -269,12 +264,8 @@ impl Hmac {
         let given = items.iter().filter_map(|it| it.strip_prefix(self.prefix));
         let tags: Vec<Vec<u8>> =
             given.take(SIGNATURES_MAX).filter_map(|it| self.form.read(it)).collect();
-        let hash = match self.hash {
-            Hash::Sha1 => hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
-            Hash::Sha256 => hmac::HMAC_SHA256,
-        };
         let is_right = keys.iter().filter_map(|it| self.key.bytes(it)).any(|key| {
-            let key = hmac::Key::new(hash, &key);
+            let key = hmac::Key::new(hmac::HMAC_SHA256, &key);
             tags.iter().any(|tag| hmac::verify(&key, &signed, tag).is_ok())
         });
         if !is_right {

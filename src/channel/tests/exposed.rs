@@ -69,7 +69,6 @@ async fn exposed(settings: Settings, folder: &Path) -> (Door, DoorInbox) {
         bytes_max: 1024,
         ids: &["x-id"],
         patience: Duration::from_secs(8),
-        once: false,
     };
     let inbox = door.open(route).await.unwrap();
     (door, inbox)

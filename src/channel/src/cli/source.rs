@@ -17,27 +17,25 @@ use tracing::debug;
 
 use super::client::{Clients, Lines};
 use super::frames::{FromClient, LINE_BYTES_MAX, ToClient};
-use crate::{Event, Verdict, Waiter};
+use crate::{Batch, ChannelError, Cursor, Event, Gap, Source, Verdict};
 
 /// Who can open the socket owns the host.
 const OWNER: &str = "owner";
 /// Events that clients may have sent ahead of the host's commits; then they have to wait.
-pub(super) const EVENTS_AHEAD_MAX: usize = 256;
+const EVENTS_AHEAD_MAX: usize = 256;
+/// Events taken in one batch, and so in one commit per session.
+const BATCH_MAX: usize = 64;
 /// Lines that may wait for one slow terminal; beyond that it is taken for dead.
 const LINES_MAX: usize = 1_024;
 
 /// An event and where its verdict goes.
-pub(super) type Asked = (Event, Option<(String, Lines)>);
+type Asked = (Event, Option<(String, Lines)>);
 
 /// A terminal that reads nothing for so long holds up the others no longer.
 const WRITTEN_WITHIN: Duration = Duration::from_millis(200);
 
 /// Serves until dropped, and its connections with it; returns when nothing can be accepted.
-pub(super) async fn accept(
-    listener: UnixListener,
-    clients: Arc<Clients>,
-    events: Sender<Asked>,
-) -> io::Error {
+async fn accept(listener: UnixListener, clients: Arc<Clients>, events: Sender<Asked>) -> io::Error {
     let mut connections = JoinSet::new();
     loop {
         let stream = match listener.accept().await {
@@ -54,22 +52,77 @@ pub(super) async fn accept(
     }
 }
 
-/// The id of a message, and the terminal that sent it.
+/// What terminals bring, each with where its verdict goes. The cursor stays empty: what a terminal was not told to
+/// be stored, it sends again.
+#[derive(Debug)]
+pub(super) struct Terminals {
+    /// One task, which ends when nothing can be accepted. It goes with this value, and so does what it listens on.
+    server: JoinSet<io::Error>,
+    inbox: Receiver<Asked>,
+    /// Who waits for each event of the last batch.
+    unsettled: Vec<Option<(String, Lines)>>,
+    gap: Option<Gap>,
+}
+
+impl Terminals {
+    pub(super) fn listen(listener: UnixListener, clients: Arc<Clients>) -> Self {
+        let ((events, inbox), mut server) = (mpsc::channel(EVENTS_AHEAD_MAX), JoinSet::new());
+        server.spawn(accept(listener, clients, events));
+        Self { server, inbox, unsettled: Vec::new(), gap: Some(Gap::None) }
+    }
+}
+
 #[async_trait]
-impl Waiter for Option<(String, Lines)> {
-    async fn tell(self, verdict: &Verdict) {
-        let Some((id, lines)) = self else { return };
-        let told = match verdict {
-            Verdict::Stored => vec![ToClient::Stored { id }],
-            Verdict::Ignored => vec![ToClient::Stored { id: id.clone() }, noted(id)],
-            Verdict::Refused(why) => vec![ToClient::Refused { id: Some(id), why: why.clone() }],
-        };
-        // A terminal that is gone asks again with the same id.
-        told.into_iter().for_each(|line| drop(lines.try_send(line)));
-        if matches!(verdict, Verdict::Refused(_)) {
-            // What made the host refuse may end the connection next: the line goes out first.
-            let _ = timeout(WRITTEN_WITHIN, lines.reserve_many(lines.max_capacity())).await;
+impl Source for Terminals {
+    async fn receive(&mut self, _after: &Cursor) -> Result<Batch, ChannelError> {
+        self.unsettled.clear();
+        let mut asked = Vec::new();
+        tokio::select! {
+            biased;
+            Some(first) = self.inbox.recv() => asked.push(first),
+            ended = self.server.join_next() => {
+                return Err(ChannelError::Unreachable(match ended {
+                    Some(Ok(err)) => err.into(),
+                    Some(Err(err)) => err.into(),
+                    None => "nothing is listened to any more".into(),
+                }));
+            }
         }
+        while asked.len() < BATCH_MAX
+            && let Ok(next) = self.inbox.try_recv()
+        {
+            asked.push(next);
+        }
+        let (events, unsettled) = asked.into_iter().unzip();
+        self.unsettled = unsettled;
+        Ok(Batch { events, cursor: Cursor::default() })
+    }
+
+    fn gap(&mut self) -> Option<Gap> {
+        self.gap.take()
+    }
+
+    async fn settle(&mut self, verdicts: &[Verdict]) -> Result<(), ChannelError> {
+        for (asked, verdict) in self.unsettled.drain(..).zip(verdicts) {
+            if let Some((id, lines)) = asked {
+                tell(id, &lines, verdict).await;
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn tell(id: String, lines: &Lines, verdict: &Verdict) {
+    let told = match verdict {
+        Verdict::Stored => vec![ToClient::Stored { id }],
+        Verdict::Ignored => vec![ToClient::Stored { id: id.clone() }, noted(id)],
+        Verdict::Refused(why) => vec![ToClient::Refused { id: Some(id), why: why.clone() }],
+    };
+    // A terminal that is gone asks again with the same id.
+    told.into_iter().for_each(|line| drop(lines.try_send(line)));
+    if matches!(verdict, Verdict::Refused(_)) {
+        // What made the host refuse may end the connection next: the line goes out first.
+        let _ = timeout(WRITTEN_WITHIN, lines.reserve_many(lines.max_capacity())).await;
     }
 }
 

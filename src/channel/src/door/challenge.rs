@@ -1,9 +1,7 @@
 //! How a platform asks whether the address is ours before it sends anything, as data.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use hyper::StatusCode;
-use ring::hmac;
+use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
@@ -26,13 +24,6 @@ pub enum Challenge {
         kind: &'static str,
         answer: &'static str,
     },
-    /// A GET with a text to sign: the `crc_token` of X
-    /// (<https://docs.x.com/x-api/webhooks/quickstart>).
-    Signed {
-        query: &'static str,
-        key: SecretString,
-        answer: &'static str,
-    },
 }
 
 impl Challenge {
@@ -49,17 +40,6 @@ impl Challenge {
                 // It goes back as text, whatever it is, so that no browser takes it for a page.
                 let plain = Reply::line(StatusCode::OK, "");
                 Some(Reply { body: text, ..plain })
-            }
-            Self::Signed { query: name, key, answer } => {
-                // Nothing that could be the body of an event: the same key may sign those.
-                let is_token = |text: &String| {
-                    text.len() <= 128
-                        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_=+/.".contains(&b))
-                };
-                let text = parameter(query, name).filter(is_token)?;
-                let key = hmac::Key::new(hmac::HMAC_SHA256, key.expose_secret().as_bytes());
-                let tag = BASE64.encode(hmac::sign(&key, text.as_bytes()));
-                Some(Reply::json(&json!({ *answer: format!("sha256={tag}") })))
             }
         }
     }
@@ -81,14 +61,7 @@ fn parameter(query: &str, name: &str) -> Option<String> {
 }
 
 fn decoded(text: &str) -> String {
-    let (mut bytes, mut rest) = (Vec::new(), text.as_bytes());
-    while let [first, after @ ..] = rest {
-        let hex = after.get(..2).filter(|_| *first == b'%').and_then(|it| str::from_utf8(it).ok());
-        let byte = hex.and_then(|it| u8::from_str_radix(it, 16).ok());
-        bytes.push(byte.unwrap_or(if *first == b'+' { b' ' } else { *first }));
-        rest = if byte.is_some() { &after[2..] } else { after };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]
@@ -109,21 +82,6 @@ mod tests {
         assert_eq!(wrong.map(|it| it.0), Some(403));
         assert_eq!(ask("hub.challenge=1158"), None);
         assert_eq!(ask(""), None);
-    }
-
-    #[test]
-    fn a_text_is_signed() {
-        let challenge = Challenge::Signed {
-            query: "crc_token",
-            key: "secret".into(),
-            answer: "response_token",
-        };
-        let answer = challenge.query("crc_token=foo").unwrap();
-        // printf foo | openssl dgst -sha256 -hmac secret -binary | base64
-        let tag = "dzukRpPHVT1u4g9h6l0nV6mk9KRNKEGuTpW1LkzWLbQ=";
-        let want = json!({ "response_token": format!("sha256={tag}") }).to_string();
-        assert_eq!(answer.body, want);
-        assert_eq!(answer.kind, "application/json");
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! How often something may come, and whether it came before. Both are bounded in memory.
+//! How often something may come, with a bound on the memory.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -8,14 +8,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::lock;
-use crate::signature::TOLERANCE;
 
 /// Keys whose pace is remembered; while there are so many, no other one has any.
 const KEYS_MAX: usize = 1_024;
-/// Signed requests that are remembered, for as long as one of them may be sent again.
-const SEEN_MAX: usize = 8_192;
-const SEEN_FOR: Duration = TOLERANCE.saturating_mul(2);
-
 /// A bucket of tokens for each key.
 #[derive(Debug)]
 pub(crate) struct Pace<K = std::net::IpAddr> {
@@ -71,30 +66,6 @@ impl Pace {
     }
 }
 
-/// Signed requests that were taken.
-#[derive(Debug, Default)]
-pub(super) struct Seen(Mutex<VecDeque<(Instant, String)>>);
-
-impl Seen {
-    /// `false` when it is there already.
-    pub(super) fn note(&self, digest: &str) -> bool {
-        let mut seen = lock(&self.0);
-        while seen.front().is_some_and(|it| SEEN_FOR <= it.0.elapsed()) || SEEN_MAX <= seen.len() {
-            seen.pop_front();
-        }
-        let is_new = seen.iter().all(|it| it.1 != digest);
-        if is_new {
-            seen.push_back((Instant::now(), digest.to_owned()));
-        }
-        is_new
-    }
-
-    /// It was not taken after all.
-    pub(super) fn forget(&self, digest: &str) {
-        lock(&self.0).retain(|it| it.1 != digest);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,20 +87,6 @@ mod tests {
         pace.give_back(&"house");
         assert_eq!(pace.count("house"), Ok(()));
         assert!(pace.count("house").is_err());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_was_seen_is_known_for_a_while_and_the_memory_is_bounded() {
-        let seen = Seen::default();
-        assert!(seen.note("a") && !seen.note("a"));
-        seen.forget("a");
-        assert!(seen.note("a"));
-        tokio::time::advance(SEEN_FOR).await;
-        assert!(seen.note("a"));
-        for n in 0..SEEN_MAX + 100 {
-            assert!(seen.note(&n.to_string()));
-        }
-        assert_eq!(lock(&seen.0).len(), SEEN_MAX);
     }
 
     #[test]

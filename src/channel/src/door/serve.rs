@@ -30,7 +30,7 @@ use tracing::{debug, info};
 use super::acme::Tls;
 use super::guests::{GRACE, Guest, Guests};
 use super::{Open, Reply, Routes, lock};
-use crate::signature::Shown;
+use crate::signature::{Shown, Wrong};
 
 /// What is read of a body that is too large, so that its sender gets to read why it was refused.
 /// GitHub sends no larger one
@@ -182,6 +182,9 @@ async fn take<B: Body + Unpin>(
     let body = timeout(BODY_WITHIN, read(body, route.bytes_max)).await.map_err(slow)??;
     let shown = Shown { headers: &head.headers, path, body: &body };
     let proof = route.verify.check(shown, routes.clock.now()).await.map_err(|wrong| {
+        if wrong == Wrong::NoKeys {
+            return Reply::later(wrong, COME_AGAIN);
+        }
         if open.strangers.count(peer).is_ok() {
             info!(why = %wrong, %peer, "a webhook was not verified");
         } else if !peer.is_loopback() {
@@ -222,10 +225,6 @@ struct Taken {
 }
 
 async fn hand_over(open: &Open, taken: Taken) -> Result<Reply, Reply> {
-    let once = taken.digest.clone().filter(|_| open.route.once);
-    if once.as_ref().is_some_and(|it| !open.seen.note(it)) {
-        return Err(Reply::line(StatusCode::CONFLICT, "this request was taken before"));
-    }
     let (reply, told) = oneshot::channel();
     let Taken { id, digest, path, query, headers, body } = taken;
     let request = super::Request { id, digest, path, query, headers, body, reply };
@@ -239,9 +238,6 @@ async fn hand_over(open: &Open, taken: Taken) -> Result<Reply, Reply> {
     let reply = reply.unwrap_or_else(later);
     if !reply.status.is_success() {
         info!(why = reply.body.trim_end(), "a webhook was not taken");
-        if let Some(digest) = once {
-            open.seen.forget(&digest);
-        }
     }
     Ok(reply)
 }

@@ -31,7 +31,6 @@ fn route(schemes: &[Scheme]) -> Route {
         bytes_max: 1024,
         ids: &["x-id"],
         patience: Duration::from_secs(8),
-        once: true,
     }
 }
 
@@ -162,20 +161,6 @@ async fn who_waits_too_long_is_told_to_come_again() {
     assert_eq!((told, began.elapsed()), (503, Duration::ZERO));
     let (told, _) = tokio::join!(code(&door, good()), take(&mut inbox));
     assert_eq!(told, 202);
-}
-
-#[tokio::test]
-async fn a_signed_request_is_given_once_where_the_route_says_so() {
-    let (door, mut inbox) = open(github()).await;
-    let (told, _) = tokio::join!(code(&door, good()), take(&mut inbox));
-    assert_eq!(told, 202);
-    assert_eq!(code(&door, good()).await, 409);
-    drop(inbox);
-    let mut inbox = door.open(Route { once: false, ..github() }).await.unwrap();
-    for _ in 0..2 {
-        let (told, _) = tokio::join!(code(&door, good()), take(&mut inbox));
-        assert_eq!(told, 202);
-    }
 }
 
 #[tokio::test]

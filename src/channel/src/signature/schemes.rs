@@ -1,6 +1,6 @@
 //! The schemes of platforms. Each names the page that it is taken from.
 
-use super::{Form, Hash, Hmac, Key, Piece, Scheme, Time};
+use super::{Form, Hmac, Key, Piece, Scheme, Time};
 
 /// <https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries>; Forgejo and Gitea
 /// sign alike.
@@ -8,24 +8,10 @@ pub const GITHUB: Hmac = Hmac {
     header: "x-hub-signature-256",
     between: None,
     prefix: "sha256=",
-    hash: Hash::Sha256,
     form: Form::Hex,
     signed: &[Piece::Body],
     time: Time::No,
     key: Key::Text,
-};
-
-/// The older signature of many senders, as of WebSub.
-pub const HUB_SHA1: Hmac =
-    Hmac { header: "x-hub-signature", prefix: "sha1=", hash: Hash::Sha1, ..GITHUB };
-
-/// <https://api.slack.com/authentication/verifying-requests-from-slack>
-pub const SLACK: Hmac = Hmac {
-    header: "x-slack-signature",
-    prefix: "v0=",
-    signed: &[Piece::Text("v0:"), Piece::Time, Piece::Text(":"), Piece::Body],
-    time: Time::Header("x-slack-request-timestamp"),
-    ..GITHUB
 };
 
 /// <https://docs.stripe.com/webhooks/signature>

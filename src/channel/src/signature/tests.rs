@@ -1,6 +1,6 @@
 //! Examples of the platforms' own pages, and what is almost one.
 
-use super::schemes::{BEARER, GITHUB, GITLAB, GRAFANA, HUB_SHA1, SLACK, STANDARD, STRIPE};
+use super::schemes::{BEARER, GITHUB, GITLAB, GRAFANA, STANDARD, STRIPE};
 use super::*;
 
 /// When the examples were signed, in seconds.
@@ -46,6 +46,14 @@ fn github() -> Asked<'static> {
 }
 
 /// <https://api.slack.com/authentication/verifying-requests-from-slack>
+const SLACK: Hmac = Hmac {
+    header: "x-slack-signature",
+    prefix: "v0=",
+    signed: &[Piece::Text("v0:"), Piece::Time, Piece::Text(":"), Piece::Body],
+    time: Time::Header("x-slack-request-timestamp"),
+    ..GITHUB
+};
+
 fn slack() -> Asked<'static> {
     let tag = "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503";
     Asked {
@@ -172,22 +180,7 @@ async fn of_several_signatures_one_is_enough_and_a_crowd_is_not_looked_at() {
 }
 
 #[tokio::test]
-async fn an_older_hash_and_another_separator_are_data_too() {
-    // printf foo | openssl dgst -sha1 -hmac key
-    let sha1 = "sha1=9fc254126c7b0d0e1f0e4f0d8f1b7e4b0c8f3b6f";
-    let wrong = Asked {
-        schemes: vec![Scheme::Hmac(HUB_SHA1)],
-        headers: vec![("x-hub-signature", sha1.into())],
-        body: b"foo",
-        ..Asked::default()
-    };
-    assert_eq!(wrong.check().await, Err(Wrong::Signature));
-    let right = Asked {
-        headers: vec![("x-hub-signature", "sha1=9fc254126c2b1b7f106abacae0cb77e73411fad7".into())],
-        schemes: wrong.schemes.clone(),
-        ..wrong
-    };
-    assert!(right.check().await.is_ok());
+async fn a_separator_is_data_too() {
     let signed = tag("key", format!("{SIGNED_AT}:{{}}").as_bytes());
     let grafana = Asked {
         schemes: vec![Scheme::Hmac(GRAFANA), BEARER],
@@ -236,6 +229,9 @@ async fn a_key_that_is_shown_is_taken_where_its_scheme_says() {
         let checked = asked.check().await;
         assert_eq!(checked.is_ok_and(|it| it.is_in_path), is_right, "{path}");
     }
+    let schemes = vec![Scheme::Path];
+    let asked = Asked { schemes, key: "a/b?c%", path: "a%2Fb%3Fc%25/hook", ..Asked::default() };
+    assert!(asked.check().await.is_ok_and(|it| it.is_in_path));
 }
 
 #[tokio::test]

@@ -83,7 +83,6 @@ impl Rig {
             bytes_max: 1024,
             ids: &["x-id"],
             patience: Duration::from_secs(8),
-            once: false,
         };
         let inbox = door.open(route).await.unwrap();
         let source = Spooled::new(inbox, Arc::clone(&spool) as _, Words, Gap::None);
