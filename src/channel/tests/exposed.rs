@@ -10,6 +10,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
+use channel::ChannelError;
 use channel::door::{
     Acme, Challenge, Door, DoorInbox, Note, Reply, Route, Settings, StatusCode, Way,
 };
@@ -270,4 +271,89 @@ async fn caddy_passes_on_what_its_snippet_says() {
     caddy.args(["run", "--config", "Caddyfile"]).current_dir(dir.path()).env("HOME", dir.path());
     let _caddy = started(caddy.stderr(Stdio::null()));
     passes_on(&url, dir.path(), &mut inbox).await;
+}
+
+#[tokio::test]
+async fn whether_an_address_leads_here_is_seen_from_an_answer_that_only_this_door_gives() {
+    let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let settings = || Settings { listen: "127.0.0.1:0".into(), ..Settings::default() };
+    let _one = exposed(settings(), dirs[0].path()).await;
+    let _other = exposed(settings(), dirs[1].path()).await;
+    let notes = [0, 1].map(|at: usize| Note::read(dirs[at].path()).unwrap());
+    let url = |of: &Note| format!("http://{}", of.address);
+    notes[0].check(&url(&notes[0]), None).await.unwrap();
+    let err = notes[0].check(&url(&notes[1]), None).await.unwrap_err();
+    assert!(matches!(err, ChannelError::Misconfigured(_)), "{err:?}");
+    let err = notes[0].check(&format!("http://127.0.0.1:{}", port()), None).await.unwrap_err();
+    assert!(matches!(err, ChannelError::Unreachable(_)), "{err:?}");
+    let http = channel::http::client().build().unwrap();
+    for path in ["/in/_/".to_owned(), "/in/_".to_owned(), format!("/in/_/{}", "x".repeat(65))] {
+        let answer = http.get(url(&notes[0]) + &path).send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), 404, "{path}");
+    }
+}
+
+/// Says its address as cloudflared does, and where it leads; ends once, then stays.
+const TUNNEL: &str = r#"
+import os, signal, socket, sys, threading
+def pump(a, b):
+    while data := a.recv(4096):
+        b.sendall(data)
+    b.shutdown(socket.SHUT_WR)
+at, folder = sys.argv[1:]
+host, port = at.rsplit(':', 1)
+open(folder + '/pids', 'a').write(f'{os.getpid()}\n')
+if len(open(folder + '/pids').readlines()) == 1:
+    sys.exit(3)
+server = socket.create_server(('127.0.0.1', 0))
+print('INF see https://help.example for help')
+print(f'INF |  http://127.0.0.1:{server.getsockname()[1]}   |', file=sys.stderr, flush=True)
+while True:
+    one = server.accept()[0]
+    two = socket.create_connection((host, int(port)))
+    for pair in ((one, two), (two, one)):
+        threading.Thread(target=pump, args=pair, daemon=True).start()
+"#;
+
+/// Waits until the note is so.
+async fn noted(folder: &Path, is_so: impl Fn(&Note) -> bool) -> Note {
+    let found = async {
+        loop {
+            if let Some(note) = Note::read(folder).filter(&is_so) {
+                return note;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(WITHIN, found).await.expect("the note becomes so")
+}
+
+#[tokio::test]
+async fn a_tunnel_is_started_again_says_its_address_and_ends_with_the_door() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().to_str().unwrap();
+    let command = ["python3", "-c", TUNNEL, "{address}", folder].map(str::to_owned);
+    let way = Way::Tunnel(command.to_vec());
+    let settings = Settings { listen: "127.0.0.1:0".into(), way, ..Settings::default() };
+    let (door, mut inbox) = exposed(settings, dir.path()).await;
+    let has_failed =
+        |it: &Note| it.trouble.as_ref().is_some_and(|it| it.contains("exit status: 3"));
+    noted(dir.path(), has_failed).await;
+    let note = noted(dir.path(), |it| it.url.is_some()).await;
+    assert_eq!(note.trouble, None);
+    let url = note.url.clone().unwrap();
+    reached(&url, dir.path(), None).await;
+    let http = channel::http::client().build().unwrap();
+    assert_eq!(post(&http, &url, &mut inbox).await, 202);
+    assert_eq!(note.url_of("test", "main"), Some(format!("{url}/in/test/main")));
+    let pids = fs::read_to_string(dir.path().join("pids")).unwrap();
+    let exe = Path::new("/proc").join(pids.lines().last().unwrap()).join("exe");
+    assert!(exe.exists());
+    door.set(Settings::default()).await;
+    let gone = async {
+        while exe.exists() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(WITHIN, gone).await.expect("it ends with the door");
 }

@@ -39,7 +39,6 @@ pub const STANDARD: Hmac = Hmac {
     ],
     time: Time::Header("webhook-timestamp"),
     key: Key::Whsec,
-    ..GITHUB
 };
 
 /// The names that Svix used before the standard (<https://docs.svix.com/receiving/verifying-payloads/how-manual>).

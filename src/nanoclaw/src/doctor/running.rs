@@ -112,7 +112,7 @@ pub(super) async fn webhooks(layout: &Layout, central: &Central) -> Option<Findi
         let what = format!("the certificate of the webhook door ends at {}", instant(at));
         return Some(Err(warn(format!("{what} and was not renewed"), fix)));
     }
-    shown.url.map(|it| Ok(format!("{it} leads here")))
+    shown.url.filter(|_| shown.is_tried).map(|it| Ok(format!("{it} leads here")))
 }
 
 /// Without its link a container still works, but slowly, and has no model.

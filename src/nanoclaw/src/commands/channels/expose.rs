@@ -186,7 +186,8 @@ pub(crate) struct Exposure {
     /// What is wrong; `None` without a URL or a host, or if nothing is.
     pub(crate) trouble: Option<String>,
     pub(crate) expires_at: Option<Timestamp>,
-    is_tried: bool,
+    /// A host runs, so that it could be tried.
+    pub(crate) is_tried: bool,
 }
 
 /// Tries it through the address that senders use.
@@ -202,10 +203,15 @@ pub(crate) async fn look(central: &CentralStore, layout: &Layout) -> anyhow::Res
     let note = note.unwrap_or_default();
     let url = note.url.clone().or_else(|| settings.url.clone());
     let mut trouble = note.trouble.clone();
-    if let (true, None, Some(url)) = (is_tried, &trouble, &url)
-        && let Err(err) = note.check(url, ca).await
-    {
-        trouble = Some(format!("{url} does not lead here: {}", chain(&err)));
+    if is_tried && let Some(url) = &url {
+        match note.check(url, ca).await {
+            // What was wrong is over.
+            Ok(()) => trouble = None,
+            Err(err) => {
+                let why = || format!("{url} does not lead here: {}", chain(&err));
+                trouble.get_or_insert_with(why);
+            }
+        }
     }
     if is_tried && url.is_none() && matches!(settings.way, Way::Tunnel(_)) {
         trouble.get_or_insert_with(|| "the tunnel has not said its address".to_owned());
