@@ -62,6 +62,8 @@ impl CentralStore {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     const NOW: Timestamp = Timestamp(1_700_000_000_000);
