@@ -2,6 +2,9 @@
 //! (<https://github.com/letsencrypt/pebble>), and the proxies nginx and Caddy. They come from Debian's archive, into
 //! the target folder; nothing is installed. Where there is no such archive, the test says so and ends.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails at what does not work")]
+#![expect(clippy::print_stderr, reason = "what is not tested is said where its output is read")]
+
 use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
