@@ -275,7 +275,7 @@ impl Exposure {
             "listen": listen, "address": address, "proxies": proxies, "command": command,
             "expires_at": self.expires_at.map(instant), "trouble": self.trouble,
         });
-        let keys = "way url reached listen address proxies command expires_at=certificate until";
+        let keys = "way url reached listen address proxies command expires_at=certificate_until";
         let mut output = Output::record(json, keys);
         if let (Way::Proxy, Some(url), true) = (way, &self.url, is_new) {
             output.text += &format!("\n\n{}", snippets(url, listen));
