@@ -57,7 +57,7 @@ const AHEAD_MAX: usize = 64;
 pub struct Settings {
     /// An address and a port.
     pub listen: String,
-    /// What leads to it from outside, as `https://bot.example`; a tunnel may say it by itself.
+    /// What leads to it from outside, as `https://bot.example`; some tunnels print it.
     pub url: Option<String>,
     /// Believed about whom they pass on, besides this machine.
     pub proxies: Vec<IpAddr>,

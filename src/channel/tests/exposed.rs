@@ -228,7 +228,7 @@ async fn passes_on(url: &str, folder: &Path, inbox: &mut DoorInbox) {
     assert_eq!(elsewhere.status().as_u16(), 404);
     let said = elsewhere.text().await.unwrap();
     assert!(!said.contains("there is nothing here"), "only /in/ is passed on: {said}");
-    // Whoever is behind the proxy is told from others by what it says.
+    // What a sender says of its address is not believed, only what the proxy says.
     let mut codes = Vec::new();
     for _ in 0..22 {
         let guess = http.post(format!("{url}/in/test/main")).header("x-forwarded-for", "6.6.6.6");

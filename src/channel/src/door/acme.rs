@@ -55,7 +55,7 @@ impl Acme {
         tasks: &mut JoinSet<()>,
     ) -> Result<Tls, ChannelError> {
         let wrong = |why: String| {
-            let hint = "mend it, or set it anew with `nanoclaw channels expose acme`";
+            let hint = "mend it, or give others with `nanoclaw channels expose acme`";
             ChannelError::Misconfigured(format!("{why}; {hint}").into())
         };
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -87,7 +87,7 @@ impl Acme {
             challenge: state.challenge_rustls_config(),
         };
         tasks.spawn(async move {
-            // It waits by itself, longer after each failure.
+            // After a failure it waits, longer each time.
             while let Some(event) = state.next().await {
                 match event {
                     Ok(done) => {

@@ -18,7 +18,7 @@ use super::expose::Notes;
 
 const AGAIN_BASE: Duration = Duration::from_secs(1);
 const AGAIN_MAX: Duration = Duration::from_secs(60);
-/// One that ran for so long failed anew.
+/// After so long a run the failures before it do not count.
 const STEADY: Duration = Duration::from_secs(60);
 const LINE_BYTES_MAX: u64 = 4 * 1024;
 
