@@ -104,7 +104,9 @@ pub async fn overfull(host: &Host, row: &SessionRow) -> Option<u32> {
 
 async fn look(host: &Host, row: &SessionRow, number: u32) -> Option<Usage> {
     let paths = host.layout.session(row.id);
-    let folders = [host.layout.workspace(&row.agent), paths.home(), paths.outbound_dir()];
+    // What people send it counts too.
+    let (workspace, files) = (host.layout.workspace(&row.agent), paths.inbound_dir());
+    let folders = [workspace, paths.home(), paths.outbound_dir(), files];
     let user = host.container_user.map(|(runner, _)| inside::agent_uid(runner, number));
     let look = move || usage(folders.iter().map(AsRef::as_ref), user);
     match store::on_disk(&*host.gate, look).await {

@@ -12,6 +12,10 @@ pub const WHOLE: &str = "answer.md";
 /// Below the beginning of such an answer.
 pub const IN_A_FILE: &str = "(This is the beginning. The whole answer is in the file answer.md.)";
 
+/// Of a file that came with what was not for the agent, and of one of an unknown user who sent a lot of them.
+pub const NOT_FETCHED: &str = "it came with a message that was not for you";
+pub const TOO_MANY_BYTES: &str = "its sender, who has no access, sent too much within an hour";
+
 /// Above an answer that goes to another chat, since its own takes none.
 pub fn about_event(channel: &str, chat: &str) -> String {
     format!("(About an event from {channel}:{chat}, which takes no answers.)")

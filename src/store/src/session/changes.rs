@@ -61,8 +61,10 @@ impl SessionRows<'_> {
         self.run("an edit", sql, params![self.scope.session, message.0, text]).map(drop)
     }
 
-    /// Nothing is left of a message but what `body` says, and none of its files.
+    /// Nothing is left of a message but what `body` says, and none of its files. Their folder goes first, so
+    /// that a stop in between leaves none that no row knows of.
     pub fn take_away(&self, message: MessageSeq, body: &Body) -> Result<()> {
+        self.remove_files(message.0)?;
         self.commit("a deletion", |tx| {
             let (key, body) = ([tx.session, message.0], to_json(body)?);
             run(&tx, "DELETE FROM attachment WHERE session = ?1 AND message = ?2", key)?;

@@ -278,7 +278,10 @@ pub(super) fn insert(
     ];
     let inserted: Option<(MessageSeq, Option<MessageSeq>)> = one(&tx, &sql, values)?;
     if let Some((seq, _)) = inserted {
-        attachments::insert(tx, seq, &message.files)?;
+        attachments::insert(tx, seq, (admitted, &sender), now)?;
+        if admitted.kind == InboundKind::Chat {
+            attachments::request_context(tx, seq)?;
+        }
     }
     Ok(inserted)
 }

@@ -98,16 +98,21 @@ impl FromRow for FileLocation {
     }
 }
 
-/// Context messages since the last message that the agent was shown. A command shows nothing, but one
-/// that begins a new conversation leaves behind what was before it.
-fn context_messages(scope: Scope<'_>, before: MessageSeq) -> rusqlite::Result<ContextMessages> {
+/// Between which numbers the context messages of a message lie: since the last message that the agent was
+/// shown. A command shows nothing, but one that begins a new conversation leaves behind what was before it.
+pub(super) fn context_range(scope: Scope<'_>, before: MessageSeq) -> rusqlite::Result<(i64, i64)> {
     let sql = "SELECT seq FROM message WHERE session = ?1 AND seq < ?2
                    AND (kind = 'chat' OR (kind = 'command' AND body ->> '$.text' LIKE '/new%'))
                ORDER BY seq DESC LIMIT 1";
     let since: i64 = one(&scope, sql, [scope.session, before.0])?.unwrap_or(0);
+    Ok((since, before.0))
+}
+
+fn context_messages(scope: Scope<'_>, before: MessageSeq) -> rusqlite::Result<ContextMessages> {
+    let (since, before) = context_range(scope, before)?;
     let sql = "SELECT count(*) FROM message
                WHERE session = ?1 AND seq > ?2 AND seq < ?3 AND kind = 'context'";
-    let range = [scope.session, since, before.0];
+    let range = [scope.session, since, before];
     let count: usize = only(&scope, sql, range)?;
     let mut shown = Vec::new();
     if 0 < count {

@@ -56,15 +56,8 @@ impl SessionRows<'_> {
         const OP: &str = "prune";
         let old = params![self.scope.session, cutoffs.machinery.0, BATCH];
         let with_files: Vec<i64> = self.list(OP, FILES_OF, old)?;
-        let files = self.root.join("in").join(FILES);
         for message in &with_files {
-            if let Err(err) = fs::remove_dir_all(files.join(message.to_string()))
-                && err.kind() != ErrorKind::NotFound
-            {
-                tracing::warn!(error = %err, "old files could not be removed");
-                let source = rusqlite::Error::ToSqlConversionFailure(err.into());
-                return Err(StoreError::query("remove old files")(source));
-            }
+            self.remove_files(*message)?;
         }
         self.commit(OP, |tx| {
             let mut gone = 0;
@@ -104,9 +97,30 @@ impl SessionRows<'_> {
         })
     }
 
-    /// Removes what stops in between left: copies of files that no part waits for any more, link
-    /// folders of containers that are gone.
+    /// Removes the folder with the files of a message, which only the host writes.
+    pub(super) fn remove_files(&self, message: i64) -> Result<()> {
+        match fs::remove_dir_all(self.root.join("in").join(FILES).join(message.to_string())) {
+            Err(err) if err.kind() != ErrorKind::NotFound => {
+                tracing::warn!(error = %err, "files could not be removed");
+                let source = rusqlite::Error::ToSqlConversionFailure(err.into());
+                Err(StoreError::query("remove files")(source))
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Removes what stops in between left: copies of files that no part waits for any more, files of
+    /// messages without any, link folders of containers that are gone.
     pub fn prune_leftovers(&self) -> Result<usize> {
+        // Listed before the rows are read, which are there before their files.
+        let came_in: Vec<_> = fs::read_dir(self.root.join("in").join(FILES))
+            .into_iter()
+            .flatten()
+            .flatten()
+            .collect();
+        let sql = "SELECT DISTINCT message FROM attachment WHERE session = ?1";
+        let known: Vec<i64> = self.list("read the files", sql, [self.scope.session])?;
+        let known: BTreeSet<String> = known.iter().map(ToString::to_string).collect();
         // Copies that unfinished parts need.
         let sql = "SELECT f.value ->> '$.path' FROM part p JOIN json_each(p.file) f
                    WHERE p.session = ?1 AND p.state NOT IN ('sent', 'dead')";
@@ -117,6 +131,10 @@ impl SessionRows<'_> {
         for entry in fs::read_dir(self.root.join("sending")).into_iter().flatten().flatten() {
             let is_wanted = wanted.contains(entry.file_name().as_os_str());
             gone += usize::from(!is_wanted && fs::remove_file(entry.path()).is_ok());
+        }
+        for entry in came_in {
+            let is_known = entry.file_name().to_str().is_some_and(|it| known.contains(it));
+            gone += usize::from(!is_known && fs::remove_dir_all(entry.path()).is_ok());
         }
         let open = self.launches()?.open.map(|it| it.to_string());
         for entry in fs::read_dir(self.root.join("link")).into_iter().flatten().flatten() {

@@ -201,6 +201,30 @@ fn files_of_ended_messages_go_after_a_month_from_the_disk_too() {
 }
 
 #[test]
+fn files_of_a_deleted_message_go_with_it_and_those_that_no_row_names_are_pruned() {
+    let mut files = files();
+    for (id, seq) in [("m1", "2"), ("m2", "4")] {
+        let with_file = Incoming { files: vec![image()], ..message("c", id) };
+        files.store(with_file, InboundKind::Chat);
+        let folder = files.paths.files_in().join(seq);
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("a.png"), "x").unwrap();
+    }
+    let late = files.host.posting().next_file().unwrap().unwrap().1;
+    files.host.posting().take_away(MessageSeq(2), &message("c", "m1").body).unwrap();
+    assert!(!files.paths.files_in().join("2").exists());
+    let how = Fetched::Failed { why: "gone".into() };
+    assert!(!files.host.posting().fetched(&late, &how).unwrap(), "it is wanted no more");
+    // A fetch that ended after that.
+    for left in ["2", "x"] {
+        fs::create_dir_all(files.paths.files_in().join(left)).unwrap();
+    }
+    assert_eq!(files.host.posting().prune_leftovers().unwrap(), 2);
+    let left: Vec<_> = fs::read_dir(files.paths.files_in()).unwrap().flatten().collect();
+    assert_eq!(left.iter().map(|it| it.file_name()).collect::<Vec<_>>(), ["4"]);
+}
+
+#[test]
 fn copies_of_files_that_nothing_waits_for_are_removed() {
     let mut files = files();
     files.ended("c", "m1");

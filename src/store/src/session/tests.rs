@@ -2,6 +2,7 @@
 
 mod events;
 mod file_texts;
+mod files;
 mod forms;
 #[cfg(target_os = "linux")]
 mod handle;
