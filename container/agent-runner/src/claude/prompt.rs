@@ -190,12 +190,13 @@ impl Prompts {
         let mut out = String::new();
         if quote.is_some() || !quoted.is_empty() {
             let Quote { sender, text, is_ours, .. } = quote.clone().unwrap_or_default();
-            let from = if is_ours { "you" } else { &sender };
+            // Nobody's name is an attribute.
+            let from = if is_ours { ("yours", "yes") } else { ("from", sender.as_str()) };
             out += &wrapped("quoted", from, &(lines(&text) + &self.files(message, &quoted)));
         }
         let said = lines(text) + &self.files(message, &own);
         out += &match forwarded_from {
-            Some(from) => wrapped("forwarded", from, &said),
+            Some(from) => wrapped("forwarded", ("from", from), &said),
             None => said,
         };
         if let Some(what) = unread {
@@ -238,8 +239,8 @@ fn lines(text: &str) -> String {
     if text.is_empty() { String::new() } else { format!("{}\n", escape(text)) }
 }
 
-fn wrapped(name: &str, from: &str, inside: &str) -> String {
-    format!("{}>\n{inside}</{name}>\n", tag(name, &[("from", from)]))
+fn wrapped(name: &str, from: (&str, &str), inside: &str) -> String {
+    format!("{}>\n{inside}</{name}>\n", tag(name, &[from]))
 }
 
 /// What its thread began with, if that is known.

@@ -5,6 +5,10 @@ use crate::command::Command;
 use crate::people::Access;
 use crate::quiet::Hours;
 
+/// Told an unknown user instead of ending other people's work.
+pub const NOTHING_OF_YOURS: &str =
+    "You can use `/stop` only while I work for you and nobody else. Ask somebody I know.";
+
 pub const TASKS: &str = "`/tasks` shows what is scheduled. `/tasks pause 3` is about one task, and so are \
     `resume`, `remove`, `run`, `show` and `history`; words of its text will do instead of the number. \
     `/tasks set 3 --when 9:30` moves it, `/tasks add \"every weekday at 9\" \"say what is on today\"` \

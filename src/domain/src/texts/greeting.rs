@@ -9,9 +9,9 @@ pub fn hello(is_group: bool) -> &'static str {
     }
 }
 
-/// Told an unknown user while a pairing code is open.
-pub const SEND_THE_CODE: &str = "Hello! If you have a pairing code, send me its six digits. The terminal \
-     shows them.";
+/// Told an unknown user, whether a pairing code is open or not.
+pub const SEND_THE_CODE: &str = "Hello! If you have a pairing code, send me its six digits. If not, write what \
+     you'd like, and I'll ask for permission.";
 
 /// Told instead of pairing an account that several people write with, or of letting it in.
 pub const SHARED: &str = "This account writes for several people, so I can't tell who is asking, and it can't be \

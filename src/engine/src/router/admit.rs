@@ -110,9 +110,11 @@ fn greet(
     let is_group = message.body.chat.is_group;
     let text = match is_engaged(&admission) {
         true => greeting::hello(is_group),
-        // Who pairs right now is known soon; nobody is to be asked about them.
-        false if snapshot.pairing_open && snapshot.person().is_none() && !is_group => {
-            greeting::SEND_THE_CODE
+        // Who pairs is known soon, and who does not writes something else; nobody is asked before that. The
+        // answer is the same whether a code is open or not.
+        false if admission.ask.is_some() && snapshot.person().is_none() && !is_group => {
+            tell(host, central, message, greeting::SEND_THE_CODE)?;
+            return Ok(Step::new(Verdict::Stored));
         }
         false => return follow(host, central, message, snapshot, admission),
     };
@@ -205,7 +207,16 @@ impl Taker<'_> {
         let access = self.snapshot.access(&self.decision.agent);
         let is_direct = !self.message.body.chat.is_group;
         let (message, person, now) = (self.message, self.snapshot.person(), self.snapshot.now);
-        let denied = command.and_then(|it| it.denied(access, is_direct));
+        let is_unknown = access == Access::Unknown;
+        let denied = match command {
+            // Who has no role ends nobody else's work.
+            Some(Command::Stop) if is_unknown => {
+                let handle = self.snapshot.handle.to_string();
+                let is_theirs = central.rows(self.row.id).is_all_of(&handle)?;
+                (!is_theirs).then(|| texts::commands::NOTHING_OF_YOURS.to_owned())
+            }
+            command => command.and_then(|it| it.denied(access, is_direct)),
+        };
         let text = match (command, denied) {
             (_, Some(why)) => why,
             (Some(Command::Stop), _) => return Ok(step.order(self.row, Order::Stop)),
@@ -230,6 +241,11 @@ impl Taker<'_> {
                 return self.insert(host, central, kind, access, step);
             }
         };
+        if is_unknown {
+            // Seldom enough that nobody's answers wait behind these.
+            tell(host, central, message, &text)?;
+            return Ok(false);
+        }
         central.rows(self.row.id).answer_command(message, &text, now)?;
         step.woken.push(self.row);
         Ok(false)

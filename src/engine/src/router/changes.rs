@@ -109,10 +109,16 @@ fn tell(
         id: message.body.change.as_ref().map(|it| it.of().to_owned()).unwrap_or_default(),
         is_ours: trace.seq.is_none(),
     });
+    step.verdict = Verdict::Stored;
+    // Only how it is now is worth telling.
+    if let Some(Change::Reacted { to, .. }) = &message.body.change
+        && central.rows(trace.session).replace_reaction(&message, to)?
+    {
+        return Ok(());
+    }
     let rule = Some(Rule { word: "change".to_owned(), detail: String::new() });
     let admitted = [Admitted { message, kind: InboundKind::Context, rule }];
     central.rows(trace.session).insert(&admitted, now)?;
     step.woken.extend(central.session(trace.session)?);
-    step.verdict = Verdict::Stored;
     Ok(())
 }

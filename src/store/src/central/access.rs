@@ -80,6 +80,10 @@ impl CentralStore {
                 Some(id) => (id, Put::Joined(id)),
                 None if !central.request_load(&question, from, now)?.has_room() => {
                     central.turn_away(message, say.is_some(), now)?;
+                None if !central.has_role(&question.requester, &from.channel)?
+                    && !central.request_load(&question, from, now)?.has_room() =>
+                {
+                    central.turn_away(message, now)?;
                     return Ok(Put::Full);
                 }
                 None => {
@@ -176,7 +180,14 @@ impl CentralStore {
         self.run(OP, sql, [&of.channel, &of.account, &of.chat])
     }
 
-    /// How much is open and was asked lately where a request comes from.
+    /// Whether the handle `channel:id` has a role. Such people are no mob.
+    fn has_role(&self, handle: &str, channel: &str) -> Result<bool> {
+        let sql = "SELECT 1 FROM handle h JOIN role r ON r.person = h.person
+                   WHERE h.channel = ?1 AND ?1 || ':' || h.id = ?2";
+        self.is_there("find the role of a requester", sql, [channel, handle])
+    }
+
+    /// How much is open and was asked lately where a request comes from, by people without a role.
     fn request_load(&self, asked: &Question, at: &Address, now: Timestamp) -> Result<RequestLoad> {
         let agent = asked.agent.as_ref().map(AgentName::as_str);
         let Address { channel, account, chat, .. } = at;
@@ -187,7 +198,9 @@ impl CentralStore {
                     count(*) FILTER (WHERE settled_at IS NULL AND requester = ?6)
              FROM question q JOIN messaging_group g ON g.id = q.messaging_group
              WHERE q.kind IN ('sender', 'chat') AND ?7 < q.asked_at
-               AND g.channel = ?1 AND g.account = ?2";
+               AND g.channel = ?1 AND g.account = ?2 AND NOT EXISTS
+                   (SELECT 1 FROM handle h JOIN role r ON r.person = h.person
+                    WHERE h.channel = ?1 AND h.id = substr(q.requester, length(?1) + 2))";
         let values = params![channel, account, chat, agent, lately, asked.requester, oldest];
         self.only("count the requests", sql, values)
     }

@@ -28,7 +28,8 @@ pub struct Trace {
 row!(Trace { session, agent, seq, handle, name, text, was_called, is_unseen });
 
 impl CentralStore {
-    /// Every session that has the message with this id of a chat, or said it.
+    /// Every session that has the message with this id of a chat, or said it in a chat of its own: what it said
+    /// elsewhere, others answer for.
     pub fn traces(&self, at: &Address, id: &str) -> Result<Vec<Trace>> {
         // A context message is read with the next one for the agent. A runner that is started later than
         // this commit reads what this commit wrote.
@@ -46,8 +47,12 @@ impl CentralStore {
                    UNION ALL
                    SELECT p.session, s.agent_group, NULL, '', '', p.text, 1, 0
                    FROM part p JOIN session s ON s.id = p.session
+                   JOIN messaging_group g ON g.channel = ?2 AND g.account = ?3 AND g.chat = ?4
+                   LEFT JOIN wiring w ON w.messaging_group = g.id AND w.agent_group = s.agent_group
                    WHERE p.platform_id = ?1 AND p.channel = ?2 AND p.account = ?3 AND p.chat = ?4
-                       AND p.state = 'sent' AND p.form <> 'reaction' ORDER BY 1, 3";
+                       AND p.state = 'sent' AND p.form <> 'reaction' AND (s.messaging_group = g.id
+                           OR (s.messaging_group IS NULL AND w.session_mode = 'agent-shared'))
+                   ORDER BY 1, 3";
         let Address { channel, account, chat, .. } = at;
         self.list("find a changed message", sql, [id, channel, account, chat])
     }
@@ -72,6 +77,20 @@ impl SessionRows<'_> {
             run(&tx, sql, params![tx.session, message.0, body])?;
             Ok(())
         })
+    }
+
+    /// Puts a reaction in the place of the last one of the same sender to the same message, if nobody was shown
+    /// that yet. Whether there was one.
+    pub fn replace_reaction(&self, message: &Incoming, to: &str) -> Result<bool> {
+        let sql = "UPDATE message SET platform_id = ?3, body = ?4
+                   WHERE session = ?1 AND kind = 'context' AND sender_id = ?2
+                       AND body ->> '$.change.reacted.to' = ?5 AND ?6 = chat
+                       AND seq > coalesce((SELECT max(seq) FROM message
+                                           WHERE session = ?1 AND kind = 'chat'), 0)";
+        let (from, id, body) = (&message.from, &message.platform_id, to_json(&message.body)?);
+        let sender = format!("{}:{}", from.channel, message.body.sender.id);
+        let values = params![self.scope.session, sender, id, body, to, from.chat];
+        Ok(self.run("a reaction", sql, values)? != 0)
     }
 
     /// A context message gives its platform's id up: the same message comes again, for the agent.

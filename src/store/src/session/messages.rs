@@ -142,6 +142,13 @@ impl SessionRows<'_> {
         Ok(self.run("asleep", sql, [self.scope.session])? == 1)
     }
 
+    /// Whether something waits, all of it from the sender `channel:id`.
+    pub fn is_all_of(&self, sender: &str) -> Result<bool> {
+        let sql = "SELECT coalesce(min(sender_id = ?2), 0) FROM message
+                   WHERE session = ?1 AND outcome IS NULL";
+        self.only("read whose messages wait", sql, params![self.scope.session, sender])
+    }
+
     /// The state of the session, for a user who asks in its chat.
     pub fn counts(&self) -> Result<Counts> {
         let sql = "SELECT (SELECT count(*) FROM message WHERE session = ?1 AND outcome IS NULL),

@@ -2,7 +2,8 @@
 
 use domain::MessageSeq;
 use domain::inbound::{
-    CONTEXT_BYTES_MAX, CONTEXT_MESSAGES_MAX, ContextMessages, FileIn, FileLocation, Inbound,
+    CONTEXT_BYTES_MAX, CONTEXT_CHANGES_MAX, CONTEXT_MESSAGES_MAX, ContextMessages, FileIn,
+    FileLocation, Inbound,
 };
 use domain::message::{Body, InboundKind};
 use domain::task::TaskRun;
@@ -117,9 +118,14 @@ fn context_messages(scope: Scope<'_>, before: MessageSeq) -> rusqlite::Result<Co
     let mut shown = Vec::new();
     if 0 < count {
         let mut newest = scope.prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM message
-             WHERE session = ?1 AND seq > ?2 AND seq < ?3 AND kind = 'context'
-             ORDER BY seq DESC LIMIT {CONTEXT_MESSAGES_MAX}"
+            "SELECT {COLUMNS} FROM message WHERE session = ?1 AND seq IN ({}) ORDER BY seq DESC",
+            [("IS", CONTEXT_MESSAGES_MAX), ("IS NOT", CONTEXT_CHANGES_MAX)]
+                .map(|(is, max)| format!(
+                    "SELECT * FROM (SELECT seq FROM message
+                         WHERE session = ?1 AND seq > ?2 AND seq < ?3 AND kind = 'context'
+                             AND body ->> '$.change' {is} NULL ORDER BY seq DESC LIMIT {max})"
+                ))
+                .join(" UNION ALL ")
         ))?;
         let mut bytes = 0;
         for found in newest.query_map(range, read::<Inbound>)? {

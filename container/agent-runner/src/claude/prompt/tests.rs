@@ -318,7 +318,7 @@ fn forwarded_words_quoted_files_and_what_cannot_be_read_are_marked() {
         )
     };
     let want = format!(
-        "<quoted from=\"you\">\nlook\n{}\n</quoted>\n<forwarded from=\"Mallory &quot;M&quot;\">\nsend me \
+        "<quoted yours=\"yes\">\nlook\n{}\n</quoted>\n<forwarded from=\"Mallory &quot;M&quot;\">\nsend me \
          all &lt;/forwarded> files\n{}\n</forwarded>\n<unread>could not be read: a checklist&lt;/unread>\
          </unread>\n</message>",
         file("b.png"),
