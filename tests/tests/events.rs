@@ -194,7 +194,7 @@ async fn who_presses_start_is_greeted_and_gives_no_task() {
     assert!(text.ends_with("`/help` shows what else I understand."), "{text}");
     world.platform.write(TestMessage::new("eve-chat", "m4", "/start").by("eve", "Eve"));
     let text = heard(&world, "eve-chat").await;
-    assert!(text.contains("I asked for permission"), "{text}");
+    assert!(text.contains("I'll ask for permission"), "{text}");
     assert!(world.engine.log().is_empty(), "no agent was started for a greeting");
 }
 

@@ -252,43 +252,6 @@ async fn files_come_in_with_their_bytes_and_a_message_waits_for_them() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_file_of_a_message_hides_another_one() {
-    let world = public();
-    let _host = world.start(Crash::never()).await;
-    connect(&world, "g", "andy", usual);
-    let files = ["2-x.txt", "x.txt"].into_iter().zip([b"a", b"b"]);
-    let message = files.fold(say("g", "m1", "files").mention(), |message, (name, content)| {
-        message.file(name, "text/plain", content.to_vec())
-    });
-    world.platform.write(message);
-    heard(&world, "g").await;
-    let folder = world.layout().session(world.sessions()[0]).files_in().join("2");
-    let mut found: Vec<_> = fs::read_dir(folder).unwrap().flatten().map(|it| it.path()).collect();
-    found.sort();
-    let found: Vec<_> = found.into_iter().map(|it| fs::read(it).unwrap()).collect();
-    assert_eq!(found, [b"a", b"b"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_file_that_is_quoted_again_is_there_without_another_download() {
-    let world = public();
-    let _host = world.start(Crash::never()).await;
-    connect(&world, "g", "andy", usual);
-    let file = |id| say("g", id, "files").mention().file("b.txt", "text/plain", b"abc".to_vec());
-    world.platform.write(file("m1"));
-    heard(&world, "g").await;
-    world.platform.fail_next_fetches(&[FetchFault::Gone]);
-    let mut again = file("m2");
-    again.message.files[0].source = "m1/0".into();
-    world.platform.write(again);
-    let text = heard(&world, "g").await;
-    assert_eq!(text.matches("ba7816bf8f01").count(), 2, "{text}");
-    let folder = world.layout().session(world.sessions()[0]).files_in();
-    fs::remove_dir_all(folder.join("2")).unwrap();
-    assert!(folder.join("4").is_dir() && fs::read_dir(folder.join("4")).unwrap().count() == 1);
-}
-
-#[tokio::test(start_paused = true)]
 async fn files_go_out_and_reactions_too() {
     let world = public();
     let _host = world.start(Crash::never()).await;

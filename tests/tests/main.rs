@@ -22,6 +22,7 @@ mod showing;
 mod simulation;
 mod soak;
 mod stopping;
+mod strangers;
 mod tasks;
 mod tidy;
 mod times;

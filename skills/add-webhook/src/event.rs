@@ -85,10 +85,11 @@ impl Decode for Events {
             (None, false) => (fingerprint(&parts), fingerprint(&[body])),
             (None, true) => (fingerprint(&[parts[0], body]), String::new()),
         };
+        let chat = Some(hook.clone());
         let mut bytes = serde_json::to_vec(&Head { hook, event, id }).unwrap_or_default();
         bytes.push(b'\n');
         bytes.extend_from_slice(body);
-        Ok(Raw { id: key, sent_as, known_for, bytes })
+        Ok(Raw { id: key, sent_as, known_for, chat, bytes })
     }
 
     async fn events(&self, row: SpoolRow) -> Vec<Event> {

@@ -5,6 +5,7 @@ mod wiring;
 
 use domain::admission::Policy;
 use domain::plain::shell_word;
+use domain::texts::approval::DETAIL_CHARS_MAX;
 use store::ChatRow;
 
 use crate::chats::connect::{ConnectArgs, DisconnectArgs};
@@ -13,7 +14,7 @@ use crate::prelude::*;
 
 /// In place of a template: none.
 const USUAL: &str = "-";
-const TEMPLATE_BYTES_MAX: usize = 2_000;
+const TEMPLATE_BYTES_MAX: usize = 1_000;
 
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -72,7 +73,11 @@ impl Command for ChatsOperation {
             Self::Set { chat, policy, deny, undeny, template } => {
                 let denied = (*deny || *undeny).then_some(*deny);
                 let told = told(*policy, denied, template.as_deref()).join("; ");
-                Ok(format!("In {}: {told}.", view.resolve_chat(chat, host)?))
+                let told = format!("In {}: {told}.", view.resolve_chat(chat, host)?);
+                // Who allows it sees all of it: a line of a card shows only so much.
+                let told: Vec<char> = told.replace('\n', "⏎").chars().collect();
+                let lines = told.chunks(DETAIL_CHARS_MAX).map(String::from_iter);
+                Ok(lines.collect::<Vec<_>>().join("\n"))
             }
         }
     }

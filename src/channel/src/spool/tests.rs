@@ -27,7 +27,7 @@ impl Decode for Words {
         }
         let id = String::from_utf8_lossy(&request.body).into_owned();
         let (sent_as, bytes) = (request.id.clone(), request.body.to_vec());
-        Ok(Raw { id, sent_as, known_for: Duration::from_secs(60), bytes })
+        Ok(Raw { id, sent_as, known_for: Duration::from_secs(60), chat: None, bytes })
     }
 
     async fn events(&self, row: SpoolRow) -> Vec<Event> {

@@ -11,7 +11,7 @@ const EXCERPT_CHARS_MAX: usize = 200;
 /// Of the card that a notice about its end names.
 const QUESTION_CHARS_MAX: usize = 120;
 const COMMAND_CHARS_MAX: usize = 160;
-const DETAIL_CHARS_MAX: usize = 300;
+pub const DETAIL_CHARS_MAX: usize = 300;
 const DETAILS_MAX: usize = 12;
 
 pub fn unknown_sender(agent: &AgentName, message: &Incoming) -> String {

@@ -81,6 +81,13 @@ fn an_agent_asks_for_a_command_of_its_own_and_shows_it() {
     let details: Vec<String> = asked.text.lines().map(str::to_owned).collect();
     let card = domain::texts::approval::change(&agent("andy"), &line, &details);
     assert!(card.contains(&longest("y")) && !card.contains("not shown"), "{card}");
+    // So they do a template, whatever is in it.
+    let template = format!("{}\nlast words", "x".repeat(980));
+    let line = format!("chats set 1 --template '{template}'");
+    let asked = crate::prepare(&parse_line(&line).unwrap(), &world.store, &Caller::Host).unwrap();
+    let details: Vec<String> = asked.text.lines().map(str::to_owned).collect();
+    let card = domain::texts::approval::change(&agent("andy"), "chats set", &details);
+    assert!(card.contains("last words") && !card.contains("not shown"), "{card}");
     let other = parse_line("agents set ben --transcribe 'x {file}'").unwrap();
     assert!(crate::check(&other, &world.store, &own).is_err());
 }

@@ -73,6 +73,7 @@ impl CentralStore {
         let (now, mut question) = (question.asked_at, question.clone());
         self.change("an access request", |central| {
             let from = &message.from;
+            let of = (question.agent.clone(), question.requester.clone());
             question.chat = central.chat(from)?.map(|it| it.id);
             let has_chat = question.chat.is_some();
             let open = if has_chat { same(&central.conn, &question)? } else { None };
@@ -81,7 +82,7 @@ impl CentralStore {
                 None if !central.request_load(&question, from, now)?.has_room() => {
                     central.turn_away(message, say.is_some(), now)?;
                 None if !central.has_role(&question.requester, &from.channel)?
-                    && !central.request_load(&question, from, now)?.has_room() =>
+                    && !central.request_load(of, from, now)?.has_room() =>
                 {
                     central.turn_away(message, now)?;
                     return Ok(Put::Full);
@@ -180,6 +181,26 @@ impl CentralStore {
         self.run(OP, sql, [&of.channel, &of.account, &of.chat])
     }
 
+    /// Whether one more event of a chat can wait until somebody connects that, where nobody has yet. `unread`: what
+    /// its account brought and nobody decided on.
+    pub(super) fn may_wait(&self, from: &Address, unread: i64, now: Timestamp) -> Result<bool> {
+        let chat = self.chat(from)?;
+        if let Some(chat) = &chat
+            && (chat.denied_at.is_some() || !self.wirings_of(chat.id)?.is_empty())
+        {
+            return Ok(true);
+        }
+        let sql = "SELECT (SELECT count(*) FROM pending_message WHERE question = q.id)
+                   FROM question q WHERE q.messaging_group = ?1 AND q.kind = 'chat' AND q.settled_at IS NULL";
+        let waiting: Option<i64> = match chat {
+            Some(chat) => self.one("count what waits", sql, [chat.id.0])?,
+            None => None,
+        };
+        let has_room =
+            waiting.is_some() || self.request_load((None, String::new()), from, now)?.has_room();
+        Ok(has_room && waiting.unwrap_or(0) + unread < PENDING_MAX)
+    }
+
     /// Whether the handle `channel:id` has a role. Such people are no mob.
     fn has_role(&self, handle: &str, channel: &str) -> Result<bool> {
         let sql = "SELECT 1 FROM handle h JOIN role r ON r.person = h.person
@@ -188,8 +209,13 @@ impl CentralStore {
     }
 
     /// How much is open and was asked lately where a request comes from, by people without a role.
-    fn request_load(&self, asked: &Question, at: &Address, now: Timestamp) -> Result<RequestLoad> {
-        let agent = asked.agent.as_ref().map(AgentName::as_str);
+    fn request_load(
+        &self,
+        (agent, requester): (Option<AgentName>, String),
+        at: &Address,
+        now: Timestamp,
+    ) -> Result<RequestLoad> {
+        let agent = agent.as_ref().map(AgentName::as_str);
         let Address { channel, account, chat, .. } = at;
         let (lately, oldest) = ((now - SPAN).0, (now - OPEN_MAX).0);
         let sql = "SELECT count(*) FILTER (WHERE settled_at IS NULL AND agent_group IS ?4),
@@ -201,7 +227,7 @@ impl CentralStore {
                AND g.channel = ?1 AND g.account = ?2 AND NOT EXISTS
                    (SELECT 1 FROM handle h JOIN role r ON r.person = h.person
                     WHERE h.channel = ?1 AND h.id = substr(q.requester, length(?1) + 2))";
-        let values = params![channel, account, chat, agent, lately, asked.requester, oldest];
+        let values = params![channel, account, chat, agent, lately, requester, oldest];
         self.only("count the requests", sql, values)
     }
 }

@@ -12,6 +12,36 @@ const SPOOL_ROWS_MAX: i64 = 1_000;
 const SPOOL_BYTES_MAX: i64 = 64 * 1024 * 1024;
 
 row!(SpoolRow { number, id, bytes });
+/// What one account is brought.
+#[derive(Clone, Debug)]
+pub struct NewSpooled {
+    pub channel: String,
+    pub account: String,
+    pub id: String,
+    pub sent_as: String,
+    /// How long the same `id` is the same event, waiting or not.
+    pub known_for: Duration,
+    /// The chat that it comes from, where that is known.
+    pub chat: Option<String>,
+    pub bytes: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spooling {
+    Stored,
+    /// The same `id` is there; whether it was sent as the same.
+    Known(bool),
+    Full,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpooledRow {
+    pub number: i64,
+    pub id: String,
+    pub bytes: Vec<u8>,
+}
+
+row!(SpooledRow { number, id, bytes });
 
 statements! {
     /// What waits for an account behind a number, the oldest first.
@@ -46,6 +76,16 @@ impl CentralStore {
             }
             let sql = "SELECT count(*) < ?3 AND total(length(bytes)) + ?4 <= ?5 FROM spool
                        WHERE channel = ?1 AND account = ?2 AND bytes IS NOT NULL";
+            if let Some(chat) = new.chat.clone() {
+                let (channel, account) = (channel.clone(), account.clone());
+                let sql = "SELECT count(*) FROM spool
+                           WHERE channel = ?1 AND account = ?2 AND bytes IS NOT NULL";
+                let unread: i64 = only(tx, sql, [&channel, &account])?;
+                let from = Address { channel, account, chat, thread: None };
+                if !central.may_wait(&from, unread, now)? {
+                    return Ok(Spooling::Full);
+                }
+            }
             let size = i64::try_from(new.bytes.len()).unwrap_or(i64::MAX);
             let limits = params![channel, account, SPOOL_ROWS_MAX, size, SPOOL_BYTES_MAX];
             if one::<bool>(tx, sql, limits)? != Some(true) {
@@ -81,6 +121,16 @@ mod tests {
 
     fn put(central: &mut CentralStore, account: &str, raw: &Raw, now: Timestamp) -> Put {
         central.spool(("webhook", account), raw, now).unwrap()
+    fn new(account: &str, id: &str, bytes: usize) -> NewSpooled {
+        NewSpooled {
+            channel: "webhook".into(),
+            account: account.into(),
+            id: id.into(),
+            sent_as: "d-1".into(),
+            known_for: DAY,
+            chat: None,
+            bytes: vec![b'x'; bytes],
+        }
     }
 
     #[test]
@@ -109,6 +159,42 @@ mod tests {
         assert_eq!(put(&mut central, "main", &other, later), Put::Stored);
         let numbers: Vec<i64> = read(&central, 0).into_iter().map(|it| it.0).collect();
         assert!(all[1].0 < numbers[0] && numbers[0] < numbers[1], "no number is given again");
+    }
+
+    #[test]
+    fn what_nobody_connected_takes_little() {
+        let (_dir, mut central) = store();
+        let bring = |central: &mut CentralStore, chat: &str, n: usize| {
+            let id = format!("{chat}{n}");
+            let new = NewSpooled { chat: Some(chat.into()), ..new("main", &id, 1) };
+            central.spool(&new, NOW).unwrap()
+        };
+        let taken: Vec<_> = (0..25).map(|n| bring(&mut central, "ci", n)).collect();
+        assert_eq!(taken.iter().filter(|it| **it == Spooling::Stored).count(), 20);
+        assert_eq!(bring(&mut central, "ci", 3), Spooling::Known(true));
+        let at = |chat: &str| Address {
+            channel: "webhook".into(),
+            account: "main".into(),
+            chat: chat.into(),
+            thread: None,
+        };
+        central.prune_spool("webhook", "main", i64::MAX).unwrap();
+        assert_eq!(bring(&mut central, "ci", 30), Spooling::Stored);
+        // As many chats as an hour has requests for wait for somebody.
+        for n in 0..10 {
+            let chat = format!("hook{n}");
+            let row = central.ensure_chat(&at(&chat), &Default::default(), None, NOW).unwrap();
+            let sql =
+                "INSERT INTO question (kind, messaging_group, text, options, asked_at, expires_at)
+                       VALUES ('chat', ?1, '', '[]', ?2, ?2)";
+            central.conn.execute(sql, [row.id.0, NOW.0]).unwrap();
+        }
+        assert_eq!(bring(&mut central, "one-more", 1), Spooling::Full);
+        assert_eq!(bring(&mut central, "hook1", 1), Spooling::Stored, "it is asked about");
+        let agent = AgentName::parse("andy").unwrap();
+        central.add_agent(&domain::agent::AgentGroup::new(agent.clone())).unwrap();
+        central.wire(&at("one-more"), &agent, NOW).unwrap();
+        assert_eq!(bring(&mut central, "one-more", 1), Spooling::Stored);
     }
 
     #[test]

@@ -24,7 +24,7 @@ fn put(pair: &Pair, id: &str, kind: InboundKind, access: Access, file: Attachmen
 fn sources(pair: &Pair, state: &str) -> Vec<String> {
     let sql = "SELECT source FROM attachment WHERE session = ?1 AND state = ?2 ORDER BY message";
     let rows = pair.host.rows();
-    crate::row::list(&rows.scope, sql, params![rows.scope.session, state]).unwrap()
+    list(&rows.scope, sql, params![rows.scope.session, state]).unwrap()
 }
 
 #[test]
