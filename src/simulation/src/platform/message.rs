@@ -76,6 +76,12 @@ impl TestMessage {
         self
     }
 
+    /// Its first file is that of another message.
+    pub fn same_file_as(mut self, id: &str) -> Self {
+        self.message.files[0].source = format!("{id}/0");
+        self
+    }
+
     /// When the platform says that it was written.
     pub fn sent_at(mut self, at: Timestamp) -> Self {
         self.message.body.sent_at = Some(at);
