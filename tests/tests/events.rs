@@ -185,7 +185,7 @@ async fn who_presses_start_is_greeted_and_gives_no_task() {
     let code = open_code(&world, Some(PairingRole::Owner));
     world.platform.post("ann-chat", "m1", "/start");
     let text = heard(&world, "ann-chat").await;
-    assert!(text.contains("pairing code") && !text.contains("permission"), "{text}");
+    assert!(text.contains("pairing code") && !text.contains("I asked"), "{text}");
     world.platform.post("ann-chat", "m2", &format!("/start {code}"));
     let text = heard(&world, "ann-chat").await;
     assert!(text.contains("Paired."), "{text}");
