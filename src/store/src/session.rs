@@ -7,6 +7,7 @@
 mod attachments;
 mod changes;
 mod dead_letters;
+mod files;
 mod handle;
 mod import;
 mod launches;

@@ -22,12 +22,12 @@ use rusqlite::params;
 
 use super::{Scope, SessionRows};
 use domain::message::{Admitted, Attachment, FILES_MAX, FileKind, InboundKind};
+use domain::message::{Admitted, Attachment, FILES_MAX, FileKind};
 use domain::naming::safe_file_name;
 use domain::outgoing::FileOut;
-use domain::people::Access;
-use domain::texts::asides::{NOT_FETCHED, TOO_MANY_BYTES, WHOLE};
+use domain::texts::asides::WHOLE;
 
-use super::post::context_range;
+use super::files;
 use crate::beneath::open_beneath;
 use crate::layout::{FILES, SessionLayout};
 use crate::row::{enum_column, row, run};
@@ -67,14 +67,6 @@ pub enum Fetched {
     },
 }
 
-/// Files of context messages that are fetched for a message that shows them, the newest, and their bytes; one
-/// of unknown size counts as all of them.
-const CONTEXT_FILES_MAX: i64 = 4;
-const CONTEXT_BYTES_MAX: i64 = 16 * 1024 * 1024;
-/// Bytes that somebody without a role may have fetched for a session within an hour.
-const UNKNOWN_BYTES_MAX: i64 = 64 * 1024 * 1024;
-const UNKNOWN_SPAN: Duration = Duration::from_secs(60 * 60);
-
 /// Of a context message they are fetched once a message for the agent shows them.
 pub(super) fn insert(
     tx: Scope<'_>,
@@ -82,24 +74,11 @@ pub(super) fn insert(
     (admitted, sender): (&Admitted, &str),
     now: Timestamp,
 ) -> rusqlite::Result<()> {
-    let is_context = admitted.kind == InboundKind::Context;
-    let is_unknown = admitted.rule.as_ref().is_some_and(|it| it.detail == Access::Unknown.as_str());
     let sql = "INSERT INTO attachment (session, message, ordinal, kind, name, mime, bytes, source,
                    quoted, state, reason)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, iif(?10 IS NULL, 'pending', 'failed'), ?10)";
-    let fetched = "SELECT coalesce(sum(coalesce(f.bytes, ?4)), 0) FROM attachment f
-                   JOIN message m ON m.session = f.session AND m.seq = f.message
-                   WHERE f.session = ?1 AND f.state <> 'failed' AND m.sender_id = ?2
-                       AND ?3 < m.received_at";
     for (ordinal, file) in (0_i64..).zip(&admitted.message.files) {
-        let lately = params![tx.session, sender, (now - UNKNOWN_SPAN).0, CONTEXT_BYTES_MAX];
-        let reason = match is_context {
-            true => Some(NOT_FETCHED),
-            false if is_unknown && UNKNOWN_BYTES_MAX <= only::<i64>(&tx, fetched, lately)? => {
-                Some(TOO_MANY_BYTES)
-            }
-            false => None,
-        };
+        let reason = files::reason(tx, (admitted, sender), now)?;
         let bytes = file.bytes.and_then(|it| i64::try_from(it).ok());
         let (kind, of) = (file.kind.as_str(), (tx.session, message.0));
         let said = (&file.name, &file.mime, &file.source);
@@ -112,22 +91,6 @@ pub(super) fn insert(
     Ok(())
 }
 
-/// The newest files of what is shown with a message for the agent are to be fetched.
-pub(super) fn request_context(tx: Scope<'_>, message: MessageSeq) -> rusqlite::Result<()> {
-    let (since, before) = context_range(tx, message)?;
-    let sql = "UPDATE attachment SET state = 'pending', reason = NULL
-               WHERE session = ?1 AND state = 'failed' AND reason = ?4 AND (message, ordinal) IN
-                   (SELECT message, ordinal FROM
-                       (SELECT message, ordinal, sum(coalesce(bytes, ?6)) OVER
-                               (ORDER BY message DESC, ordinal ROWS UNBOUNDED PRECEDING) AS total
-                        FROM (SELECT message, ordinal, bytes FROM attachment
-                              WHERE session = ?1 AND ?2 < message AND message < ?3
-                              ORDER BY message DESC, ordinal LIMIT ?5))
-                    WHERE total <= ?6)";
-    let limits = (CONTEXT_FILES_MAX, CONTEXT_BYTES_MAX);
-    run(&tx, sql, params![tx.session, since, before, NOT_FETCHED, limits.0, limits.1]).map(drop)
-}
-
 impl SessionRows<'_> {
     /// The next file to fetch, whenever it may be tried: `(when, which)`.
     pub(crate) fn next_file(&self) -> Result<Option<(Timestamp, PendingFile)>> {
@@ -138,17 +101,6 @@ impl SessionRows<'_> {
                    WHERE f.session = ?1 AND f.state = 'pending'
                    ORDER BY f.retry_at, f.message, f.ordinal LIMIT 1";
         self.one("read the files to fetch", sql, [self.scope.session])
-    }
-
-    /// The path of a file that came from the same source into the same chat.
-    pub fn same_file(&self, file: &PendingFile) -> Result<Option<String>> {
-        let sql = "SELECT f.path FROM attachment f
-                   JOIN message m ON m.session = f.session AND m.seq = f.message
-                   WHERE f.session = ?1 AND f.state = 'here' AND f.source = ?2
-                       AND m.channel = ?3 AND m.account = ?4 AND m.chat = ?5 LIMIT 1";
-        let Address { channel, account, chat, .. } = &file.from;
-        let source = &file.attachment.source;
-        self.one("find a file", sql, params![self.scope.session, source, channel, account, chat])
     }
 
     /// Writes down how a try ended. Returns whether the file is still wanted; of one that is not nothing is to

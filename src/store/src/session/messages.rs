@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::{Scope, SessionRows, attachments, launches, parts, tasks};
 use crate::Result;
+use super::{attachments, files, launches, parts, tasks};
 use crate::central::events;
 use crate::outbox::{self, Draft, NewPart, PartKind};
 use crate::row::{list, one, only, row, run, to_json};
@@ -287,7 +288,7 @@ pub(super) fn insert(
     if let Some((seq, _)) = inserted {
         attachments::insert(tx, seq, (admitted, &sender), now)?;
         if admitted.kind == InboundKind::Chat {
-            attachments::request_context(tx, seq)?;
+            files::request_context(tx, seq)?;
         }
     }
     Ok(inserted)

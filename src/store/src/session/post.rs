@@ -118,14 +118,15 @@ fn context_messages(scope: Scope<'_>, before: MessageSeq) -> rusqlite::Result<Co
     let mut shown = Vec::new();
     if 0 < count {
         let mut newest = scope.prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM message WHERE session = ?1 AND seq IN ({}) ORDER BY seq DESC",
-            [("IS", CONTEXT_MESSAGES_MAX), ("IS NOT", CONTEXT_CHANGES_MAX)]
-                .map(|(is, max)| format!(
-                    "SELECT * FROM (SELECT seq FROM message
-                         WHERE session = ?1 AND seq > ?2 AND seq < ?3 AND kind = 'context'
-                             AND body ->> '$.change' {is} NULL ORDER BY seq DESC LIMIT {max})"
-                ))
-                .join(" UNION ALL ")
+            "SELECT {COLUMNS} FROM message WHERE session = ?1 AND seq IN
+                 (SELECT * FROM (SELECT seq FROM message WHERE session = ?1 AND seq > ?2 AND seq < ?3
+                      AND kind = 'context' AND body ->> '$.change' IS NULL
+                      ORDER BY seq DESC LIMIT {CONTEXT_MESSAGES_MAX})
+                  UNION ALL
+                  SELECT * FROM (SELECT seq FROM message WHERE session = ?1 AND seq > ?2 AND seq < ?3
+                      AND kind = 'context' AND body ->> '$.change' IS NOT NULL
+                      ORDER BY seq DESC LIMIT {CONTEXT_CHANGES_MAX}))
+             ORDER BY seq DESC"
         ))?;
         let mut bytes = 0;
         for found in newest.query_map(range, read::<Inbound>)? {
