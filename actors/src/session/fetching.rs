@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use channel::FetchError;
+use domain::SessionId;
 use domain::delivery::deadline;
 use domain::file_type::sniff;
 use domain::naming::safe_file_name;

@@ -12,6 +12,9 @@ pub struct Raw {
     pub sent_as: String,
     /// How long the same `id` is the same event.
     pub known_for: Duration,
+    /// The chat that it comes from, where that is known before it is decoded: what nobody has connected takes
+    /// little, and its sender is told so.
+    pub chat: Option<String>,
     pub bytes: Vec<u8>,
 }
 
@@ -23,7 +26,7 @@ pub enum Put {
         /// As the same event.
         is_same: bool,
     },
-    /// As much waits already as may.
+    /// As much waits already as may, in the account or for its chat to be connected.
     Full,
 }
 

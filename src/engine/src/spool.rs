@@ -29,17 +29,6 @@ impl Spool for AccountSpool {
         let ((channel, account), now) = (self.names(), self.clock.now());
         let put = move |it: &mut CentralStore| it.spool((channel, &account), &raw, now);
         Ok(self.central.write("spool a request", put).await?)
-        let (channel, account) = self.names();
-        let Raw { id, sent_as, known_for, chat, bytes } = raw;
-        let channel = channel.into();
-        let new = NewSpooled { channel, account, id, sent_as, known_for, chat, bytes };
-        let now = self.clock.now();
-        let put = move |central: &mut CentralStore| central.spool(&new, now);
-        Ok(match self.central.write("spool a request", put).await? {
-            Spooling::Stored => Put::Stored,
-            Spooling::Known(is_same) => Put::Known { is_same },
-            Spooling::Full => Put::Full,
-        })
     }
 
     async fn after(&self, number: i64, max: usize) -> Result<Vec<SpoolRow>, Cause> {

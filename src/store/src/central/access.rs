@@ -79,12 +79,10 @@ impl CentralStore {
             let open = if has_chat { same(&central.conn, &question)? } else { None };
             let (id, put) = match open {
                 Some(id) => (id, Put::Joined(id)),
-                None if !central.request_load(&question, from, now)?.has_room() => {
-                    central.turn_away(message, say.is_some(), now)?;
                 None if !central.has_role(&question.requester, &from.channel)?
                     && !central.request_load(of, from, now)?.has_room() =>
                 {
-                    central.turn_away(message, now)?;
+                    central.turn_away(message, say.is_some(), now)?;
                     return Ok(Put::Full);
                 }
                 None => {

@@ -1,47 +1,16 @@
 //! What senders brought and the host has not accepted yet, in the order in which it came, and which events were
 //! accepted lately, so that none is taken twice.
 
-
 use domain::spool::{Put, Raw, SpoolRow};
 
 use crate::central::prelude::*;
-use crate::row::{one, row, run, statements};
+use crate::row::{one, only, row, run, statements};
 
 /// What may wait for one account: rows, and bytes in them.
 const SPOOL_ROWS_MAX: i64 = 1_000;
 const SPOOL_BYTES_MAX: i64 = 64 * 1024 * 1024;
 
 row!(SpoolRow { number, id, bytes });
-/// What one account is brought.
-#[derive(Clone, Debug)]
-pub struct NewSpooled {
-    pub channel: String,
-    pub account: String,
-    pub id: String,
-    pub sent_as: String,
-    /// How long the same `id` is the same event, waiting or not.
-    pub known_for: Duration,
-    /// The chat that it comes from, where that is known.
-    pub chat: Option<String>,
-    pub bytes: Vec<u8>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spooling {
-    Stored,
-    /// The same `id` is there; whether it was sent as the same.
-    Known(bool),
-    Full,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SpooledRow {
-    pub number: i64,
-    pub id: String,
-    pub bytes: Vec<u8>,
-}
-
-row!(SpooledRow { number, id, bytes });
 
 statements! {
     /// What waits for an account behind a number, the oldest first.
@@ -74,18 +43,18 @@ impl CentralStore {
             if let Some(known) = one::<String>(tx, sql, [channel, account, id])? {
                 return Ok(Put::Known { is_same: known == new.sent_as });
             }
-            let sql = "SELECT count(*) < ?3 AND total(length(bytes)) + ?4 <= ?5 FROM spool
-                       WHERE channel = ?1 AND account = ?2 AND bytes IS NOT NULL";
             if let Some(chat) = new.chat.clone() {
-                let (channel, account) = (channel.clone(), account.clone());
                 let sql = "SELECT count(*) FROM spool
                            WHERE channel = ?1 AND account = ?2 AND bytes IS NOT NULL";
-                let unread: i64 = only(tx, sql, [&channel, &account])?;
+                let unread: i64 = only(tx, sql, [channel, account])?;
+                let (channel, account) = (channel.to_owned(), account.to_owned());
                 let from = Address { channel, account, chat, thread: None };
                 if !central.may_wait(&from, unread, now)? {
-                    return Ok(Spooling::Full);
+                    return Ok(Put::Full);
                 }
             }
+            let sql = "SELECT count(*) < ?3 AND total(length(bytes)) + ?4 <= ?5 FROM spool
+                       WHERE channel = ?1 AND account = ?2 AND bytes IS NOT NULL";
             let size = i64::try_from(new.bytes.len()).unwrap_or(i64::MAX);
             let limits = params![channel, account, SPOOL_ROWS_MAX, size, SPOOL_BYTES_MAX];
             if one::<bool>(tx, sql, limits)? != Some(true) {
@@ -116,21 +85,12 @@ mod tests {
     }
 
     fn new(id: &str, bytes: usize) -> Raw {
-        Raw { id: id.into(), sent_as: "d-1".into(), known_for: DAY, bytes: vec![b'x'; bytes] }
+        let (sent_as, bytes) = ("d-1".into(), vec![b'x'; bytes]);
+        Raw { id: id.into(), sent_as, known_for: DAY, chat: None, bytes }
     }
 
     fn put(central: &mut CentralStore, account: &str, raw: &Raw, now: Timestamp) -> Put {
         central.spool(("webhook", account), raw, now).unwrap()
-    fn new(account: &str, id: &str, bytes: usize) -> NewSpooled {
-        NewSpooled {
-            channel: "webhook".into(),
-            account: account.into(),
-            id: id.into(),
-            sent_as: "d-1".into(),
-            known_for: DAY,
-            chat: None,
-            bytes: vec![b'x'; bytes],
-        }
     }
 
     #[test]
@@ -166,12 +126,12 @@ mod tests {
         let (_dir, mut central) = store();
         let bring = |central: &mut CentralStore, chat: &str, n: usize| {
             let id = format!("{chat}{n}");
-            let new = NewSpooled { chat: Some(chat.into()), ..new("main", &id, 1) };
-            central.spool(&new, NOW).unwrap()
+            let raw = Raw { chat: Some(chat.into()), ..new(&id, 1) };
+            put(central, "main", &raw, NOW)
         };
         let taken: Vec<_> = (0..25).map(|n| bring(&mut central, "ci", n)).collect();
-        assert_eq!(taken.iter().filter(|it| **it == Spooling::Stored).count(), 20);
-        assert_eq!(bring(&mut central, "ci", 3), Spooling::Known(true));
+        assert_eq!(taken.iter().filter(|it| **it == Put::Stored).count(), 20);
+        assert_eq!(bring(&mut central, "ci", 3), Put::Known { is_same: true });
         let at = |chat: &str| Address {
             channel: "webhook".into(),
             account: "main".into(),
@@ -179,7 +139,7 @@ mod tests {
             thread: None,
         };
         central.prune_spool("webhook", "main", i64::MAX).unwrap();
-        assert_eq!(bring(&mut central, "ci", 30), Spooling::Stored);
+        assert_eq!(bring(&mut central, "ci", 30), Put::Stored);
         // As many chats as an hour has requests for wait for somebody.
         for n in 0..10 {
             let chat = format!("hook{n}");
@@ -189,12 +149,12 @@ mod tests {
                        VALUES ('chat', ?1, '', '[]', ?2, ?2)";
             central.conn.execute(sql, [row.id.0, NOW.0]).unwrap();
         }
-        assert_eq!(bring(&mut central, "one-more", 1), Spooling::Full);
-        assert_eq!(bring(&mut central, "hook1", 1), Spooling::Stored, "it is asked about");
+        assert_eq!(bring(&mut central, "one-more", 1), Put::Full);
+        assert_eq!(bring(&mut central, "hook1", 1), Put::Stored, "it is asked about");
         let agent = AgentName::parse("andy").unwrap();
         central.add_agent(&domain::agent::AgentGroup::new(agent.clone())).unwrap();
         central.wire(&at("one-more"), &agent, NOW).unwrap();
-        assert_eq!(bring(&mut central, "one-more", 1), Spooling::Stored);
+        assert_eq!(bring(&mut central, "one-more", 1), Put::Stored);
     }
 
     #[test]

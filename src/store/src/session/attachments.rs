@@ -12,7 +12,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use domain::file_type::sniff;
-use domain::message::{Address, Attachment, FILES_MAX, FileKind};
+use domain::message::{Address, Admitted, Attachment, FILES_MAX, FileKind};
 use domain::naming::safe_file_name;
 use domain::outgoing::FileOut;
 use domain::texts::asides::WHOLE;
@@ -20,14 +20,7 @@ use domain::time::Timestamp;
 use domain::{MessageSeq, OutSeq};
 use rusqlite::params;
 
-use super::{Scope, SessionRows};
-use domain::message::{Admitted, Attachment, FILES_MAX, FileKind, InboundKind};
-use domain::message::{Admitted, Attachment, FILES_MAX, FileKind};
-use domain::naming::safe_file_name;
-use domain::outgoing::FileOut;
-use domain::texts::asides::WHOLE;
-
-use super::files;
+use super::{Scope, SessionRows, files};
 use crate::beneath::open_beneath;
 use crate::layout::{FILES, SessionLayout};
 use crate::row::{enum_column, row, run};

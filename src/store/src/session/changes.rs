@@ -1,6 +1,6 @@
 //! Messages that are changed after they were stored: who knows them, and what is put in their place.
 
-use domain::message::{Address, Body};
+use domain::message::{Address, Body, Incoming};
 use domain::{AgentName, MessageSeq, SessionId};
 use rusqlite::params;
 

@@ -1,12 +1,18 @@
 //! Which of the files that came in are fetched, and from where.
 
-use domain::message::{Admitted, InboundKind};
+use std::time::Duration;
+
+use domain::MessageSeq;
+use domain::message::{Address, Admitted, InboundKind};
 use domain::people::Access;
 use domain::texts::asides::{NOT_FETCHED, TOO_MANY_BYTES};
+use domain::time::Timestamp;
+use rusqlite::params;
 
-use super::PendingFile;
 use super::post::context_range;
-use crate::prelude::*;
+use super::{PendingFile, Scope, SessionRows};
+use crate::Result;
+use crate::row::{only, run};
 
 /// Files of context messages that are fetched for a message that shows them, the newest, and their bytes; one
 /// of unknown size counts as all of them.

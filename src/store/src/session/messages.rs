@@ -10,9 +10,8 @@ use domain::{Incarnation, MessageSeq, SessionId};
 use rusqlite::params;
 use serde_json::json;
 
-use super::{Scope, SessionRows, attachments, launches, parts, tasks};
+use super::{Scope, SessionRows, attachments, files, launches, parts, tasks};
 use crate::Result;
-use super::{attachments, files, launches, parts, tasks};
 use crate::central::events;
 use crate::outbox::{self, Draft, NewPart, PartKind};
 use crate::row::{list, one, only, row, run, to_json};

@@ -3,8 +3,10 @@
 use domain::message::{Admitted, Attachment, FileKind};
 use domain::people::Access;
 use domain::trace::Rule;
+use rusqlite::params;
 
 use super::*;
+use crate::row::list;
 
 const MIB: u64 = 1024 * 1024;
 
