@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 
 /// Context messages that are shown with one message; older ones are only counted.
 pub const CONTEXT_MESSAGES_MAX: usize = 50;
-/// Of edits, deletions and reactions, which are beside these: whoever makes them pushes no words out.
+/// Of edits, deletions and reactions, which are beside these, so that they push no words out.
 pub const CONTEXT_CHANGES_MAX: usize = 10;
 /// And how long they may be together.
 pub const CONTEXT_BYTES_MAX: usize = 32 * 1024;
