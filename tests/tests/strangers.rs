@@ -141,16 +141,29 @@ async fn reactions_that_come_and_go_push_no_words_out() {
     for n in 0..20 {
         world.platform.write(eve(&format!("e{n}"), "hm"));
     }
-    for n in 0..60 {
-        let (to, emoji) = (format!("e{}", n % 20), "👍".into());
+    let react = |n: usize, to: usize| {
+        let (to, emoji) = (format!("e{to}"), "👍".into());
         let change = Change::Reacted { to, emoji, added: n < 50 };
         world.platform.write(eve(&format!("r{n}"), "").change(change));
+    };
+    for n in 0..60 {
+        react(n, n % 5);
     }
     world.platform.write(say("g", "m2", "context").mention());
     let text = heard(&world, "g").await;
-    // Twenty and the first; one row for each of twenty messages, of which ten are shown.
-    assert!(text.contains("4711") && text.contains("31 context messages"), "{text}");
+    // The words, and the last state of five messages.
+    assert!(text.contains("4711") && text.contains("26 context messages"), "{text}");
     assert!(text.contains("Eve took back 👍") && !text.contains("Eve reacted 👍"), "{text}");
+    world.platform.write(say("g", "m3", "the safe code is 4712"));
+    for n in 0..49 {
+        world.platform.write(eve(&format!("f{n}"), "hm"));
+    }
+    for n in 0..20 {
+        react(100 + n, n);
+    }
+    world.platform.write(say("g", "m4", "context").mention());
+    let text = heard(&world, "g").await;
+    assert!(text.contains("4712") && text.contains("60 context messages"), "{text}");
 }
 
 #[tokio::test(start_paused = true)]
