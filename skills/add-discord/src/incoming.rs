@@ -183,7 +183,7 @@ impl Directory {
 
     fn is_bot(&self, mark: &Captures<'_>) -> bool {
         match &mark[1] {
-            "@" | "@!" => &mark[3] == self.bot,
+            "@" | "@!" => mark[3] == *self.bot,
             "@&" => Id::parse(&mark[3]).is_some_and(|it| self.own_roles.contains(&it)),
             _ => false,
         }

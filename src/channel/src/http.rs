@@ -253,8 +253,6 @@ fn is_mime(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use reqwest::multipart::Form;
-
     use super::*;
 
     #[tokio::test]
@@ -268,7 +266,8 @@ mod tests {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let pulse = Pulse::default();
         let form = Form::new().part("file", upload(&file, "film".into(), &pulse).await.unwrap());
-        let sending = tokio::spawn(send(client().build().unwrap().post(url).multipart(form)));
+        let mut sending = tokio::task::JoinSet::new();
+        sending.spawn(send(client().build().unwrap().post(url).multipart(form)));
         let (mut other, _) = listener.accept().await.unwrap();
         let last = || pulse.last().map(|it| it.when);
         let mut before = None;
@@ -289,7 +288,7 @@ mod tests {
             tokio::io::AsyncReadExt::read_exact(&mut other, &mut taken).await.unwrap();
         }
         drop(other);
-        assert!(matches!(sending.await.unwrap(), Err(Failure::Unknown(_))));
+        assert!(matches!(sending.join_next().await.unwrap().unwrap(), Err(Failure::Unknown(_))));
     }
 
     #[test]
