@@ -25,7 +25,7 @@
 //!
 //! Texts are shown as they are, without formats: at most 2,000 characters, 1,000 of them with a file. With the
 //! header `Idempotency-Key`, a message that was made with the same key before is not made again; its id is
-//! answered.
+//! answered. Keys are kept as long as messages are.
 //!
 //! An update has a `number`, a `type`, an `id`, the `chat` (`{"id", "title", "is_group"}`) and what belongs to that
 //! type; `from` is `{"id", "name", "kind"}`, of the kind `person`, `bot` or `shared`. Updates are kept for a day.

@@ -107,8 +107,13 @@ async fn what_a_message_has_and_is_not_told_is_found() {
     let silent = of_message!(it => body(&mut it).unread = None);
     fails(silent, "passes over", deeds::what_cannot_be_read_is_named, "in silence").await;
     let person = of_message!(it => body(&mut it).sender.kind = AuthorKind::Person);
-    fails(person, "a group is a person", deeds::an_identity_of_several_people_is_told_apart, "")
-        .await;
+    fails(
+        person,
+        "a group is a person",
+        deeds::an_identity_of_several_people_is_told_apart,
+        "left == right",
+    )
+    .await;
 }
 
 #[tokio::test(start_paused = true)]

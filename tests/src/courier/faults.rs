@@ -79,11 +79,6 @@ impl FakeCourier {
         unread.filter_map(|it| id(it.1)).collect()
     }
 
-    /// From now on nothing is known again by its key.
-    pub fn keep_no_keys(&self) {
-        self.state.lock().keys = None;
-    }
-
     /// Faults that nothing has met yet are taken back.
     pub fn calm_down(&self) {
         let mut inner = self.state.lock();

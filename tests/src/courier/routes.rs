@@ -152,8 +152,7 @@ impl Inner {
 
     fn post(&mut self, chat: &str, call: &Call, body: &Value, files: Vec<File>) -> Outcome {
         self.writable(chat)?;
-        let known = self.keys.as_ref().zip(call.key.as_ref()).and_then(|(keys, key)| keys.get(key));
-        if let Some(id) = known {
+        if let Some(id) = call.key.as_ref().and_then(|it| self.keys.get(it)) {
             return Ok(json!({"id": id}));
         }
         let has_text = files.is_empty();
@@ -172,9 +171,7 @@ impl Inner {
             ..Message::default()
         };
         let id = self.keep(message);
-        if let Some((keys, key)) = self.keys.as_mut().zip(call.key.clone()) {
-            keys.insert(key, id.clone());
-        }
+        self.keys.extend(call.key.clone().map(|it| (it, id.clone())));
         Ok(json!({"id": id}))
     }
 

@@ -25,8 +25,8 @@ pub(super) struct Inner {
     pub(super) updates: Vec<(u64, Value)>,
     pub(super) next_update: u64,
     pub(super) files: BTreeMap<String, File>,
-    /// The ids of messages, by the keys that they were made with; `None` where keys are not kept.
-    pub(super) keys: Option<HashMap<String, String>>,
+    /// The ids of messages, by the keys that they were made with.
+    pub(super) keys: HashMap<String, String>,
     pub(super) mishaps: VecDeque<Mishap>,
     /// What the next polls meet.
     pub(super) reads: VecDeque<Fault>,
@@ -94,7 +94,7 @@ impl Inner {
             updates: Vec::new(),
             next_update: 1,
             files: BTreeMap::new(),
-            keys: Some(HashMap::new()),
+            keys: HashMap::new(),
             mishaps: VecDeque::new(),
             reads: VecDeque::new(),
             asked_after: 0,

@@ -141,3 +141,62 @@ fn unknown_token(channel: &str) -> String {
         "the token is not one of {channel}'s; store another with `nanoclaw channels add {channel}`"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use reqwest::StatusCode;
+    use reqwest::header::HeaderMap;
+
+    use super::*;
+    use crate::Fields;
+
+    fn rest(token: &str, base: &str) -> Result<Rest, ChannelError> {
+        let fields = Fields::fixed([("token", token)]);
+        let urls = BTreeMap::from([("api".into(), base.into())]);
+        Rest::new("post", &Account { fields, urls, ..Account::new("main") }, "")
+    }
+
+    fn failure(status: u16, headers: HeaderMap, body: &str) -> (Failure, bool) {
+        let rest = rest("sesame", "http://127.0.0.1:1").unwrap();
+        let status = StatusCode::from_u16(status).unwrap();
+        let failure = rest.failure(&Answer { status, headers, body: body.into() });
+        (failure, rest.pulse.last().is_some())
+    }
+
+    #[test]
+    fn what_is_no_token_and_no_url_is_said_before_anything_is_sent() {
+        let bad = rest("ses\name", "http://127.0.0.1:1").unwrap_err();
+        assert!(
+            matches!(&bad, ChannelError::Unauthorized(why)
+            if why.to_string().contains("`nanoclaw channels add post`")),
+            "{bad:?}"
+        );
+        assert!(matches!(rest("x", "127.0.0.1"), Err(ChannelError::Misconfigured(_))));
+        assert!(matches!(rest("x", "ftp://x"), Err(ChannelError::Misconfigured(_))));
+        assert!(!format!("{:?}", rest("sesame", "http://x")).contains("sesame"));
+    }
+
+    #[test]
+    fn an_error_of_the_api_is_sorted_and_a_page_of_something_else_is_no_sign_of_life() {
+        let said = |status| failure(status, HeaderMap::new(), r#"{"message":"no"}"#);
+        assert!(matches!(said(401), (Failure::Unauthorized(_), true)));
+        assert!(matches!(said(408), (Failure::Unknown(_), true)));
+        assert!(matches!(said(502), (Failure::Unknown(_), false)));
+        let (Failure::Refused(no), true) = said(404) else { panic!("it is not refused") };
+        assert_eq!((no.status, no.why.as_str()), (404, "post says: no (404)"));
+        let page = |status| failure(status, HeaderMap::new(), "<html>log in</html>");
+        assert!(matches!(page(403), (Failure::Unreachable(_), false)));
+    }
+
+    #[test]
+    fn a_limit_says_how_long_or_it_is_some_seconds() {
+        let wait = |headers| match failure(429, headers, "slow down") {
+            (Failure::Throttled { after }, true) => after.as_secs(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(wait(HeaderMap::new()), WAIT_DEFAULT.as_secs());
+        assert_eq!(wait(HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from(7))])), 7);
+    }
+}
