@@ -40,8 +40,8 @@ pub(super) async fn perform(state: &State, call: &Call) -> Answer {
         ("POST", ["chats", chat, "typing"]) => hint(state, |it| it.typing(chat)),
         ("PUT", ["people", person, "chat"]) => hint(state, |it| it.open(person)),
         ("POST", ["clicks", id]) => hint(state, |it| it.answer(id, &call.json())),
-        ("PUT", ["commands"]) => hint(state, |it| {
-            it.commands = call.json();
+        ("PUT", ["commands"]) => hint(state, |inner| {
+            inner.commands = call.json();
             Ok(json!({}))
         }),
         _ => return send(state, call, &path).await,

@@ -129,10 +129,10 @@ impl Double for MemoryDouble {
 
     async fn happen(&self, happening: Happening) -> bool {
         let (channel, account) = (self.registration.name, self.account().name);
-        let address = |it: TestChat| Address {
+        let address = |place: TestChat| Address {
             channel: channel.into(),
             account: account.clone(),
-            chat: it.chat,
+            chat: place.chat,
             thread: None,
         };
         self.platform.happen(match happening {
