@@ -100,7 +100,7 @@ impl CourierSource {
     /// `None` for what this adapter does not know.
     fn event(&self, update: &Value) -> Option<Event> {
         let (id, chat) = (update["id"].as_str()?.to_owned(), update["chat"]["id"].as_str()?);
-        let at = self.address(chat, None);
+        let (at, name) = (self.address(chat, None), &update["chat"]["title"]);
         let changed = |change| {
             let platform_id = format!("{id}#{}", update["number"]);
             let mut message = Incoming { platform_id, ..self.message(update, &id, chat) };
@@ -123,12 +123,9 @@ impl CourierSource {
                 data: read(&update["data"]),
                 press: id,
             }),
-            "joined" => {
-                let title = read(&update["chat"]["title"]);
-                Event::Reachable { chat: at, by: read(&update["from"]), title }
-            }
+            "joined" => Event::Reachable { chat: at, by: read(&update["from"]), title: read(name) },
             "left" => Event::Left(at),
-            "renamed" => Event::Renamed { chat: at, title: read(&update["chat"]["title"]) },
+            "renamed" => Event::Renamed { chat: at, title: read(name) },
             "moved" => Event::Moved { from: at, to: self.address(update["to"].as_str()?, None) },
             "undelivered" => Event::Undelivered { chat: at, id, why: read(&update["why"]) },
             _ => return None,
