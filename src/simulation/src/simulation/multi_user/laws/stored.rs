@@ -109,7 +109,7 @@ fn order_of_storing(multi_user: &MultiUser, session: &Session) -> Vec<String> {
     broken
 }
 
-/// The files of a session are those that were sent, byte by byte, and none is missing.
+/// The files of a session are those that were sent, byte by byte, and none of a message for the agent is missing.
 fn files(world: &World, multi_user: &MultiUser, session: &Session) -> Vec<String> {
     let here: Vec<&Post> = multi_user
         .posts
@@ -137,7 +137,12 @@ fn files(world: &World, multi_user: &MultiUser, session: &Session) -> Vec<String
         )
     });
     let stopped = here.iter().any(|it| is_stopped(multi_user, it, &session.row));
-    let may_lack = faults(gone) + usize::from(4 < unreachable) * 9;
+    // Files of context are fetched with a message that shows them, and few.
+    let is_context = |post: &&&Post| {
+        session.stored.iter().any(|it| it.0 == post.id && it.1 == Some(Outcome::Silent))
+    };
+    let context: usize = here.iter().filter(is_context).map(|it| it.files().len()).sum();
+    let may_lack = context + faults(gone) + usize::from(4 < unreachable) * 9;
     if may_lack < wanted.len() && !stopped {
         broken.push(format!("{} lacks {} files", session.row.id, wanted.len()));
     }
