@@ -14,7 +14,7 @@ async fn urllib_talks_with_the_double_as_the_platform_is_described() {
     let double = FakeCourier::start().await;
     let place = double.places().direct;
     let [(ann, name), _] = double.people();
-    let mut python = foreign::python(&[], "channels/courier/urllib.py").await;
+    let mut python = foreign::python(&[], "channels/courier/by_urllib.py").await;
     python.args([&double.url(), TOKEN, &place.chat]);
     let mut client = Program::start(python);
     assert_eq!(client.says("OK me").await, BOT_NAME);
