@@ -47,56 +47,49 @@ def call(method, path, body=None, wait=20, **headers):
         raise Failed("unknown", repr(err))
 
 
-def at(chat, thread=None):
-    return {"chat": chat["id"], "thread": thread and thread["id"]}
+def at(it):
+    thread = it.get("thread")
+    return {"chat": it["chat"]["id"], "thread": thread["id"] if isinstance(thread, dict) else thread}
 
 
-def kind_of(mime):
-    kind = mime.split("/")[0]
-    return kind if kind in ("image", "audio", "video") else "document"
-
-
-def message(number, update):
-    """Of a message, an edit, a deletion and a reaction."""
-    of, kind = update["message"], update["type"]
-    said = of if isinstance(of, dict) else {"id": of, "chat": update["chat"], "from": update["from"], "text": ""}
+def message(it):
+    """Of a message, an edit, a deletion and a reaction. The host ignores what a body has besides."""
+    name, replied = it["id"], it.get("reply_to")
     change = {
-        "message": None, "edited": {"edited": {"of": said["id"]}}, "deleted": {"deleted": {"of": of}},
-        "reacted": {"reacted": {"to": of, "emoji": update.get("emoji"), "added": update.get("added")}},
-    }[kind]
-    replied = said.get("reply_to")
-    files = [(it, False) for it in said.get("files", [])] + [(it, True) for it in (replied or {}).get("files", [])]
+        "message": None, "edited": {"edited": {"of": name}}, "deleted": {"deleted": {"of": name}},
+        "reacted": {"reacted": {"to": name, "emoji": it.get("emoji"), "added": it.get("added")}},
+    }[it["type"]]
     body = {
-        "sender": said["from"], "chat": {"title": said["chat"]["title"], "is_group": said["chat"]["is_group"]},
-        "text": said["text"], "sent_at": said["at"] * 1000 if "at" in said else None, "change": change,
-        "thread": said.get("thread") and {"title": said["thread"]["title"]},
-        "forwarded_from": said.get("forwarded_from"), "unread": said.get("unreadable"),
-        "quote": replied and {"sender": replied["from"]["name"], "text": replied["text"], "id": replied["id"],
-                              "is_ours": replied["is_ours"]},
+        "sender": it["from"], "chat": it["chat"], "text": it.get("text", ""), "thread": it.get("thread"),
+        "sent_at": it["at"] * 1000 if "at" in it else None, "change": change, "quote": replied,
+        "forwarded_from": it.get("forwarded_from"), "unread": it.get("unreadable"),
     }
-    return {"message": {
-        "from": at(said["chat"], said.get("thread")), "body": body, "mentioned": said.get("mentioned", False),
-        "platform_id": f"{said['id']}#{number}" if change else said["id"],
-        "files": [{"kind": kind_of(it["mime"]), "name": it["name"], "mime": it["mime"],
-                   "bytes": it["bytes"], "source": it["id"], "is_quoted": quoted} for it, quoted in files],
-    }}
+    files = []
+    for of, is_quoted in ((it, False), (replied or {}, True)):
+        for file in of.get("files", []):
+            kind = file["mime"].split("/")[0]
+            kind = kind if kind in ("image", "audio", "video") else "document"
+            files.append({**file, "kind": kind, "source": file["id"], "is_quoted": is_quoted})
+    return {"message": {"from": at(it), "body": body, "mentioned": it.get("mentioned", False), "files": files,
+                        "platform_id": f"{name}#{it['number']}" if change else name}}
+
+
+EVENTS = {
+    "message": message, "edited": message, "deleted": message, "reacted": message,
+    "clicked": lambda it: {"click": {"from": at(it), "chat": it["chat"], "sender": it["from"], "data": it["data"],
+                                     "platform_id": it["id"], "press": it["id"]}},
+    "joined": lambda it: {"reachable": {"chat": at(it), "by": it["from"], "title": it["chat"]["title"]}},
+    "left": lambda it: {"left": at(it)},
+    "renamed": lambda it: {"renamed": {"chat": at(it), "title": it["chat"]["title"]}},
+    "moved": lambda it: {"moved": {"from": at(it), "to": {"chat": it["to"]}}},
+    "undelivered": lambda it: {"undelivered": {"chat": at(it), "id": it["id"], "why": it["why"]}},
+}
 
 
 def event(update):
     """`None` for what this program does not understand."""
     try:
-        kind, chat = update["type"], update.get("chat")
-        if kind == "clicked":
-            return {"click": {"from": at(chat, update["thread"] and {"id": update["thread"]}), "sender": update["from"],
-                              "chat": {"title": chat["title"], "is_group": chat["is_group"]},
-                              "platform_id": update["id"], "data": update["data"], "press": update["id"]}}
-        if kind == "undelivered":
-            return {kind: {"chat": at(chat), "id": update["message"], "why": update["why"]}}
-        more = {"joined": lambda: {"reachable": {"chat": at(chat), "by": update["from"]}},
-                "left": lambda: {"left": at(chat)},
-                "renamed": lambda: {"renamed": {"chat": at(chat), "title": chat["title"]}},
-                "moved": lambda: {"moved": {"from": at(chat), "to": {"chat": update["to"]}}}}
-        return more[kind]() if kind in more else message(update["number"], update)
+        return EVENTS[update["type"]](update)
     except (KeyError, TypeError, AttributeError):
         return None
 
