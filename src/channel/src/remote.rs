@@ -156,9 +156,9 @@ impl RemoteAdapter {
         let (of, at) = ((self.name, self.needs), (account.clone(), kept));
         let link = Link::open(way, of, at, gone, lock).await?;
         let mut call = link.call(kind, hello)?;
-        let said: Value = call.answer(within).await?;
-        if said["version"] != VERSION {
-            let theirs = &said["version"];
+        let mut said: Value = call.answer(within).await?;
+        let theirs = said.as_object_mut().and_then(|it| it.remove("version")).unwrap_or_default();
+        if theirs != VERSION {
             let why =
                 format!("it speaks version {theirs} of the protocol, and this host {VERSION}");
             return Err(misconfigured(why));

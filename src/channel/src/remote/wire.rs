@@ -92,12 +92,10 @@ impl From<RemoteFailure> for ChannelError {
     }
 }
 
-/// The answer to `connect` and `check`, once its version is known to be ours.
+/// The answer to `connect` and `check`, without the version, which is known to be ours.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Welcome {
-    #[serde(rename = "version")]
-    _version: u64,
     #[serde(default)]
     pub(super) me: Me,
     #[serde(default)]
