@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::message::{Address, TEXT_BYTES_MAX};
-use domain::outgoing::TextLimit;
+use domain::outgoing::{Pace, Rate, TextLimit};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
@@ -43,6 +43,13 @@ const POLL_SPARE: Duration = Duration::from_secs(30);
 const FORMER_MAX: Duration = Duration::from_secs(10);
 /// The least that texts can be cut to.
 const TEXT_MIN: usize = 100;
+/// Tokens of a rate; the host remembers when each of them was spent, of every chat.
+const COUNT_MAX: u32 = 10_000;
+/// More than any platform takes.
+const ALBUM_MAX: usize = 100;
+const FILE_BYTES_MAX: u64 = 1 << 40;
+const SECOND: Duration = Duration::from_secs(1);
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// A channel whose adapter is a program. A crate registers one of its own with
 /// `inventory::submit! { RemoteAdapter { .. }.registration() }` in a constant.
@@ -188,7 +195,7 @@ impl Adapter for RemoteAdapter {
         let source = RemoteSource {
             link: Arc::clone(&link),
             of: (self.name, account.clone()),
-            poll: caps.alive_every.map_or(POLL, |it| it.clamp(Duration::from_secs(1), POLL)),
+            poll: caps.alive_every.map_or(POLL, |it| it.min(POLL)),
             asked: None,
             gap: None,
             is_stated: false,
@@ -225,11 +232,20 @@ async fn own(dir: &Path) -> io::Result<File> {
 
 /// What a remote says that it can do, with room for the mark of a repeat. Whose host it is, no remote says.
 fn judged(said: Caps) -> Result<Caps, ChannelError> {
-    let TextLimit { max, unit } = said.text;
-    if !(TEXT_MIN..=TEXT_BYTES_MAX).contains(&max) {
-        let why =
-            format!("it takes texts of {max}; from {TEXT_MIN} to {TEXT_BYTES_MAX} is possible");
-        return Err(misconfigured(why));
+    let (TextLimit { max, unit }, Pace { direct, group, account }) = (said.text, said.pace);
+    let is_time = |it: &Duration| (SECOND..=DAY).contains(it);
+    let is_rate = |it: &Rate| (1..=COUNT_MAX).contains(&it.count) && is_time(&it.per);
+    for (is_possible, what) in [
+        ((TEXT_MIN..=TEXT_BYTES_MAX).contains(&max), format!("texts of {max}")),
+        ([direct, group, account].iter().flatten().all(is_rate), format!("{:?}", said.pace)),
+        (said.alive_every.iter().all(is_time), format!("alive_every: {:?}", said.alive_every)),
+        (said.album_max <= ALBUM_MAX, format!("albums of {}", said.album_max)),
+        (said.file_bytes_max <= FILE_BYTES_MAX, format!("files of {} bytes", said.file_bytes_max)),
+    ] {
+        if !is_possible {
+            let why = format!("its capabilities are out of bounds: {what}");
+            return Err(misconfigured(why));
+        }
     }
     let text = TextLimit { max: max - REPEAT_NOTE.len(), unit };
     let caption_max = said.caption_max.min(max).saturating_sub(REPEAT_NOTE.len());

@@ -151,6 +151,30 @@ async fn a_check_says_why_there_is_no_remote() {
     }
 }
 
+#[test]
+fn what_no_platform_can_do_is_refused() {
+    let day = 24 * 3600;
+    let pace = |count: u64, per: u64| json!({ "pace": { "group": { "count": count, "per": per } } });
+    for (is_right, caps) in [
+        (true, json!({})),
+        (true, pace(10_000, day)),
+        (false, pace(u32::MAX.into(), 1)),
+        (false, pace(10_001, 1)),
+        (false, pace(0, 1)),
+        (false, pace(1, 0)),
+        (false, pace(1, day + 1)),
+        (true, json!({ "alive_every": 1, "album_max": 100, "file_bytes_max": 1_u64 << 40 })),
+        (false, json!({ "alive_every": 0 })),
+        (false, json!({ "alive_every": u32::MAX })),
+        (false, json!({ "album_max": 101 })),
+        (false, json!({ "file_bytes_max": u64::MAX })),
+        (false, json!({ "text": { "max": 0, "unit": "chars" } })),
+    ] {
+        let judged = judged(serde_json::from_value(caps.clone()).unwrap());
+        assert_eq!(judged.is_ok(), is_right, "{caps}: {judged:?}");
+    }
+}
+
 /// The clock jumps to the deadline, since nothing happens before it.
 #[tokio::test(start_paused = true)]
 async fn a_remote_that_says_nothing_is_waited_for_until_a_deadline() {
