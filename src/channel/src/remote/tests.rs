@@ -175,6 +175,19 @@ fn what_no_platform_can_do_is_refused() {
     }
 }
 
+#[tokio::test]
+async fn a_part_waits_while_nothing_works_before_somebody_acts() {
+    let rig = Rig::new(
+        "welcome()\nfor kind in ['unauthorized', 'misconfigured', 'refused']: request = read(); fail(kind, '')\n\
+         read()",
+    );
+    let Connection { source: _source, sink, .. } = rig.connect().await;
+    for waits in [true, true, false] {
+        let err = sink.deliver(&part("words")).await.unwrap_err();
+        assert_eq!(matches!(err, DeliverError::Unreachable(_)), waits, "{err:?}");
+    }
+}
+
 /// The clock jumps to the deadline, since nothing happens before it.
 #[tokio::test(start_paused = true)]
 async fn a_remote_that_says_nothing_is_waited_for_until_a_deadline() {

@@ -67,12 +67,13 @@ impl From<RemoteFailure> for Failure {
         let after = std::time::Duration::from_secs(seconds.into());
         match kind {
             FailureKind::Unreachable => Self::Unreachable(why.into()),
-            FailureKind::Unauthorized => Self::Unauthorized(why.into()),
+            // Both wait until somebody acts.
+            FailureKind::Unauthorized | FailureKind::Misconfigured => {
+                Self::Unauthorized(why.into())
+            }
             FailureKind::Throttled if everywhere => Self::Paused { after },
             FailureKind::Throttled => Self::Throttled { after },
-            FailureKind::Misconfigured | FailureKind::Refused | FailureKind::TooLarge => {
-                Self::refused(why)
-            }
+            FailureKind::Refused | FailureKind::TooLarge => Self::refused(why),
             FailureKind::Unknown => Self::Unknown(why.into()),
         }
     }
