@@ -225,8 +225,8 @@ impl Sink for CourierSink {
     }
 
     async fn draft(&self, _chat: &Address, target: &str, text: &str) {
-        let (path, text) =
-            (format!("messages/{}", escaped(target)), channel::beginning(text, TEXT));
+        let path = format!("messages/{}", escaped(target));
+        let text = markdown::render(text, CAPS.dialect);
         let _ = self.0.call(Method::PUT, &path, &json!({ "text": text })).await;
     }
 

@@ -169,8 +169,9 @@ pub trait Sink: fmt::Debug + Send + Sync {
     /// Shows that an answer is being worked on. A hint that may fail unseen.
     async fn working(&self, _chat: &Address) {}
 
-    /// Shows more of an answer that is being written, in place of the message `target` of ours. A
-    /// hint that may fail unseen; the host spaces them out.
+    /// Shows more of an answer that is being written, in place of the message `target` of ours. The
+    /// text is Markdown as that of a part: its formats are closed, it fits into [`Caps::text`], and it is
+    /// to be rendered. A hint that may fail unseen; the host spaces them out.
     async fn draft(&self, _chat: &Address, _target: &str, _text: &str) {}
 
     /// Ends the waiting of who pressed a button, with words for them alone where there are some. A hint

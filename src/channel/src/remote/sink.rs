@@ -54,6 +54,7 @@ impl Sink for RemoteSink {
     }
 
     async fn draft(&self, chat: &Address, target: &str, text: &str) {
+        let text = markdown::render(text, self.dialect);
         let body = json!({ "chat": chat, "target": target, "text": text });
         // Waited for, so that it is not shown over what is sent next.
         let _ = self.link.ask::<Value>(("draft", DRAFT_MAX), body).await;

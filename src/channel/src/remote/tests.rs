@@ -310,6 +310,18 @@ async fn a_remote_behind_a_socket_gets_what_it_is_to_know_and_nothing_else() {
     assert_eq!((&got["type"], &got["fields"]), (&json!("check"), &json!({ "token": TOKEN })));
 }
 
+#[tokio::test]
+async fn a_draft_goes_out_in_the_dialect_of_the_remote() {
+    let rig = Rig::new(
+        "welcome(caps={'dialect': 'matrix-html'}); request = read(); ok(request)\n\
+         draft = request['text']; request = read(); fail('refused', draft); read()",
+    );
+    let Connection { source: _source, sink, .. } = rig.connect().await;
+    sink.draft(&Address::default(), "m1", "**bold** …").await;
+    let said = chain(&sink.deliver(&part("")).await.unwrap_err());
+    assert!(said.contains("<strong>bold</strong> …"), "{said}");
+}
+
 #[test]
 fn texts_go_out_in_the_dialect_of_the_remote_with_the_mark_of_a_repeat() {
     let mut marked = Part { repeat: true, ..part("**bold** & more") };
