@@ -297,16 +297,17 @@ async fn write(
         if !shared.begin(id) {
             continue;
         }
-        match timeout(WRITE_MAX, to.write_all(&line)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) => {
-                shared.take_back(id);
-                // Its output may say why.
-                sleep(WRITE_MAX).await;
-                return "it reads nothing any more".to_owned();
-            }
-            Err(_) => return format!("it read nothing for {} s", WRITE_MAX.as_secs()),
+        let written = timeout(WRITE_MAX, to.write_all(&line)).await;
+        if let Ok(Ok(())) = written {
+            continue;
         }
+        shared.take_back(id);
+        if written.is_err() {
+            return format!("it read nothing for {} s", WRITE_MAX.as_secs());
+        }
+        // Its output may say why.
+        sleep(WRITE_MAX).await;
+        return "it reads nothing any more".to_owned();
     }
     std::future::pending().await
 }

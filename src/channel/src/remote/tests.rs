@@ -188,6 +188,17 @@ async fn a_part_waits_while_nothing_works_before_somebody_acts() {
     }
 }
 
+/// As `remote.md` says, half a line is none.
+#[tokio::test]
+async fn a_part_that_is_not_read_whole_is_not_sent() {
+    let rig = Rig::new("welcome(); time.sleep(600)");
+    let Connection { source: _source, sink, .. } = rig.connect().await;
+    tokio::time::pause();
+    let err = sink.deliver(&part(&"x".repeat(1 << 20))).await.unwrap_err();
+    assert!(matches!(err, DeliverError::Unreachable(_)), "{err:?}");
+    assert!(chain(&err).contains("it read nothing for 10 s"), "{err:?}");
+}
+
 /// The clock jumps to the deadline, since nothing happens before it.
 #[tokio::test(start_paused = true)]
 async fn a_remote_that_says_nothing_is_waited_for_until_a_deadline() {
