@@ -132,8 +132,13 @@ impl Link {
         state.waiting.insert(id, Asker { reply, is_written: false });
         drop(state);
         let call = Call { id, kind, reply: answer, shared: Arc::clone(&self.shared) };
-        let queued = self.lines.try_send((Some(id), line(kind, Some(id), body)));
-        queued.map(|()| call).map_err(|_| unreachable("too many requests wait for it"))
+        match self.lines.try_send((Some(id), line(kind, Some(id), body))) {
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                Err(unreachable("too many requests wait for it"))
+            }
+            // Where nobody writes any more, the end of the connection is near, and says why.
+            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => Ok(call),
+        }
     }
 
     pub(super) async fn ask<T: DeserializeOwned>(

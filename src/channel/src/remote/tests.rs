@@ -120,6 +120,15 @@ async fn lines_that_break_the_protocol_end_the_connection() {
 }
 
 #[tokio::test]
+async fn what_is_asked_while_a_connection_ends_hears_why() {
+    let rig = Rig::new("welcome(); os.close(1); time.sleep(60)");
+    let mut connection = rig.connect().await;
+    sleep(Duration::from_millis(200)).await;
+    let err = connection.source.receive(&Cursor::default()).await.unwrap_err();
+    assert!(chain(&err).contains("it closed its output"), "{err:?}");
+}
+
+#[tokio::test]
 async fn what_people_wrote_is_not_in_the_words_about_a_wrong_line() {
     let said = Rig::broken("ok(read(), {'events': 'private words'})").await;
     assert!(said.contains("malformed") && !said.contains("private"), "{said}");
@@ -154,7 +163,8 @@ async fn a_check_says_why_there_is_no_remote() {
 #[test]
 fn what_no_platform_can_do_is_refused() {
     let day = 24 * 3600;
-    let pace = |count: u64, per: u64| json!({ "pace": { "group": { "count": count, "per": per } } });
+    let pace =
+        |count: u64, per: u64| json!({ "pace": { "group": { "count": count, "per": per } } });
     for (is_right, caps) in [
         (true, json!({})),
         (true, pace(10_000, day)),
