@@ -209,21 +209,12 @@ impl Shared {
         self.lock().last_words.clone()
     }
 
-    /// Whether a line is to be written; it may be by now, in whole or in part.
-    fn begin(&self, id: Option<u64>) -> bool {
+    /// Notes whether a line may have been written by now. Returns whether somebody waits for what comes of it.
+    fn mark(&self, id: Option<u64>, is_written: bool) -> bool {
         let Some(id) = id else { return true };
-        self.lock().waiting.get_mut(&id).is_some_and(|asker| {
-            asker.is_written = true;
-            true
-        })
-    }
-
-    /// The line was cut off, and nobody acts on half of one.
-    fn take_back(&self, id: Option<u64>) {
         let mut state = self.lock();
-        if let Some(asker) = id.and_then(|it| state.waiting.get_mut(&it)) {
-            asker.is_written = false;
-        }
+        let asker = state.waiting.get_mut(&id);
+        asker.map(|it| it.is_written = is_written).is_some()
     }
 
     /// Returns whether somebody waited for it.
@@ -299,14 +290,15 @@ async fn write(
     mut queue: mpsc::Receiver<(Option<u64>, Vec<u8>)>,
 ) -> String {
     while let Some((id, line)) = queue.recv().await {
-        if !shared.begin(id) {
+        if !shared.mark(id, true) {
             continue;
         }
         let written = timeout(WRITE_MAX, to.write_all(&line)).await;
         if let Ok(Ok(())) = written {
             continue;
         }
-        shared.take_back(id);
+        // Nobody acts on half a line.
+        shared.mark(id, false);
         if written.is_err() {
             return format!("it read nothing for {} s", WRITE_MAX.as_secs());
         }

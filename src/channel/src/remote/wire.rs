@@ -81,15 +81,10 @@ impl From<RemoteFailure> for Failure {
 
 impl From<RemoteFailure> for ChannelError {
     fn from(failure: RemoteFailure) -> Self {
-        match failure.kind {
-            FailureKind::Misconfigured => Self::Misconfigured(failure.why.into()),
-            FailureKind::Unreachable
-            | FailureKind::Unauthorized
-            | FailureKind::Throttled
-            | FailureKind::Refused
-            | FailureKind::TooLarge
-            | FailureKind::Unknown => Failure::from(failure).into(),
+        if failure.kind == FailureKind::Misconfigured {
+            return Self::Misconfigured(failure.why.into());
         }
+        Failure::from(failure).into()
     }
 }
 
