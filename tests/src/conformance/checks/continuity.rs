@@ -131,9 +131,9 @@ pub async fn the_first_connection_misses_nothing(double: &dyn Double) {
 pub async fn a_renewed_credential_goes_on_where_the_former_stopped(double: &dyn Double) {
     let mut driven = settled_in(double).await;
     let (cursor, adapter) = (driven.cursor(), double.registration().adapter);
+    driven.disconnect().await;
     let former = connect(double, &double.account()).await;
     let former = former.unwrap_or_else(|err| panic!("it does not connect: {err}")).me;
-    driven.disconnect().await;
     let Some(account) = double.renew().await else { return };
     let checked = within("the adapter to check", adapter.check(&account)).await;
     assert_eq!(checked.ok().as_ref(), Some(&former), "another bot, and the host starts over");
