@@ -70,33 +70,25 @@ const SOCKET: &str = "socket";
 const REMOTE: RemoteAdapter = RemoteAdapter {
     name: "remote",
     needs: &[
-        Need {
-            name: COMMAND,
-            what: "the command line of the program that speaks to the platform (or leave it out, and give a socket)",
-            is_secret: false,
-            is_optional: true,
-            check: is_command,
-        },
-        Need {
-            name: SOCKET,
-            what: "the path of a unix socket where such a program listens",
-            is_secret: false,
-            is_optional: true,
-            check: is_path,
-        },
+        optional(
+            COMMAND,
+            "the command line of the program that speaks to the platform (or leave it out, and give a socket)",
+            is_command,
+        ),
+        optional(SOCKET, "the path of a unix socket where such a program listens", is_path),
         Need { is_optional: true, ..Need::secret("token", "a secret that the program gets") },
-        Need {
-            name: "options",
-            what: "anything else that the program wants to be told",
-            is_secret: false,
-            is_optional: true,
-            check: |_| Ok(()),
-        },
+        optional("options", "anything else that the program wants to be told", |_| Ok(())),
     ],
     command: None,
 };
 
 inventory::submit! { REMOTE.registration() }
+
+type Check = fn(&str) -> Result<(), &'static str>;
+
+const fn optional(name: &'static str, what: &'static str, check: Check) -> Need {
+    Need { name, what, is_secret: false, is_optional: true, check }
+}
 
 fn is_command(text: &str) -> Result<(), &'static str> {
     match shlex::split(text) {
