@@ -47,31 +47,31 @@ def call(method, path, body=None, wait=20, **headers):
         raise Failed("unknown", repr(err))
 
 
-def at(it):
-    thread = it.get("thread")
-    return {"chat": it["chat"]["id"], "thread": thread["id"] if isinstance(thread, dict) else thread}
+def at(update):
+    thread = update.get("thread")
+    return {"chat": update["chat"]["id"], "thread": thread["id"] if isinstance(thread, dict) else thread}
 
 
-def message(it):
+def message(update):
     """Of a message, an edit, a deletion and a reaction. The host ignores what a body has besides."""
-    name, replied = it["id"], it.get("reply_to")
+    name, replied = update["id"], update.get("reply_to")
     change = {
         "message": None, "edited": {"edited": {"of": name}}, "deleted": {"deleted": {"of": name}},
-        "reacted": {"reacted": {"to": name, "emoji": it.get("emoji"), "added": it.get("added")}},
-    }[it["type"]]
+        "reacted": {"reacted": {"to": name, "emoji": update.get("emoji"), "added": update.get("added")}},
+    }[update["type"]]
     body = {
-        "sender": it["from"], "chat": it["chat"], "text": it.get("text", ""), "thread": it.get("thread"),
-        "sent_at": it["at"] * 1000 if "at" in it else None, "change": change, "quote": replied,
-        "forwarded_from": it.get("forwarded_from"), "unread": it.get("unreadable"),
+        "sender": update["from"], "chat": update["chat"], "thread": update.get("thread"), "quote": replied,
+        "sent_at": update["at"] * 1000 if "at" in update else None, "text": update.get("text", ""), "change": change,
+        "forwarded_from": update.get("forwarded_from"), "unread": update.get("unreadable"),
     }
     files = []
-    for of, is_quoted in ((it, False), (replied or {}, True)):
+    for of, is_quoted in ((update, False), (replied or {}, True)):
         for file in of.get("files", []):
             kind = file["mime"].split("/")[0]
             kind = kind if kind in ("image", "audio", "video") else "document"
             files.append({**file, "kind": kind, "source": file["id"], "is_quoted": is_quoted})
-    return {"message": {"from": at(it), "body": body, "mentioned": it.get("mentioned", False), "files": files,
-                        "platform_id": f"{name}#{it['number']}" if change else name}}
+    return {"message": {"from": at(update), "body": body, "mentioned": update.get("mentioned", False), "files": files,
+                        "platform_id": f"{name}#{update['number']}" if change else name}}
 
 
 EVENTS = {
