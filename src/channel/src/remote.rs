@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::message::{Address, TEXT_BYTES_MAX};
+use domain::message::{Address, Author, TEXT_BYTES_MAX};
 use domain::outgoing::{Pace, Rate, TextLimit};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -184,16 +184,20 @@ impl Adapter for RemoteAdapter {
             self.open(account, ("connect", CONNECT_MAX), lock).await?;
         let caps = judged(caps)?;
         let link = Arc::new(link);
+        // Behind one command are the people of one platform; of two accounts of `remote` nobody knows that.
+        let people =
+            if self.command.is_some() { String::new() } else { format!("{}/", account.name) };
         let source = RemoteSource {
             link: Arc::clone(&link),
             of: (self.name, account.clone()),
+            people: people.clone(),
             poll: caps.alive_every.map_or(POLL, |it| it.min(POLL)),
             asked: None,
             gap: None,
             is_stated: false,
             _alive: alive,
         };
-        let sink = RemoteSink::new(link, caps.dialect, dir);
+        let sink = RemoteSink::new(link, caps.dialect, dir, people);
         Ok(Connection { me, caps, source: Box::new(source), sink: Arc::new(sink) })
     }
 
@@ -249,6 +253,8 @@ struct RemoteSource {
     link: Arc<Link>,
     /// The channel and the account that its events are of, whatever they say.
     of: (&'static str, Account),
+    /// Stands before the ids of people, so that no remote speaks for those of another.
+    people: String,
     poll: Duration,
     /// Asked for what lies behind this, and not answered yet.
     asked: Option<(Cursor, Call)>,
@@ -274,7 +280,8 @@ impl Source for RemoteSource {
             self.asked = None;
             let Received { mut events, cursor, gap } = received?;
             self.of.1.pulse.beat();
-            events.iter_mut().for_each(|it| claim(it, self.of.0, &self.of.1.name));
+            let of = (self.of.0, self.of.1.name.as_str(), self.people.as_str());
+            events.iter_mut().for_each(|it| claim(it, of));
             if !self.is_stated {
                 (self.gap, self.is_stated) = (Some(gap.unwrap_or(Gap::Unknown)), true);
             }
@@ -296,21 +303,29 @@ impl Source for RemoteSource {
 }
 
 /// A remote speaks for its own account alone, and names no agent.
-fn claim(event: &mut Event, channel: &str, account: &str) {
+fn claim(event: &mut Event, (channel, account, people): (&str, &str, &str)) {
     let own = |address: &mut Address| {
         (address.channel, address.account) = (channel.into(), account.into());
     };
+    let known = |person: &mut Author| person.id.insert_str(0, people);
     match event {
         Event::Message(message) => {
             message.to_agent = None;
+            known(&mut message.body.sender);
             own(&mut message.from);
         }
-        Event::Click(click) => own(&mut click.from),
+        Event::Click(click) => {
+            known(&mut click.sender);
+            own(&mut click.from);
+        }
         Event::Moved { from, to } => [from, to].into_iter().for_each(own),
-        Event::Reachable { chat, .. }
-        | Event::Left(chat)
-        | Event::Renamed { chat, .. }
-        | Event::Undelivered { chat, .. } => own(chat),
+        Event::Reachable { chat, by, .. } => {
+            by.iter_mut().for_each(known);
+            own(chat);
+        }
+        Event::Left(chat) | Event::Renamed { chat, .. } | Event::Undelivered { chat, .. } => {
+            own(chat)
+        }
     }
 }
 

@@ -7,7 +7,7 @@
 //! - No secret field is in an error or a log.
 //! - The program goes with the connection, and everything that it started.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -38,6 +38,8 @@ const UNASKED_EVERY: Duration = Duration::from_secs(1);
 const LEAVE_WITHIN: Duration = Duration::from_secs(8);
 /// Of what a remote says in an error.
 const WORDS_MAX: usize = 300;
+/// In the place of a secret.
+const HIDDEN: &str = "***";
 const CLOSED: &str = "it closed the connection";
 
 type Answer = Result<Value, RemoteFailure>;
@@ -67,8 +69,8 @@ struct LinkState {
     /// Why nothing is asked any more.
     over: Option<String>,
     last_words: String,
-    /// Fields that were put since the account was read.
-    renewed: Vec<SecretString>,
+    /// Fields that were put since the account was read, by their names.
+    renewed: BTreeMap<&'static str, SecretString>,
 }
 
 #[derive(Debug)]
@@ -192,11 +194,12 @@ impl Shared {
         let fields = self.needs.iter().filter(secret);
         let fields = fields.filter_map(|it| self.account.fields.get(it.name));
         let hide = |text: String, secret: &SecretString| match secret.expose_secret() {
-            "" => text,
-            secret => text.replace(secret, "***"),
+            // No text grows by it. What is shorter is no secret.
+            secret if secret.len() < HIDDEN.len() => text,
+            secret => text.replace(secret, HIDDEN),
         };
         let known = fields.fold(words.to_owned(), hide);
-        cut(&one_line(&self.lock().renewed.iter().fold(known, hide)), WORDS_MAX)
+        cut(&one_line(&self.lock().renewed.values().fold(known, hide)), WORDS_MAX)
     }
 
     pub(super) fn heard(&self, words: String) {
@@ -247,18 +250,21 @@ impl Shared {
             }
             FromRemote::Pulse {} => self.account.pulse.beat(),
             FromRemote::PutField { name, value } => {
-                let value = SecretString::from(value);
-                self.lock().renewed.push(value.clone());
-                let stored = if self.needs.iter().any(|it| it.name == name) {
-                    self.account.fields.put(&name, &value).await.map_err(|err| err.to_string())
-                } else {
-                    Err("the channel has no such field".to_owned())
-                };
+                let stored = self.put(&name, value.into()).await;
                 let body = json!({ "name": name, "error": stored.err() });
                 let _ = lines.try_send((None, self::line("field", None, body)));
             }
         }
         Ok(false)
+    }
+
+    /// Keeps a secret that was renewed, and nothing else: the rest is what the user told the host to run.
+    async fn put(&self, name: &str, value: SecretString) -> Result<(), String> {
+        let need = self.needs.iter().find(|need| need.name == name && need.is_secret);
+        let need = need.ok_or("the channel has no such secret")?;
+        (need.check)(value.expose_secret())?;
+        self.lock().renewed.insert(need.name, value.clone());
+        self.account.fields.put(name, &value).await.map_err(|err| err.to_string())
     }
 }
 

@@ -26,6 +26,8 @@ const CALL_MAX: Duration = Duration::from_secs(15 * 60);
 pub(super) struct RemoteSink {
     link: Arc<Link>,
     dialect: Dialect,
+    /// What the host puts before the ids of its people.
+    people: String,
     /// Where files come in.
     dir: PathBuf,
     /// How many have come.
@@ -33,8 +35,8 @@ pub(super) struct RemoteSink {
 }
 
 impl RemoteSink {
-    pub(super) fn new(link: Arc<Link>, dialect: Dialect, dir: PathBuf) -> Self {
-        Self { link, dialect, dir, files: AtomicU64::default() }
+    pub(super) fn new(link: Arc<Link>, dialect: Dialect, dir: PathBuf, people: String) -> Self {
+        Self { link, dialect, people, dir, files: AtomicU64::default() }
     }
 }
 
@@ -43,6 +45,7 @@ impl Sink for RemoteSink {
     async fn deliver(&self, part: &Part) -> Result<String, DeliverError> {
         let mut part = part.clone();
         render(&mut part, self.dialect);
+        part.notify = part.notify.and_then(|it| Some(it.strip_prefix(&self.people)?.to_owned()));
         // Fails for the path of a file that is not UTF-8.
         let part = serde_json::to_value(part).map_err(|err| DeliverError::Refused(err.into()))?;
         let sent = self.link.ask(("deliver", CALL_MAX), json!({ "part": part })).await;
@@ -101,6 +104,9 @@ impl Sink for RemoteSink {
     }
 
     async fn open_direct(&self, handle: &str) -> Result<String, DeliverError> {
+        let Some(handle) = handle.strip_prefix(&self.people) else {
+            return Err(DeliverError::Refused("this person is of another account".into()));
+        };
         let opened = self.link.ask(("open_direct", CALL_MAX), json!({ "handle": handle })).await;
         opened.map(|Named { id }| id).map_err(|it| Failure::from(it).into())
     }

@@ -351,3 +351,31 @@ fn texts_go_out_in_the_dialect_of_the_remote_with_the_mark_of_a_repeat() {
     assert!(text.contains("possibly a repeat"), "{text}");
     assert!(text.contains("<strong>bold</strong> &amp; more"), "{text}");
 }
+
+/// As an account of the channel `remote`, whose command its user gave.
+#[tokio::test]
+async fn a_remote_speaks_for_no_people_of_another_and_says_not_what_to_run() {
+    let mut rig = Rig::new(
+        "welcome()\nsay(type='put_field', name='command', value='touch /tmp/never')\n\
+         say(type='put_field', name='token', value='*')\nlines = [read(), read(), read()]\n\
+         no, kept = [it for it in lines if it['type'] == 'field']\n\
+         asked = next(it for it in lines if it['type'] == 'receive')\n\
+         by = {'id': 'b/1', 'name': 'Ann'}\n\
+         ok(asked, {'events': [{'message': {'from': {'chat': 'c'}, 'platform_id': '1', 'body': {'sender': by,\n\
+         'text': f\"{no['error']} {kept['error']}\"}}}, {'reachable': {'chat': {'chat': 'c'}, 'by': by}}]})\n\
+         request = read(); ok(request, {'id': request['handle']})\nread()",
+    );
+    let command = rig.remote.command.unwrap();
+    rig.remote = &REMOTE;
+    rig.account.fields = Fields::fixed([("command", command), ("token", TOKEN)]);
+    let mut connection = rig.connect().await;
+    let batch = connection.source.receive(&Cursor::default()).await.unwrap();
+    let [Event::Message(message), Event::Reachable { by: Some(by), .. }] = &batch.events[..] else {
+        panic!("{batch:?}")
+    };
+    assert_eq!((message.body.sender.id.as_str(), by.id.as_str()), ("main/b/1", "main/b/1"));
+    let text = &message.body.text;
+    assert!(text.starts_with("the channel has no such secret nothing keeps"), "{text}");
+    assert!(connection.sink.open_direct("b/1").await.is_err());
+    assert_eq!(connection.sink.open_direct("main/b/1").await.unwrap(), "b/1");
+}
