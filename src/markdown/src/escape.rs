@@ -10,17 +10,15 @@ use crate::style::Style;
 /// to escape them.
 pub(crate) const APART: char = '\u{200b}';
 
-pub(crate) fn is_html(dialect: Dialect) -> bool {
-    matches!(dialect, Dialect::TelegramHtml | Dialect::MatrixHtml | Dialect::MailHtml)
-}
-
-/// Text within tags and attributes; what Slack wants escaped is less.
+/// Text within tags and attributes.
 pub(crate) fn entities(text: &str, dialect: Dialect) -> Cow<'_, str> {
-    if !(is_html(dialect) || dialect == Dialect::Mrkdwn) || !text.contains(['&', '<', '>', '"']) {
-        return text.into();
+    let mut text = Cow::from(text);
+    for (sign, entity) in Style::of(dialect).entities {
+        if text.contains(*sign) {
+            text = text.replace(*sign, entity).into();
+        }
     }
-    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    if is_html(dialect) { text.replace('"', "&quot;").into() } else { text.into() }
+    text
 }
 
 /// Whether a sign means something between what is written already of its line, without what quotes and
@@ -64,8 +62,8 @@ fn is_mark(sign: char, line: &str, rest: &str, is_link: bool, is_source: bool) -
 }
 
 /// Whether a sign could open a format where nothing can be escaped: it would have to stand before a word,
-/// and not in one. Of Google it may also begin a mention.
-fn opens(sign: char, line: &str, rest: &str, dialect: Dialect) -> bool {
+/// and not in one. It may also begin what calls people.
+fn opens(sign: char, line: &str, rest: &str, style: &Style) -> bool {
     let next = rest.chars().next();
     match sign {
         '`' => true,
@@ -73,22 +71,25 @@ fn opens(sign: char, line: &str, rest: &str, dialect: Dialect) -> bool {
             let in_word = line.ends_with(|it: char| it.is_ascii_alphanumeric());
             !in_word && !next.is_some_and(char::is_whitespace)
         }
-        '<' if dialect == Dialect::GoogleChat => next.is_none_or(|it| it.is_ascii_alphabetic()),
-        _ => false,
+        _ => {
+            let calls = style.calls.iter().any(|it| it.starts_with(sign));
+            calls && next.is_none_or(|it| it.is_ascii_alphabetic())
+        }
     }
 }
 
 /// Writes a text behind what `out` holds, whose line begins at `line`.
 pub(crate) fn write_text(out: &mut String, line: usize, text: &str, dialect: Dialect) {
-    if dialect == Dialect::TelegramHtml {
+    let style = Style::of(dialect);
+    if style.calls_names {
         let text = calling_nobody(out.chars().next_back(), text);
         out.push_str(&entities(&text, dialect));
         return;
     }
-    if dialect == Dialect::Plain || is_html(dialect) {
+    if !style.has_backslash && !style.is_bare {
         return out.push_str(&code(text, dialect));
     }
-    let is_source = dialect == Dialect::Markdown;
+    let is_source = style.is_source;
     let (bracket, address) = (text.rfind(']'), text.rfind("]("));
     let mut at = 0;
     while let Some(sign) = text[at..].chars().next() {
@@ -105,12 +106,12 @@ pub(crate) fn write_text(out: &mut String, line: usize, text: &str, dialect: Dia
             out.push(sign);
         } else if is_source && sign.is_whitespace() {
             out.push_str(&format!("&#{};", u32::from(sign)));
-        } else if is_source || dialect == Dialect::Discord {
+        } else if style.has_backslash {
             let is_link = bracket.is_none_or(|it| it < at) || address.is_some_and(|it| at < it);
             let is_mark = is_mark(sign, line, rest, is_link, is_source);
             out.extend(is_mark.then_some('\\').into_iter().chain([sign]));
         } else {
-            let is_apart = opens(sign, line, rest, dialect);
+            let is_apart = opens(sign, line, rest, style);
             out.extend((is_first && ">-*+".contains(sign)).then_some(APART));
             out.push_str(&entities(written, dialect));
             out.extend(is_apart.then_some(APART));
@@ -171,11 +172,12 @@ pub(crate) fn link(url: &str, dialect: Dialect) -> Option<String> {
     let lower = url.to_ascii_lowercase();
     let is_known =
         ["http://", "https://", "mailto:", "tel:"].iter().any(|it| lower.starts_with(it));
-    let calls = dialect == Dialect::MatrixHtml && lower.contains("matrix.to");
+    let style = Style::of(dialect);
+    let calls = style.calling_link.is_some_and(|it| lower.contains(it));
     if !is_known || calls || url.contains(char::is_control) {
         return None;
     }
-    if is_html(dialect) {
+    if style.is_html {
         return Some(entities(url, dialect).into_owned());
     }
     let mut out = url.to_owned();

@@ -18,12 +18,13 @@ use std::borrow::Cow;
 use domain::outgoing::{Dialect, TextLimit, Unit};
 
 use crate::split::Splitter;
+use crate::style::Style;
 use crate::tree::Doc;
 
 /// What the platform is given for a text. Nothing in the text becomes a format, a mention or a ping that
 /// is none in Markdown.
 pub fn render(markdown: &str, dialect: Dialect) -> String {
-    if dialect == Dialect::Markdown {
+    if Style::of(dialect).is_source {
         return markdown.to_owned();
     }
     lines::write(&Doc::parse(markdown).blocks, dialect)
@@ -61,10 +62,9 @@ pub fn draft(markdown: &str, dialect: Dialect, limit: TextLimit) -> String {
     format!("{first}{}", if is_code { "\n…" } else { GOES_ON })
 }
 
-/// Telegram counts what is left without tags (<https://core.telegram.org/bots/api#sendmessage>), others
-/// what they are sent.
+/// As the platform counts.
 fn length(rendered: &str, dialect: Dialect, unit: Unit) -> usize {
-    if dialect != Dialect::TelegramHtml {
+    if !Style::of(dialect).hides_tags {
         return unit.measure(rendered);
     }
     let (mut hidden, mut length) = (None, 0);

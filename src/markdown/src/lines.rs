@@ -50,7 +50,7 @@ impl Writer {
     }
 
     fn is_source(&self) -> bool {
-        self.dialect == Dialect::Markdown
+        self.style().is_source
     }
 
     pub(crate) fn all(&mut self, nodes: &[Node]) {

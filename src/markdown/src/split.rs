@@ -4,6 +4,7 @@ use domain::outgoing::{Dialect, TextLimit};
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::lines::write;
+use crate::style::Style;
 use crate::tree::{Doc, Kind, Node, clip, shown};
 use crate::{length, measure};
 
@@ -80,7 +81,7 @@ impl Splitter {
     /// Whether a part shows what these nodes show, and no more than may be.
     fn holds(&self, part: &str, nodes: &[Node]) -> bool {
         // As it is written in Markdown, it says what was written; that it means the same shows elsewhere.
-        let is_source = self.dialect == Dialect::Markdown;
+        let is_source = Style::of(self.dialect).is_source;
         let shows = if is_source { Dialect::MailHtml } else { self.dialect };
         let shown = write(&Doc::parse(part).blocks, shows);
         let measured = if is_source { part } else { &shown };

@@ -7,6 +7,21 @@ pub(crate) type Marks = (&'static str, &'static str);
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Style {
+    /// It is written as it is read, so that it comes back as what it was.
+    pub(crate) is_source: bool,
+    /// Marks are tags.
+    pub(crate) is_html: bool,
+    /// What stands for signs that would begin tags and the like; the one for `&` is first.
+    pub(crate) entities: &'static [(char, &'static str)],
+    /// `\` makes a sign mean itself.
+    pub(crate) has_backslash: bool,
+    /// What is left without tags and entities counts
+    /// (<https://core.telegram.org/bots/api#sendmessage>), and not what is sent.
+    pub(crate) hides_tags: bool,
+    /// `@` and a name call a person.
+    pub(crate) calls_names: bool,
+    /// An address with this in it calls a person.
+    pub(crate) calling_link: Option<&'static str>,
     /// Of emphasis, strong and struck text.
     pub(crate) formats: [Marks; 3],
     /// The formats are marked by single signs at the edges of words, and nothing can be escaped
@@ -36,7 +51,15 @@ pub(crate) struct Style {
     pub(crate) rule: &'static str,
 }
 
+const TAGS: &[(char, &str)] = &[('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&quot;")];
 const PLAIN: Style = Style {
+    is_source: false,
+    is_html: false,
+    entities: &[],
+    has_backslash: false,
+    hides_tags: false,
+    calls_names: false,
+    calling_link: None,
     formats: [("", ""); 3],
     is_bare: false,
     has_elements: false,
@@ -53,6 +76,10 @@ const PLAIN: Style = Style {
     rule: "———",
 };
 const TELEGRAM: Style = Style {
+    is_html: true,
+    entities: TAGS,
+    hides_tags: true,
+    calls_names: true,
     formats: [("<i>", "</i>"), ("<b>", "</b>"), ("<s>", "</s>")],
     link: Some(("<a href=\"{}\">", "</a>")),
     span: ("<code>", "</code>"),
@@ -64,14 +91,17 @@ const TELEGRAM: Style = Style {
     ..PLAIN
 };
 const HTML: Style = Style {
+    hides_tags: false,
+    calls_names: false,
     formats: [("<em>", "</em>"), ("<strong>", "</strong>"), ("<del>", "</del>")],
     has_elements: true,
     code: ("<pre><code>", "</code></pre>"),
     rule: "<hr>",
     ..TELEGRAM
 };
-const MATRIX: Style = Style { calls: &["@room"], ..HTML };
+const MATRIX: Style = Style { calling_link: Some("matrix.to"), calls: &["@room"], ..HTML };
 const DISCORD: Style = Style {
+    has_backslash: true,
     formats: [("*", "*"), ("**", "**"), ("~~", "~~")],
     link: Some(("[", "]({})")),
     span: ("`", "`"),
@@ -83,6 +113,7 @@ const DISCORD: Style = Style {
     ..PLAIN
 };
 const MARKDOWN: Style = Style {
+    is_source: true,
     calls: &[],
     quotes: usize::MAX,
     boxes: ["[ ] ", "[x] "],
@@ -91,6 +122,7 @@ const MARKDOWN: Style = Style {
     ..DISCORD
 };
 const WHATSAPP: Style = Style {
+    has_backslash: false,
     formats: [("_", "_"), ("*", "*"), ("~", "~")],
     is_bare: true,
     link: None,
@@ -98,8 +130,10 @@ const WHATSAPP: Style = Style {
     headings: 0,
     ..DISCORD
 };
-const SLACK: Style = Style { link: Some(("<{}|", ">")), bullet: '•', ..WHATSAPP };
-const GOOGLE: Style = Style { bullet: '-', calls: &["```", "<users/"], ..SLACK };
+const GOOGLE: Style = Style { link: Some(("<{}|", ">")), calls: &["```", "<users/"], ..WHATSAPP };
+/// <https://docs.slack.dev/messaging/formatting-message-text#escaping>
+const SLACK: Style =
+    Style { entities: TAGS.split_at(3).0, calls: &["```"], bullet: '•', ..GOOGLE };
 
 impl Style {
     pub(crate) const fn of(dialect: Dialect) -> &'static Self {

@@ -4,7 +4,7 @@ use domain::outgoing::Dialect;
 use unicode_width::UnicodeWidthStr;
 
 use super::{Writer, fence};
-use crate::escape::{self, is_html};
+use crate::escape;
 use crate::tree::Node;
 
 impl Writer {
@@ -28,7 +28,7 @@ impl Writer {
         if self.is_source() {
             return self.source_link(node, url, is_image);
         }
-        let (label, is_tag) = (plain(&node.children), is_html(self.dialect));
+        let (label, is_tag) = (plain(&node.children), self.style().is_html);
         let bare = url.strip_prefix("mailto:").unwrap_or(url);
         let is_bare = label.is_empty() || (!is_tag && (label == bare || label == url));
         // Such a text would end its link.

@@ -3,10 +3,20 @@
 use domain::outgoing::{Dialect, Unit};
 use proptest::prelude::*;
 
+use crate::style::Style;
 use crate::{measure, render};
 
 fn html(markdown: &str) -> String {
     render(markdown, Dialect::TelegramHtml)
+}
+
+#[test]
+fn every_dialect_with_tags_escapes_what_could_be_one() {
+    for style in super::splitting::DIALECTS.map(Style::of) {
+        let has_tags = style.formats[0].0.starts_with('<');
+        let escaped = style.entities.iter().map(|it| it.0).collect::<String>();
+        assert_eq!([has_tags, has_tags], [style.is_html, escaped == "&<>\""], "{style:?}");
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::split::Splitter;
 use crate::tree::{Doc, Kind, Node};
 use crate::{beginning, draft, measure, render, split};
 
-const DIALECTS: [Dialect; 9] = [
+pub(super) const DIALECTS: [Dialect; 9] = [
     Dialect::TelegramHtml,
     Dialect::Discord,
     Dialect::Mrkdwn,
