@@ -12,6 +12,7 @@ mod expose;
 mod guests;
 mod pace;
 mod serve;
+mod testing;
 mod tunnel;
 
 use std::collections::{HashMap, HashSet};
@@ -29,7 +30,6 @@ use domain::time::Clock;
 pub use hyper::StatusCode;
 pub use hyper::header::HeaderMap;
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -39,7 +39,6 @@ pub use self::acme::Acme;
 pub use self::challenge::Challenge;
 use self::expose::Notes;
 pub use self::expose::{Note, Way, snippets};
-use self::guests::Guest;
 pub(crate) use self::pace::Pace;
 use crate::ChannelError;
 use crate::signature::Verify;
@@ -258,13 +257,6 @@ impl Door {
     pub async fn address(&self) -> Option<SocketAddr> {
         let listening = self.shared.as_ref()?.listening.lock().await;
         listening.as_ref().map(|it| it.address)
-    }
-
-    /// Serves a connection that came another way, as one whose TLS was ended here. Returns when it is over.
-    pub async fn serve(&self, stream: impl AsyncRead + AsyncWrite + Unpin, peer: IpAddr) {
-        if let Some(shared) = &self.shared {
-            serve::serve(stream, &shared.routes, Arc::new(Guest::new(peer))).await;
-        }
     }
 }
 

@@ -87,7 +87,7 @@ pub enum Key {
 #[derive(Clone, Debug)]
 pub struct Verify {
     schemes: Vec<Scheme>,
-    keys: Vec<SecretString>,
+    key: SecretString,
 }
 
 /// What is looked at.
@@ -133,26 +133,12 @@ impl Verify {
     /// # Errors
     /// When a key is empty, with which anybody could sign, or has not the form that the scheme wants.
     pub fn new(schemes: impl Into<Vec<Scheme>>, key: SecretString) -> Result<Self, Wrong> {
-        let verify = Self { schemes: schemes.into(), keys: vec![key] };
-        verify.checked()
-    }
-
-    /// Takes what another key signed as well, while a sender changes from one to the other.
-    ///
-    /// # Errors
-    /// As [`Self::new`].
-    pub fn also(mut self, key: SecretString) -> Result<Self, Wrong> {
-        self.keys.push(key);
-        self.checked()
-    }
-
-    fn checked(self) -> Result<Self, Wrong> {
+        let schemes = schemes.into();
         let is_whsec = |it: &Scheme| matches!(it, Scheme::Hmac(Hmac { key: Key::Whsec, .. }));
-        let whsec = self.schemes.iter().all(is_whsec);
-        let is_good = |key: &SecretString| {
-            !key.expose_secret().is_empty() && (!whsec || Key::Whsec.bytes(key).is_some())
-        };
-        if self.keys.iter().all(is_good) { Ok(self) } else { Err(Wrong::Key) }
+        let whsec = schemes.iter().all(is_whsec);
+        let is_good =
+            !key.expose_secret().is_empty() && (!whsec || Key::Whsec.bytes(&key).is_some());
+        if is_good { Ok(Self { schemes, key }) } else { Err(Wrong::Key) }
     }
 
     /// # Errors
@@ -179,7 +165,7 @@ impl Verify {
         now: Timestamp,
     ) -> Result<Proof, Wrong> {
         match scheme {
-            Scheme::Hmac(scheme) => return scheme.check(&self.keys, shown, now),
+            Scheme::Hmac(scheme) => return scheme.check(&self.key, shown, now),
             Scheme::Token { header, prefix } => {
                 let given = value(shown.headers, header)?;
                 self.is_key(strip(given, prefix).ok_or(Wrong::Missing(header))?)?;
@@ -202,15 +188,15 @@ impl Verify {
             Scheme::Jwt(rules) => {
                 let given = value(shown.headers, AUTHORIZATION.as_str())?;
                 let token = strip(given, "Bearer ").ok_or(Wrong::Signature)?;
-                rules.check(token, &self.keys, now).await?;
+                rules.check(token, &self.key, now).await?;
             }
         }
         Ok(Proof::default())
     }
 
     fn is_key(&self, given: &str) -> Result<(), Wrong> {
-        let right = |it: &SecretString| is_same(it.expose_secret().as_bytes(), given.as_bytes());
-        if self.keys.iter().any(right) { Ok(()) } else { Err(Wrong::Signature) }
+        let is_right = is_same(self.key.expose_secret().as_bytes(), given.as_bytes());
+        if is_right { Ok(()) } else { Err(Wrong::Signature) }
     }
 }
 
@@ -233,12 +219,7 @@ impl Scheme {
 }
 
 impl Hmac {
-    fn check(
-        &self,
-        keys: &[SecretString],
-        shown: Shown<'_>,
-        now: Timestamp,
-    ) -> Result<Proof, Wrong> {
+    fn check(&self, key: &SecretString, shown: Shown<'_>, now: Timestamp) -> Result<Proof, Wrong> {
         let given = value(shown.headers, self.header)?;
         let items: Vec<&str> = match self.between {
             Some(between) => given.split(between).map(str::trim).collect(),
@@ -264,11 +245,8 @@ impl Hmac {
         let given = items.iter().filter_map(|it| it.strip_prefix(self.prefix));
         let tags: Vec<Vec<u8>> =
             given.take(SIGNATURES_MAX).filter_map(|it| self.form.read(it)).collect();
-        let is_right = keys.iter().filter_map(|it| self.key.bytes(it)).any(|key| {
-            let key = hmac::Key::new(hmac::HMAC_SHA256, &key);
-            tags.iter().any(|tag| hmac::verify(&key, &signed, tag).is_ok())
-        });
-        if !is_right {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.key.bytes(key).ok_or(Wrong::Signature)?);
+        if !tags.iter().any(|tag| hmac::verify(&key, &signed, tag).is_ok()) {
             return Err(Wrong::Signature);
         }
         if self.time != Time::No {

@@ -12,6 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::guests::Guest;
 use super::*;
 use crate::signature::schemes::{BEARER, GITHUB};
 use crate::signature::{Scheme, hex};
