@@ -227,6 +227,7 @@ impl Double for Terminal {
     fn habits(&self) -> Habits {
         Habits {
             groups: false,
+            mentions: false,
             quotes: false,
             files_in: false,
             file_names: false,

@@ -19,8 +19,6 @@ const CAPS: Caps = Caps {
     reactions: true,
     silent: true,
     idempotent: true,
-    mentions: true,
-    threads: true,
     file_bytes_max: 4 << 20,
     alive_every: Some(std::time::Duration::from_secs(25)),
     ..Caps::plain(TextLimit::chars(2_000 - REPEAT_NOTE.len()))

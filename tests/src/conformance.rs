@@ -103,6 +103,8 @@ pub struct Rang {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Habits {
     pub groups: bool,
+    /// The platform says when the bot is meant; else only the trigger word does.
+    pub mentions: bool,
     /// One can reply to a certain message.
     pub quotes: bool,
     /// People can send files to the bot.
@@ -121,6 +123,7 @@ impl Default for Habits {
     fn default() -> Self {
         Self {
             groups: true,
+            mentions: true,
             quotes: true,
             files_in: true,
             file_names: true,

@@ -37,8 +37,6 @@ const CAPS: Caps = Caps {
     reactions: true,
     silent: true,
     idempotent: true,
-    mentions: true,
-    threads: true,
     file_bytes_max: 4 << 20,
     alive_every: Some(POLL),
     ..Caps::plain(TEXT)

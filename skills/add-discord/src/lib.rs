@@ -94,8 +94,6 @@ const CAPS: Caps = Caps {
     // Nonces are kept for minutes, and a part may be repeated after hours: then it has to say so.
     idempotent: false,
     pace: Pace { direct: CHAT_RATE, group: CHAT_RATE, account: BOT_RATE },
-    mentions: true,
-    threads: true,
     file_bytes_max: FILE_BYTES_MAX,
     alive_every: Some(gateway::BEAT_MAX),
     dialect: Dialect::Discord,

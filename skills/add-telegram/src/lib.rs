@@ -29,11 +29,9 @@ use async_trait::async_trait;
 use channel::{
     Account, Adapter, Caps, ChannelError, Connection, Me, Need, REPEAT_NOTE, Registration,
 };
-use domain::message::Address;
 use domain::outgoing::{Dialect, Pace, Rate, TextLimit, Unit};
 
 use crate::api::Api;
-use crate::ids::Target;
 use crate::sink::TelegramSink;
 use crate::source::TelegramSource;
 use crate::types::Bot;
@@ -66,8 +64,6 @@ const CAPS: Caps = Caps {
     silent: true,
     pace: PACE,
     hears_all: false,
-    mentions: true,
-    threads: true,
     file_bytes_max: files::BYTES_MAX,
     alive_every: Some(methods::POLL_MAX),
     dialect: Dialect::TelegramHtml,
@@ -110,11 +106,5 @@ impl Adapter for Telegram {
         let bot = api.get_me().await?;
         api.has_no_webhook().await?;
         Ok(me(&bot))
-    }
-
-    /// Privacy mode is for groups.
-    fn caps_in(&self, caps: Caps, chat: &Address) -> Caps {
-        let is_group = Target::of(chat).is_none_or(Target::is_group);
-        Caps { hears_all: caps.hears_all || !is_group, ..caps }
     }
 }

@@ -118,13 +118,9 @@ impl Decode for Events {
             account => format!("{account}/{hook}"),
         };
         let author = Author::new(writer.clone(), writer);
+        let (channel, account) = (crate::NAME.into(), self.account.clone());
         vec![Event::Message(Incoming {
-            from: Address {
-                channel: crate::NAME.into(),
-                account: self.account.clone(),
-                chat: hook.clone(),
-                thread: None,
-            },
+            from: Address { channel, account, chat: hook.clone(), thread: None },
             platform_id: id,
             body: Body {
                 // Everyone with the secret can write, so it is more than one for all we know.

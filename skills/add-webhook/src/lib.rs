@@ -60,7 +60,7 @@ inventory::submit! {
     }
 }
 
-const CAPS: Caps = Caps { mentions: true, mute: true, ..Caps::plain(TextLimit::chars(64 * 1024)) };
+const CAPS: Caps = Caps { mute: true, ..Caps::plain(TextLimit::chars(64 * 1024)) };
 
 #[async_trait]
 impl Adapter for Webhook {
@@ -90,7 +90,8 @@ impl Adapter for Webhook {
 
 /// Which program sends, and how its secret is recognised.
 fn verify(account: &Account) -> Result<(&'static kinds::Kind, Verify), ChannelError> {
-    let kind = kinds::find(field(account, "kind"))?;
+    let kind = account.fields.get("kind").map(|it| it.expose_secret());
+    let kind = kinds::find(kind)?;
     let secret = account.require(NAME, "secret")?.clone();
     let unfit = |why: String| {
         let why = format!("{why}; replace it with `nanoclaw channels add {NAME}`");
@@ -105,10 +106,6 @@ fn verify(account: &Account) -> Result<(&'static kinds::Kind, Verify), ChannelEr
     }
     let verify = Verify::new((kind.schemes)(), secret).map_err(|it| unfit(it.to_string()))?;
     Ok((kind, verify))
-}
-
-fn field<'a>(account: &'a Account, name: &str) -> Option<&'a str> {
-    account.fields.get(name).map(|it| it.expose_secret())
 }
 
 /// There is none.

@@ -198,9 +198,6 @@ pub struct Caps {
     pub pace: Pace,
     /// The bot receives what is not meant for it too; else it can only be engaged by a mention.
     pub hears_all: bool,
-    /// The platform says when the bot is meant; else only the trigger word does.
-    pub mentions: bool,
-    pub threads: bool,
     /// The largest file that can be sent, in bytes; 0 where none can.
     pub file_bytes_max: u64,
     /// Nothing can be sent there; answers go to the conversation's last other chat.
@@ -236,8 +233,6 @@ impl Caps {
             idempotent: false,
             pace: Pace { direct: None, group: None, account: None },
             hears_all: true,
-            mentions: false,
-            threads: false,
             file_bytes_max: 0,
             mute: false,
             alive_every: None,

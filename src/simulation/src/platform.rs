@@ -55,8 +55,6 @@ pub const PUBLIC: Caps = Caps {
     reactions: true,
     silent: true,
     pace: PACE,
-    mentions: true,
-    threads: true,
     file_bytes_max: 50 * 1024 * 1024,
     ..PLAIN
 };
@@ -145,7 +143,8 @@ impl FakePlatform {
 
     /// Somebody writes something, with all there is to say about it.
     pub fn write(&self, test_message: TestMessage) {
-        self.state().write(test_message, self.caps.mentions);
+        // A platform of text alone does not say when the bot is meant.
+        self.state().write(test_message, self.caps.buttons);
         self.happened.notify_waiters();
     }
 

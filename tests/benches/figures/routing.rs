@@ -29,7 +29,7 @@ pub(crate) async fn run() {
     // The engine is down, so that only routing and storing are measured.
     let engine = FakeEngine::new(Arc::new(SystemClock), true, SimulationEnv::without_trace());
     engine.set_reachable(false);
-    let caps = Caps { mentions: true, ..Caps::plain(TextLimit::chars(4_000)) };
+    let caps = Caps::plain(TextLimit::chars(4_000));
     let mut rig = Rig::start_with(dir.path(), engine, "none", None, caps).await;
     connect(dir.path());
     // Conversations exist before the clock runs.

@@ -16,7 +16,7 @@ VERSION = 1
 KEPT_BY_PLATFORM = 24 * 3600  # seconds
 CAPS = {
     "text": {"max": 2000, "unit": "chars"}, "caption_max": 1000, "buttons": True, "edits": True,
-    "deletes": True, "reactions": True, "silent": True, "idempotent": True, "mentions": True, "threads": True,
+    "deletes": True, "reactions": True, "silent": True, "idempotent": True,
     "file_bytes_max": 4 << 20, "alive_every": 25,
 }
 account = {}

@@ -9,7 +9,7 @@ use domain::message::{Address, Author, AuthorKind, Change};
 
 use super::{FakePlatform, SendFault, TestMessage, WRONG_CREDENTIAL};
 use crate::conformance::{
-    Deed, Double, Fault, Happening, Post, Rang, TestChat, TestChats, Visible,
+    Deed, Double, Fault, Habits, Happening, Post, Rang, TestChat, TestChats, Visible,
 };
 use crate::crash::Crash;
 
@@ -51,7 +51,7 @@ impl MemoryDouble {
         if let Some(thread) = &post.place.thread {
             message = message.in_thread(thread);
         }
-        if post.mention && self.registration.caps.mentions {
+        if post.mention {
             message = message.mention();
         }
         if let Some(id) = &post.reply_to {
@@ -84,6 +84,11 @@ impl Double for MemoryDouble {
         Account { fields: Fields::fixed([("token", WRONG_CREDENTIAL)]), ..self.platform.account() }
     }
 
+    /// A platform of text alone does not say when the bot is meant.
+    fn habits(&self) -> Habits {
+        Habits { mentions: self.registration.caps.buttons, ..Habits::default() }
+    }
+
     fn places(&self) -> TestChats {
         let [(ann, _), _] = self.people();
         let place = |chat: String, thread: Option<&str>, is_group| TestChat {
@@ -91,11 +96,10 @@ impl Double for MemoryDouble {
             thread: thread.map(Into::into),
             is_group,
         };
-        let threads = self.registration.caps.threads;
         TestChats {
             direct: place(format!("dm-{ann}"), None, false),
             group: place(GROUP.into(), None, true),
-            thread: threads.then(|| place(GROUP.into(), Some("a-thread"), true)),
+            thread: Some(place(GROUP.into(), Some("a-thread"), true)),
         }
     }
 

@@ -52,7 +52,7 @@ pub async fn two_edits_are_told_apart(double: &dyn Double) {
 
 pub async fn a_mention_that_is_added_later_is_told(double: &dyn Double) {
     let mut driven = Driven::connect(double).await;
-    if !double.habits().groups || !driven.caps().mentions {
+    if !double.habits().groups || !double.habits().mentions {
         return;
     }
     let post = Post::plain(double, &double.places().group, "are you there?");

@@ -64,13 +64,12 @@ pub async fn a_mention_is_told_from_no_mention(double: &dyn Double) {
     double.post(post.clone()).await;
     let got = driven.messages(2).await;
     assert!(got.iter().all(|it| it.body.text.contains(&post.text)), "{got:?}");
-    let mentions = driven.caps().mentions;
-    assert_eq!([got[0].mentioned, got[1].mentioned], [mentions, false]);
+    assert_eq!([got[0].mentioned, got[1].mentioned], [double.habits().mentions, false]);
 }
 
 pub async fn a_reply_to_the_bot_means_the_bot(double: &dyn Double) {
     let mut driven = Driven::connect(double).await;
-    if !double.habits().groups || !double.habits().quotes || !driven.caps().mentions {
+    if !double.habits().groups || !double.habits().quotes || !double.habits().mentions {
         return;
     }
     let group = double.places().group;
@@ -105,7 +104,7 @@ pub async fn a_reply_quotes_what_it_replies_to(double: &dyn Double) {
 pub async fn a_thread_is_told_from_its_chat(double: &dyn Double) {
     let driven = Driven::connect(double).await;
     let Some(thread) = double.places().thread else {
-        assert!(!driven.caps().threads, "the double has no thread to show");
+        assert!(!double.habits().groups, "the double has no thread to show");
         return;
     };
     assert!(thread.thread.is_some());

@@ -57,7 +57,7 @@ pub async fn a_text_to_a_group_is_shown_in_the_group(double: &dyn Double) {
 pub async fn a_text_to_a_thread_is_shown_in_the_thread(double: &dyn Double) {
     let mut driven = Driven::connect(double).await;
     let Some(thread) = double.places().thread else {
-        assert!(!driven.caps().threads, "the double has no thread to show");
+        assert!(!double.habits().groups, "the double has no thread to show");
         return;
     };
     let id = driven.send_text(&thread, "in here").await;
