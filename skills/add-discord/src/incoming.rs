@@ -233,16 +233,10 @@ fn files(message: &Value) -> impl Iterator<Item = Attachment> {
 
 fn file(file: &Value) -> Attachment {
     let mime = text(&file["content_type"]);
-    let kind = match mime.split('/').next() {
-        Some("image") => FileKind::Image,
-        // Only voice messages have one.
-        Some("audio") if !file["waveform"].is_null() => FileKind::Voice,
-        Some("audio") => FileKind::Audio,
-        Some("video") => FileKind::Video,
-        Some(_) | None => FileKind::Document,
-    };
+    // Only voice messages have one.
+    let is_voice = mime.starts_with("audio/") && !file["waveform"].is_null();
     Attachment {
-        kind,
+        kind: if is_voice { FileKind::Voice } else { FileKind::of(mime) },
         name: file_name(file),
         mime: mime.to_owned(),
         bytes: file["size"].as_u64(),

@@ -1,17 +1,15 @@
 //! The sending half.
 
-use std::slice;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use channel::http::{self, Failure, HostedFiles};
-use channel::{CommandInfo, DeliverError, FetchError, Part, Pulse, Sink, beginning};
+use channel::{CommandInfo, DeliverError, FetchError, Part, Pulse, Sink, Writer, beginning};
 use domain::message::Address;
-use domain::outgoing::{Button, Card, Content, FileOut, TextLimit};
+use domain::outgoing::{Card, Content, FileOut, TextLimit};
 use domain::plain::chain;
 use reqwest::multipart::Form;
 use serde_json::{Value, json};
-use tokio::io::AsyncWrite;
 use tracing::debug;
 
 use crate::api::{Api, Body, Method};
@@ -33,18 +31,13 @@ pub(crate) struct DiscordSink {
 impl DiscordSink {
     /// Makes a message. Where the one that it replies to is not to be had, it goes without; where its thread is
     /// closed or gone, into the channel that the thread was in, if that has no other readers.
-    async fn create(
-        &self,
-        part: &Part,
-        buttons: &[Button],
-        files: &[FileOut],
-    ) -> Result<String, Failure> {
-        let channel = channel(&part.to)?;
+    async fn create(&self, part: &Part) -> Result<String, Failure> {
+        let (channel, files) = (channel(&part.to)?, part.content.files());
         let content = outgoing::shown(part.note(), part.content.text())?;
         // In a private chat it is clear what an answer is to.
         let reply_to = Id::parse(&part.reply_to).filter(|_| part.in_group);
         let mut body = outgoing::message(part, &content, reply_to);
-        body["components"] = outgoing::components(buttons);
+        body["components"] = outgoing::components(part.content.buttons());
         let made = self.post(channel, &body, files).await;
         let Err(Failure::Refused(why)) = &made else { return made };
         let is_public = || self.doings.lock().public_threads.contains(&channel);
@@ -115,12 +108,9 @@ impl DiscordSink {
 impl Sink for DiscordSink {
     async fn deliver(&self, part: &Part) -> Result<String, DeliverError> {
         let (target, done) = match &part.content {
-            Content::Text(_) => return Ok(self.create(part, &[], &[]).await?),
-            Content::File(file) => {
-                return Ok(self.create(part, &[], slice::from_ref(file)).await?);
+            Content::Text(_) | Content::Card(_) | Content::File(_) | Content::Album(_) => {
+                return Ok(self.create(part).await?);
             }
-            Content::Album(files) => return Ok(self.create(part, &[], files).await?),
-            Content::Card(card) => return Ok(self.create(part, &card.buttons, &[]).await?),
             Content::Edit { target, card } => (target, self.edit(part, target, card).await),
             Content::Reaction { target, emoji } => (target, self.react(part, target, emoji).await),
             Content::Delete { target } => (target, self.delete(part, target).await),
@@ -165,7 +155,7 @@ impl Sink for DiscordSink {
         &self,
         source: &str,
         bytes_max: u64,
-        into: &mut (dyn AsyncWrite + Send + Unpin),
+        into: Writer<'_>,
     ) -> Result<(), FetchError> {
         self.cdn.fetch(source, bytes_max, into).await
     }

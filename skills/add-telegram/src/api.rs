@@ -1,20 +1,18 @@
 //! Requests to a Bot API server (<https://core.telegram.org/bots/api#making-requests>).
 //!
 //! The token is part of every URL. It leaves this file in no form: errors are stripped of their
-//! URL, `Debug` shows the server alone.
+//! URL, and `Debug` shows no secret.
 
 use std::collections::HashSet;
-use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use channel::http::{self, Failure};
-use channel::{ChannelError, ExposeSecret, FetchError, Pulse, SecretString};
+use channel::{ChannelError, ExposeSecret, FetchError, Pulse, SecretString, Writer};
 use reqwest::multipart::Form;
 use reqwest::{Client, RequestBuilder, StatusCode, Url};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::io::AsyncWrite;
 use tokio::time::sleep;
 
 use crate::refusal::failure;
@@ -27,6 +25,7 @@ const UPLOAD_MAX: Duration = Duration::from_secs(1_800);
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// One bot at one server.
+#[derive(Debug)]
 pub(crate) struct Api {
     http: Client,
     base: String,
@@ -35,12 +34,6 @@ pub(crate) struct Api {
     pub(crate) pulse: Pulse,
     /// Groups that were seen to have topics.
     forums: Mutex<HashSet<i64>>,
-}
-
-impl fmt::Debug for Api {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Api").field("base", &self.base).finish_non_exhaustive()
-    }
 }
 
 impl Api {
@@ -125,7 +118,7 @@ impl Api {
         &self,
         path: &str,
         bytes_max: u64,
-        into: &mut (dyn AsyncWrite + Send + Unpin),
+        into: Writer<'_>,
     ) -> Result<(), FetchError> {
         let request = self.http.get(self.url("file/bot", path)).timeout(UPLOAD_MAX);
         let response = request.send().await.map_err(Failure::from)?;

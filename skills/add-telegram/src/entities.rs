@@ -9,7 +9,7 @@ use crate::types::{Bot, Entity};
 pub(crate) fn names_bot(text: &str, entities: &[Entity], me: &Bot) -> bool {
     entities.iter().any(|entity| match entity.kind.as_str() {
         "mention" => {
-            let named = slice(text, entity).and_then(|it| it.strip_prefix('@'));
+            let named = range(text, entity).and_then(|it| text.get(it)?.strip_prefix('@'));
             named.is_some_and(|it| is_username(it, me))
         }
         "text_mention" => entity.user["id"] == me.id,
@@ -103,10 +103,6 @@ fn own_suffix(text: &str, entity: &Entity, me: &Bot) -> Option<Range<usize>> {
 
 fn is_username(text: &str, me: &Bot) -> bool {
     !me.username.is_empty() && text.eq_ignore_ascii_case(&me.username)
-}
-
-fn slice<'a>(text: &'a str, entity: &Entity) -> Option<&'a str> {
-    text.get(range(text, entity)?)
 }
 
 /// From UTF-16 code units to bytes; `None` for what does not fit the text.

@@ -3,12 +3,11 @@
 
 use std::path::Path;
 
-use channel::FetchError;
 use channel::http::{self, Failure};
+use channel::{FetchError, Writer};
 use domain::outgoing::FileOut;
 use reqwest::multipart::Form;
 use serde_json::{Value, json};
-use tokio::io::AsyncWrite;
 
 use crate::api::Api;
 use crate::methods::{PARSE_MODE, html_within, number};
@@ -144,7 +143,7 @@ pub(crate) async fn fetch(
     api: &Api,
     file_id: &str,
     bytes_max: u64,
-    into: &mut (dyn AsyncWrite + Send + Unpin),
+    into: Writer<'_>,
 ) -> Result<(), FetchError> {
     let stored: Value = match api.call("getFile", json!({ "file_id": file_id })).await {
         Err(Failure::Refused(no)) if no.why.contains("file is too big") => {

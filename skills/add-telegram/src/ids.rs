@@ -49,10 +49,7 @@ impl Target {
     /// `None` for an address that this adapter did not make.
     pub(crate) fn of(address: &Address) -> Option<Self> {
         let chat = address.chat.parse().ok()?;
-        let thread = match &address.thread {
-            None => None,
-            Some(thread) => Some(thread.parse().ok()?),
-        };
+        let thread = address.thread.as_deref().map(str::parse).transpose().ok()?;
         Some(Self { chat, thread })
     }
 

@@ -1,17 +1,15 @@
 //! The sending half.
 
-use std::slice;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use channel::http::Failure;
-use channel::{CommandInfo, DeliverError, FetchError, Part, Shelf, Sink, beginning};
+use channel::{CommandInfo, DeliverError, FetchError, Part, Shelf, Sink, Writer, beginning};
 use domain::message::Address;
 use domain::outgoing::{Content, TextLimit, Unit};
 use domain::plain::chain;
 use serde_json::{Value, json};
-use tokio::io::AsyncWrite;
 use tokio::time::Instant;
 use tracing::debug;
 
@@ -51,12 +49,12 @@ impl TelegramSink {
         let frame = frame(to, answered, part.silent);
         let text = format!("{}{}", part.note(), part.content.text());
         let number = match &part.content {
-            Content::Text(_) => self.api.send(frame, &text, &[]).await?,
-            Content::Card(card) => self.api.send(frame, &text, &card.buttons).await?,
-            Content::File(file) => {
-                send_files(&self.api, &frame, slice::from_ref(file), text.trim_end()).await?
+            Content::Text(_) | Content::Card(_) => {
+                self.api.send(frame, &text, part.content.buttons()).await?
             }
-            Content::Album(files) => send_files(&self.api, &frame, files, text.trim_end()).await?,
+            Content::File(_) | Content::Album(_) => {
+                send_files(&self.api, &frame, part.content.files(), text.trim_end()).await?
+            }
             Content::Edit { target, card } => {
                 self.api.edit(own_message(target, to)?, &card.text, &card.buttons).await?;
                 return Ok(target.clone());
@@ -159,7 +157,7 @@ impl Sink for TelegramSink {
         &self,
         source: &str,
         bytes_max: u64,
-        into: &mut (dyn AsyncWrite + Send + Unpin),
+        into: Writer<'_>,
     ) -> Result<(), FetchError> {
         fetch(&self.api, source, bytes_max, into).await
     }

@@ -10,7 +10,6 @@ use channel::http::Failure;
 use channel::{Account, Batch, Cause, ChannelError, Cursor, Event, Gap, Shelf, Source};
 use domain::message::Incoming;
 use domain::plain::chain;
-use domain::time::Timestamp;
 use serde_json::Value;
 use tokio::time::sleep;
 use tracing::debug;
@@ -53,21 +52,15 @@ pub(crate) struct TelegramSource {
     conflicts: u32,
 }
 
-/// What became of the time before a connection that is made now.
-fn gap(heard_until: Option<Timestamp>, now: Timestamp) -> Option<Gap> {
-    heard_until.map(|it| if KEPT < now.since(it) { Gap::Unknown } else { Gap::None })
-}
-
 impl TelegramSource {
     pub(crate) fn new(api: Arc<Api>, me: Bot, account: &Account) -> Self {
-        let before = gap(account.heard_until, account.pulse.now());
         Self {
             api,
             me,
             account: account.name.clone(),
             shelf: account.shelf.clone(),
-            is_answered: before.is_none(),
-            before: Some(before.unwrap_or(Gap::None)),
+            is_answered: account.heard_until.is_none(),
+            before: Some(account.gap(KEPT)),
             conflicts: 0,
         }
     }
@@ -242,18 +235,4 @@ impl Source for TelegramSource {
 
 fn number(update: &Value) -> Option<i64> {
     update.get("update_id")?.as_i64()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_gap_is_covered_as_long_as_the_server_keeps_updates() {
-        let day = i64::try_from(KEPT.as_millis()).unwrap();
-        let after = |ms| gap(Some(Timestamp(0)), Timestamp(ms));
-        assert_eq!([after(0), after(day)], [Some(Gap::None); 2]);
-        assert_eq!(after(day + 1), Some(Gap::Unknown));
-        assert_eq!(gap(None, Timestamp(day)), None);
-    }
 }
