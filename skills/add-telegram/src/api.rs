@@ -46,9 +46,9 @@ impl Api {
         pulse: Pulse,
     ) -> Result<Self, ChannelError> {
         let token = token.expose_secret().trim();
-        if !has_the_form_of_a_token(token) {
-            let why = "what is stored is not a bot's token; one looks like 123456:ABC-DEF1234, and \
-                       @BotFather gives it out: store it with `nanoclaw channels add telegram`";
+        if let Err(form) = check_token(token) {
+            let why =
+                format!("what is stored is none: {form}; use `nanoclaw channels add telegram`");
             return Err(ChannelError::Unauthorized(why.into()));
         }
         let base = base.trim_end_matches('/');
@@ -150,13 +150,15 @@ impl Api {
 }
 
 /// `<the bot's id>:<letters>`; nothing that would mean something in a URL.
-fn has_the_form_of_a_token(text: &str) -> bool {
-    let Some((id, secret)) = text.split_once(':') else { return false };
+pub(crate) fn check_token(text: &str) -> Result<(), &'static str> {
+    let form = "a bot's token looks like 123456:ABC-DEF1234, and @BotFather gives it out";
+    let (id, secret) = text.split_once(':').ok_or(form)?;
     let of_secret = |it: char| it.is_ascii_alphanumeric() || matches!(it, '_' | '-');
-    !id.is_empty()
+    let is_good = !id.is_empty()
         && id.chars().all(|it| it.is_ascii_digit())
         && !secret.is_empty()
-        && secret.chars().all(of_secret)
+        && secret.chars().all(of_secret);
+    is_good.then_some(()).ok_or(form)
 }
 
 #[cfg(test)]

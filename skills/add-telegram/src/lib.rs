@@ -48,7 +48,10 @@ struct Telegram;
 inventory::submit! {
     Registration {
         name: NAME,
-        needs: &[Need::secret("token", "the bot's token from @BotFather")],
+        needs: &[Need {
+            check: api::check_token,
+            ..Need::secret("token", "the bot's token from @BotFather")
+        }],
         caps: CAPS,
         adapter: &Telegram,
     }

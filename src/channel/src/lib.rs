@@ -226,13 +226,13 @@ pub enum FetchError {
 #[derive(Debug, thiserror::Error)]
 pub enum ChannelError {
     /// Connect again after a while.
-    #[error("the platform cannot be reached")]
+    #[error("it cannot be reached")]
     Unreachable(#[source] Cause),
     /// Do not try again before somebody acts.
-    #[error("the platform rejects the credentials")]
+    #[error("the credentials are not taken")]
     Unauthorized(#[source] Cause),
     /// Do not try again before somebody changes what the cause names.
-    #[error("the platform is not set up for this bot")]
+    #[error("it is not set up")]
     Misconfigured(#[source] Cause),
 }
 

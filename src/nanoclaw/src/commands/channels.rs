@@ -34,7 +34,7 @@ What the channel needs is asked for on the terminal, and checked with the platfo
 place of what the account has. Secrets are not shown, never taken as an argument, and kept sealed in the
 vault; no container ever sees them. What is not mentioned stays.
 
-Without a terminal a single secret is read from the standard input as it is; several fields as
+Without a terminal a single secret is read from the standard input; several fields as
 lines of FIELD=VALUE, or as one JSON object, with --from-stdin.
 
 Examples:

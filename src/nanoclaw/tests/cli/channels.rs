@@ -47,7 +47,7 @@ fn a_token_is_sealed_and_never_seen_again() {
     assert!(!said.err.contains("nanoclaw start"), "a host runs: {}", said.err);
     assert!(said.fine().contains("renewed telegram/main"));
     drop(lock);
-    home.feed(&["channels", "add", "telegram"], b"two words").refused(1, "a space");
+    home.feed(&["channels", "add", "telegram"], b"two words").refused(1, "looks like");
 
     let list = home.run(&["channels", "list", "--json"]).json();
     let account = &list["accounts"][0];
@@ -103,9 +103,26 @@ fn what_is_given_is_named_and_what_is_not_mentioned_stays() {
     assert_ne!(home.store().secrets().unwrap(), secrets);
     let unreached = home.feed(&["channels", "add", "telegram"], b"2:y");
     unreached.refused(1, "nothing was changed; the account goes on with what it has");
-    add(&[], b"2:y").fine();
+    assert!(add(&[], b" 2:y \n").fine().contains("changed: token; the rest stays"));
     assert_eq!(home.store().accounts().unwrap()[0].urls, second.urls);
     assert_eq!(home.store().secrets().unwrap().len(), 1);
+    // Another secret beside another address is not left unread.
+    add(&["--url", api], b"leaked").refused(1, "looks like");
+    let said = add(&["--url", "files=http://127.0.0.1:7"], b"3:z").fine();
+    assert!(said.contains("changed: token, files; the rest stays"), "{said}");
+    assert!(add(&["--url", api], b"").fine().contains("changed: nothing"), "it is the same");
+}
+
+/// Run with `--features webhook`.
+#[cfg(feature = "webhook")]
+#[test]
+fn another_kind_wants_a_secret_of_its_form() {
+    let home = Home::new();
+    let add = |kind, input: &[u8]| home.feed(&["channels", "add", "webhook", "--set", kind], input);
+    add("kind=stripe", b"plain").refused(1, "webhook: the credentials are not taken");
+    add("kind=token", b"plain").fine();
+    add("kind=stripe", b"").refused(1, "a secret of stripe begins with `whsec_`");
+    assert!(add("kind=stripe", b"whsec_x").fine().contains("changed: kind, secret"));
 }
 
 #[test]

@@ -87,7 +87,7 @@ pub(super) async fn add(args: AddArgs, layout: &Layout) -> anyhow::Result<Output
     let renewed_at = giving.store(&values, &given)?;
     admin::reload(layout).await;
     let status = giving.settled(renewed_at).await;
-    giving.told(status.as_ref())
+    giving.told(&given, status.as_ref())
 }
 
 impl<'a> Giving<'a> {
@@ -115,30 +115,18 @@ impl<'a> Giving<'a> {
 
     /// Gets what is missing: by the platform's own way and by asking, or from the standard input.
     async fn complete(&self, mut given: Values) -> anyhow::Result<Values> {
-        let (needs, channel) = (self.registration.needs, self.registration.name);
+        let needs = self.registration.needs;
         let is_mentioned = !given.is_empty() || !self.args.urls.is_empty();
         let kept = if is_mentioned { self.stored.clone() } else { Values::new() };
         let is_there = |it: &&Need| given.contains_key(it.name) || kept.contains_key(it.name);
         let missing: Vec<&Need> =
             needs.iter().filter(|it| !it.is_optional && !is_there(it)).collect();
-        let is_terminal = io::stdin().is_terminal() && !self.args.from_stdin;
-        match missing[..] {
-            [] if is_mentioned || !is_terminal => return Ok(given),
-            _ if is_terminal => {}
-            [need] if need.is_secret && !self.args.from_stdin => {
-                let value = SecretString::from(read_input()?.trim_end_matches(['\r', '\n']));
-                let alone = format!("pipe {} alone", need.what);
-                let hint = format!("{alone}: `command | nanoclaw channels add {channel}`");
-                judge(need, &value).hint(hint)?;
-                given.insert(need.name.to_owned(), value);
-                return Ok(given);
-            }
-            _ => {
-                let names: Vec<&str> = missing.iter().map(|it| it.name).collect();
-                let hint =
-                    "run it on a terminal, or pipe lines of FIELD=VALUE in with --from-stdin";
-                return Err(fail(format!("missing: {}", names.join(", ")), hint));
-            }
+        if self.args.from_stdin || !io::stdin().is_terminal() {
+            given.extend(self.piped(&missing)?);
+            return Ok(given);
+        }
+        if missing.is_empty() && is_mentioned {
+            return Ok(given);
         }
         let mut known = self.stored.clone();
         known.extend(given.clone());
@@ -148,8 +136,36 @@ impl<'a> Giving<'a> {
         let enrolled = timeout(ENROLL_MAX, enroll).await;
         let enrolled = enrolled.context("it took longer than half an hour")?;
         steps.given.extend(enrolled.map_err(|err| self.refused(&err))?);
-        needs.iter().try_for_each(|need| steps.get(need).map(drop))?;
+        let asked = needs.iter().try_for_each(|need| steps.get(need).map(drop));
+        asked.hint("nothing was changed; run it again")?;
         Ok(steps.given)
+    }
+
+    /// A secret that came alone through the standard input. What comes there is taken, or refused, and never left
+    /// unread: its sender would believe that the former secret is not good any more.
+    fn piped(&self, missing: &[&Need]) -> anyhow::Result<Option<(String, SecretString)>> {
+        let input = if self.args.from_stdin { String::new() } else { read_input()? };
+        let value = SecretString::from(input.trim());
+        let secrets = self.registration.needs.iter().filter(|it| it.is_secret);
+        let need = match (missing, &secrets.collect::<Vec<_>>()[..]) {
+            ([], _) if value.expose_secret().is_empty() => return Ok(None),
+            ([], [need]) => *need,
+            ([need], _) if need.is_secret && !self.args.from_stdin => *need,
+            (missing, _) => {
+                let names: Vec<&str> = missing.iter().map(|it| it.name).collect();
+                let what = match names[..] {
+                    [] => "it is not known which field was piped in".to_owned(),
+                    _ => format!("missing: {}", names.join(", ")),
+                };
+                let hint =
+                    "run it on a terminal, or pipe lines of FIELD=VALUE in with --from-stdin";
+                return Err(fail(what, hint));
+            }
+        };
+        let alone = format!("pipe {} alone", need.what);
+        let command = format!("`command | nanoclaw channels add {}`", self.registration.name);
+        judge(need, &value).hint(format!("{alone}: {command}"))?;
+        Ok(Some((need.name.to_owned(), value)))
     }
 
     fn account(&self, values: Values) -> Account {
@@ -171,7 +187,7 @@ impl<'a> Giving<'a> {
             }
             ChannelError::Unauthorized(_) | ChannelError::Misconfigured(_) => "mend what it says",
         };
-        let what = format!("{} was asked, and {}", self.registration.name, chain(err));
+        let what = format!("{}: {}", self.registration.name, chain(err));
         fail(what, format!("{hint}; nothing was changed{rest}"))
     }
 
@@ -242,13 +258,29 @@ impl<'a> Giving<'a> {
         timeout(CONNECT_MAX, watch).await.unwrap_or_else(|_| late())
     }
 
+    /// The fields and addresses that have another value now.
+    fn changed<'b>(&'b self, given: &'b Values) -> Vec<&'b str> {
+        let text = |it: &SecretString| it.expose_secret().to_owned();
+        let fields =
+            given.keys().filter(|it| self.stored.get(*it).map(text) != given.get(*it).map(text));
+        let urls = self.args.urls.iter().map(|it| &it.0);
+        let urls = urls.filter(|it| self.was.urls.get(*it) != self.row.urls.get(*it));
+        fields.chain(urls).map(String::as_str).collect()
+    }
+
     /// What is said of it at the end.
-    fn told(&self, status: Option<&ChannelStatus>) -> anyhow::Result<Output> {
+    fn told(&self, given: &Values, status: Option<&ChannelStatus>) -> anyhow::Result<Output> {
         let AccountRow { channel, name, .. } = &self.row;
         let me = |it: &AccountRow| Me { id: it.me_id.clone(), name: it.me_name.clone() };
         let (before, now) = (me(&self.was), me(&self.row));
         let verb = if self.is_new { "added" } else { "renewed" };
+        let changed = self.changed(given);
         let mut text = format!("{verb} {channel}/{name}; its secrets are sealed in the vault");
+        if !self.is_new {
+            let changed = changed.join(", ");
+            let changed = if changed.is_empty() { "nothing" } else { changed.as_str() };
+            text += &format!("\nchanged: {changed}; the rest stays");
+        }
         if !now.id.is_empty() {
             text += &format!("\nits platform knows it as {now}");
         }
@@ -267,7 +299,7 @@ impl<'a> Giving<'a> {
         };
         let json = json!({
             "channel": channel, "name": name, "is_new": self.is_new, "is_other": is_other,
-            "me": { "id": now.id, "name": now.name }, "connected": status.map(|it| it.connected),
+            "changed": changed, "me": { "id": now.id, "name": now.name }, "connected": status.map(|it| it.connected),
             "why": status.and_then(|status| status.why.as_deref()),
         });
         let pair = "make yourself the owner with `nanoclaw pair`";

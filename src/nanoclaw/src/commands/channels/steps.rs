@@ -37,7 +37,7 @@ impl Terminal {
             let unseen = if need.is_secret { " (not shown" } else { " (shown" };
             let question = format!("{}: {}{unseen}{empty}): ", need.name, need.what);
             let ask = if need.is_secret { term::ask_unseen } else { term::ask };
-            let value = SecretString::from(ask(&question)?);
+            let value = SecretString::from(ask(&question)?.trim());
             if value.expose_secret().is_empty() && !empty.is_empty() {
                 self.kept.extend(stored.clone().map(|it| (need.name.to_owned(), it)));
                 self.stored.remove(need.name);
