@@ -113,6 +113,10 @@ pub struct Proof {
 pub enum Wrong {
     #[error("the header {0} is missing; give the sender the secret")]
     Missing(&'static str),
+    #[error(
+        "the path shows no secret, or another one; put it behind the account: /in/CHANNEL/NAME/SECRET"
+    )]
+    Path,
     #[error("nothing shows that it is yours; send {0}")]
     Unshown(String),
     #[error("the signature is wrong; give the sender the same secret as this host")]
@@ -147,7 +151,7 @@ impl Verify {
         let mut missing = Wrong::Signature;
         for scheme in &self.schemes {
             match self.check_one(scheme, shown, now).await {
-                Err(wrong @ Wrong::Missing(_)) => missing = wrong,
+                Err(wrong @ (Wrong::Missing(_) | Wrong::Path)) => missing = wrong,
                 checked => return checked,
             }
         }
@@ -182,7 +186,7 @@ impl Verify {
                 let given = shown.path.split('/').next().unwrap_or_default();
                 let decoded = percent_decode_str(given).decode_utf8_lossy();
                 // It may be the name of a chat.
-                self.is_key(&decoded).map_err(|_| Wrong::Missing("with the secret"))?;
+                self.is_key(&decoded).map_err(|_| Wrong::Path)?;
                 return Ok(Proof { is_in_path: true, ..Proof::default() });
             }
             Scheme::Jwt(rules) => {

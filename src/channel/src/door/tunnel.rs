@@ -97,7 +97,7 @@ fn url_in(line: &str) -> Option<String> {
     let boxed = line.trim_end_matches(['|', ' ']);
     let alone = boxed.rsplit('|').next()?.trim();
     let url = alone.trim_end_matches('/');
-    let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://127.0.0.1:"))?;
+    let host = url.strip_prefix("https://")?;
     let fits = host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.:".contains(&b));
     (fits && !host.is_empty()).then(|| url.to_owned())
 }
@@ -118,6 +118,7 @@ mod tests {
             "2024-05-01T10:00:00Z INF See https://developers.cloudflare.com/argo-tunnel/",
             "https://login.tailscale.com/f/funnel?node=n1",
             "|-- proxy http://127.0.0.1:8787",
+            "http://127.0.0.1:8787",
             "https://",
             "",
         ] {

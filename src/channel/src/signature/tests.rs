@@ -229,6 +229,8 @@ async fn a_key_that_is_shown_is_taken_where_its_scheme_says() {
         let checked = asked.check().await;
         assert_eq!(checked.is_ok_and(|it| it.is_in_path), is_right, "{path}");
     }
+    let wrong = Asked { schemes: vec![Scheme::Path], path: "other", ..Asked::default() };
+    assert_eq!(wrong.check().await, Err(Wrong::Path), "no header is missing");
     let schemes = vec![Scheme::Path];
     let asked = Asked { schemes, key: "a/b?c%", path: "a%2Fb%3Fc%25/hook", ..Asked::default() };
     assert!(asked.check().await.is_ok_and(|it| it.is_in_path));
