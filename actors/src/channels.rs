@@ -225,6 +225,9 @@ impl ChannelSupervisor {
         self.children.retain(|child| {
             let stays =
                 !child.registration.needs_account() || accounts.iter().any(|it| it.is(&child.key));
+            if !stays {
+                self.host.door.of(child.key.channel, &child.key.name).forget();
+            }
             if let Some(actor) = child.actor.as_ref().filter(|_| !stays) {
                 actor.stop(None);
             }

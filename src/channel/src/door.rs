@@ -15,7 +15,7 @@ mod serve;
 mod testing;
 mod tunnel;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
@@ -74,9 +74,24 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// As it was stored; what cannot be read is as good as nothing.
-    pub fn from_setting(text: Option<&str>) -> Self {
-        text.and_then(|it| serde_json::from_str(it).ok()).unwrap_or_default()
+    /// As it was stored; the usual door where nothing was.
+    ///
+    /// # Errors
+    /// With what to do when it cannot be read.
+    pub fn from_setting(text: Option<&str>) -> Result<Self, ChannelError> {
+        text.map_or(Ok(Self::default()), serde_json::from_str).map_err(|err| {
+            let why = format!(
+                "the settings of the webhook door cannot be read, so it is off: {err}; set them again with \
+                 `nanoclaw channels expose`"
+            );
+            ChannelError::Misconfigured(why.into())
+        })
+    }
+
+    /// Other machines reach it without TLS.
+    pub fn is_plain(&self) -> bool {
+        let address = self.listen.parse::<SocketAddr>();
+        !matches!(self.way, Way::Acme(_)) && address.is_ok_and(|it| !it.ip().is_loopback())
     }
 }
 
@@ -194,7 +209,6 @@ impl Door {
             numbers: AtomicU64::default(),
             notes: Arc::clone(&notes),
             open: Mutex::default(),
-            known: Mutex::default(),
         });
         let shared =
             Shared { settings: Mutex::new(settings), listening: Default::default(), notes, routes };
@@ -215,15 +229,16 @@ impl Door {
         };
         let is_exposed = settings.way != Way::None;
         *lock(&shared.routes.proxies) = settings.proxies.clone();
-        if let Some(mut former) = shared.listening.lock().await.take() {
-            // Its tunnel ends, and what it listened on is free then.
+        let mut listening = shared.listening.lock().await;
+        if let Some(mut former) = listening.take() {
+            // What it listened on is free then. Its tunnel has lost its leash, and ends soon.
             former.task.shutdown().await;
         }
         let run_dir = settings.folders.as_ref().map(|it| it.0.clone());
         shared.notes.begin(run_dir, settings.url.clone());
         *lock(&shared.settings) = settings;
         shared.routes.lock().clear();
-        if is_exposed && let Err(err) = shared.listen().await {
+        if is_exposed && let Err(err) = shared.listen(&mut listening).await {
             let why = chain(&err);
             warn!(why, "the webhook door cannot be reached");
             shared.notes.change(|it| it.trouble = Some(why));
@@ -237,15 +252,24 @@ impl Door {
     pub async fn open(&self, route: Route) -> Result<DoorInbox, ChannelError> {
         let none = || ChannelError::Misconfigured("this host has no door for webhooks".into());
         let shared = self.shared.as_ref().ok_or_else(none)?;
-        shared.listen().await?;
+        // Until the path is there, nothing else stops what listens.
+        let mut listening = shared.listening.lock().await;
+        shared.listen(&mut listening).await?;
         let at = (self.channel.clone(), self.account.clone());
         let (sender, requests) = mpsc::channel(AHEAD_MAX);
         let number = shared.routes.numbers.fetch_add(1, Ordering::Relaxed);
         let open = Open { number, route, sender, strangers: Pace::strangers() };
         shared.notes.change(|it| _ = it.paths.insert(format!("{}/{}", at.0, at.1)));
-        lock(&shared.routes.known).insert(at.clone());
         shared.routes.lock().insert(at.clone(), Arc::new(open));
         Ok(DoorInbox { requests, shared: Arc::clone(shared), at, number })
+    }
+
+    /// The account is gone: its senders are not told to come again any more.
+    pub fn forget(&self) {
+        if let Some(shared) = &self.shared {
+            let at = format!("{}/{}", self.channel, self.account);
+            shared.notes.change(|it| _ = it.paths.remove(&at));
+        }
     }
 
     /// Where a sender outside reaches the account's path; `None` until somebody set that up.
@@ -261,12 +285,13 @@ impl Door {
 }
 
 impl Shared {
-    async fn listen(&self) -> Result<(), ChannelError> {
-        let mut listening = self.listening.lock().await;
+    async fn listen(&self, listening: &mut Option<Listening>) -> Result<(), ChannelError> {
         if listening.as_mut().is_some_and(|it| it.task.try_join_next().is_none()) {
             return Ok(());
         }
-        let Settings { listen, way, folders, .. } = lock(&self.settings).clone();
+        let settings = lock(&self.settings).clone();
+        let is_plain = settings.is_plain();
+        let Settings { listen, way, folders, .. } = settings;
         let malformed = || {
             let why = format!("`{listen}` is no address to listen on; write it as {LISTEN}");
             ChannelError::Misconfigured(why.into())
@@ -284,10 +309,10 @@ impl Shared {
             Way::Tunnel(command) => {
                 task.spawn(tunnel::keep(command, address, Arc::clone(notes)));
             }
-            Way::None | Way::Proxy if !address.ip().is_loopback() => {
-                warn!(%address, "other machines reach this address, and nothing is encrypted there");
-            }
             Way::None | Way::Proxy => {}
+        }
+        if is_plain {
+            warn!(%address, "other machines reach this address, and nothing is encrypted there");
         }
         notes.change(|it| it.address = address.to_string());
         info!(%address, "webhooks are taken");
@@ -323,8 +348,6 @@ struct Routes {
     numbers: AtomicU64,
     notes: Arc<Notes>,
     open: Mutex<HashMap<(String, String), Arc<Open>>>,
-    /// Every path that ever was; there are no more than accounts.
-    known: Mutex<HashSet<(String, String)>>,
 }
 
 #[derive(Debug)]
@@ -349,7 +372,8 @@ impl Routes {
     }
 
     fn was_open(&self, path: &str) -> bool {
-        account_in(path).is_some_and(|it| lock(&self.known).contains(&it.0))
+        let known = self.notes.get().paths;
+        account_in(path).is_some_and(|(at, _)| known.contains(&format!("{}/{}", at.0, at.1)))
     }
 }
 

@@ -11,6 +11,7 @@ use channel::door::{self, Door, Settings};
 use channel::{Cause, DeliverError, Keeper, NoKeeper, Registration, SecretString};
 use domain::message::Address;
 use domain::outgoing::{Caps, CapsBook};
+use domain::plain::chain;
 use domain::restart::RESTARTS_MAX;
 use domain::session::Limits;
 use domain::time::{Clock, Timestamp};
@@ -18,6 +19,7 @@ use sandbox::Sandbox;
 use store::layout::Layout;
 use store::{CentralStore, Db, SessionRow, StoreError};
 use tokio::sync::Notify;
+use tracing::warn;
 use vault::Egress;
 
 use crate::container_slots::ContainerSlots;
@@ -85,7 +87,11 @@ impl Host {
     pub async fn set_door(&self) -> Result<(), StoreError> {
         let stored = self.central.read(|it| it.setting(door::SETTING)).await?;
         let folders = Some((self.layout.run(), self.layout.door()));
-        let settings = Settings { folders, ..Settings::from_setting(stored.as_deref()) };
+        let settings = Settings::from_setting(stored.as_deref()).unwrap_or_else(|err| {
+            warn!(why = chain(&err), "the webhook door is as usual");
+            Settings::default()
+        });
+        let settings = Settings { folders, ..settings };
         self.door.set(settings).await;
         Ok(())
     }

@@ -164,7 +164,7 @@ impl CertCache for Files {
     }
 
     async fn store_cert(&self, of: &[String], issuer: &str, bytes: &[u8]) -> io::Result<()> {
-        write_whole(&file(&self.0, "certificate", of, issuer), bytes)
+        write_whole(&file(&self.0, "certificate", of, issuer), bytes, true)
     }
 }
 
@@ -177,6 +177,6 @@ impl AccountCache for Files {
     }
 
     async fn store_account(&self, of: &[String], issuer: &str, bytes: &[u8]) -> io::Result<()> {
-        write_whole(&file(&self.0, "account", of, issuer), bytes)
+        write_whole(&file(&self.0, "account", of, issuer), bytes, true)
     }
 }

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
+use std::mem::take;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -53,7 +54,7 @@ pub struct Note {
     pub url: Option<String>,
     /// What is wrong with the certificate or the tunnel.
     pub trouble: Option<String>,
-    /// `channel/account` of each path that was opened.
+    /// `channel/account` of each path that was opened, also under former settings, until its account goes.
     pub paths: BTreeSet<String>,
     /// Only this door answers a check with it.
     key: String,
@@ -138,7 +139,8 @@ impl Notes {
     /// Begins a new one in this folder.
     pub(super) fn begin(&self, run_dir: Option<PathBuf>, url: Option<String>) {
         let mut kept = lock(&self.0);
-        *kept = (Note { url, key: random().unwrap_or_default(), ..Note::default() }, run_dir);
+        let (key, paths) = (random().unwrap_or_default(), take(&mut kept.0.paths));
+        *kept = (Note { url, key, paths, ..Note::default() }, run_dir);
         write(&kept);
     }
 
@@ -159,17 +161,19 @@ impl Notes {
 fn write((note, run_dir): &(Note, Option<PathBuf>)) {
     let Some(run_dir) = run_dir else { return };
     let written = serde_json::to_vec(note).map_err(io::Error::from);
-    if let Err(err) = written.and_then(|it| write_whole(&run_dir.join(NOTE), &it)) {
+    if let Err(err) = written.and_then(|it| write_whole(&run_dir.join(NOTE), &it, false)) {
         warn!(why = chain(&err), "the command line does not hear of the webhook door");
     }
 }
 
-/// For this user alone; a reader sees all of it or what was there.
-pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// For this user alone; a reader sees all of it or what was there. What `is_kept` is on the disk then.
+pub(super) fn write_whole(path: &Path, bytes: &[u8], is_kept: bool) -> io::Result<()> {
     let new = path.with_extension("new");
     let mut file =
         OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
     file.write_all(bytes)?;
-    file.sync_all()?;
+    if is_kept {
+        file.sync_all()?;
+    }
     fs::rename(new, path)
 }

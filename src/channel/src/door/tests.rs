@@ -359,3 +359,43 @@ async fn other_settings_close_the_paths_and_are_followed() {
     let (told, _) = tokio::join!(code(&door, good()), take(&mut inbox));
     assert_eq!(told, 202, "the same settings change nothing");
 }
+
+#[tokio::test]
+async fn a_sender_comes_again_to_a_path_that_was_open_until_its_account_goes() {
+    let (door, inbox) = open(github()).await;
+    drop(inbox);
+    assert_eq!(code(&door, good()).await, 503);
+    let listen = "127.0.0.1:0".into();
+    door.set(Settings { listen, proxies: vec![LOCAL], ..Settings::default() }).await;
+    assert_eq!(code(&door, good()).await, 503, "other settings close it for a moment");
+    door.forget();
+    assert_eq!(code(&door, good()).await, 404);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_path_that_is_open_is_listened_to_whatever_is_set_meanwhile() {
+    let dir = tempfile::tempdir().unwrap();
+    let (door, _first) = open(github()).await;
+    for proxies in 0..200 {
+        let folders = Some((dir.path().to_owned(), dir.path().to_owned()));
+        let (listen, proxies) = ("127.0.0.1:0".into(), vec![LOCAL; proxies % 2]);
+        let settings = Settings { listen, proxies, folders, ..Settings::default() };
+        let (setter, mut both) = (door.clone(), JoinSet::new());
+        both.spawn(async move { setter.set(settings).await });
+        let inbox = door.open(github()).await.unwrap();
+        both.join_all().await;
+        let is_open = door.shared.as_ref().unwrap().routes.lock().contains_key(&inbox.at);
+        assert!(!is_open || door.address().await.is_some(), "it is open, and nobody listens");
+    }
+}
+
+#[test]
+fn settings_that_cannot_be_read_are_no_usual_ones() {
+    assert_eq!(Settings::from_setting(None).unwrap(), Settings::default());
+    let err = Settings::from_setting(Some(r#"{"way":"teleport"}"#)).unwrap_err();
+    assert!(chain(&err).contains("set them again with `nanoclaw channels expose`"), "{err:?}");
+    let at = |listen: &str| Settings { listen: listen.into(), ..Settings::default() };
+    let tunnel = Settings { way: Way::Tunnel(vec![]), ..at("0.0.0.0:1") };
+    assert!(tunnel.is_plain() && at("192.0.2.1:1").is_plain());
+    assert!(!at("127.0.0.1:1").is_plain() && !at("[::1]:1").is_plain());
+}

@@ -9,7 +9,6 @@ mod steps;
 use std::collections::BTreeSet;
 use std::io;
 
-use channel::door::Note;
 use channel::{Need, Registration};
 use domain::plain::shell_word;
 use domain::texts::count;
@@ -177,7 +176,7 @@ async fn list(layout: &Layout) -> anyhow::Result<Output> {
     // Nothing is connected where no host answers.
     let status = admin::status(layout).await.ok().flatten();
     let connected = status.map(|it| it.channels).unwrap_or_default();
-    let door = Note::read(&layout.run()).unwrap_or_default();
+    let door = expose::note(layout).unwrap_or_default();
     let mut accounts = Vec::new();
     for account in central.accounts()? {
         let AccountRow { channel, name, urls, created_at, fields, me_id, me_name, .. } = account;

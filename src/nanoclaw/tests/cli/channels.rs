@@ -157,6 +157,13 @@ fn the_door_of_webhooks_is_where_it_was_set_and_off_takes_it_back() {
     assert_eq!(now()["command"], "ssh -R 80:{address} x");
     expose(&["acme", "--domain", "bot.example", "--email", "ann@example.org"]).fine();
     assert_eq!((&now()["listen"], &now()["way"]), (&"0.0.0.0:443".into(), &"acme".into()));
+    expose(&["acme", "--domain", "b.example", "--email", "a@b.example", "--listen", "0.0.0.0:1"])
+        .fine();
+    let said = expose(&["proxy", "--url", "https://b.example"]).fine();
+    assert!(said.contains("other machines reach 0.0.0.0:1, and nothing is encrypted"), "{said}");
+    home.store().set_setting("door", "{").unwrap();
+    assert!(now()["trouble"].as_str().unwrap().contains("cannot be read"), "{}", now());
+    assert!(home.run(&["doctor"]).out.contains("the settings of the webhook door cannot be read"));
     expose(&["off"]).fine();
     assert_eq!(
         (&now()["listen"], &now()["url"]),
@@ -164,6 +171,9 @@ fn the_door_of_webhooks_is_where_it_was_set_and_off_takes_it_back() {
     );
     for (wrong, what) in [
         (&["--listen", "everywhere"][..], "everywhere"),
+        (&["--listen", "127.0.0.1"], "write it as 127.0.0.1:8787"),
+        (&["--listen", "localhost:9000"], "write it as 127.0.0.1:8787"),
+        (&["proxy", "--url", "https://"], "https://bot.example"),
         (&["--proxies", "me"], "me"),
         (&["proxy", "--url", "bot.example"], "bot.example"),
         (&["proxy", "--url", "https://bot.example/hooks"], "hooks"),
@@ -189,6 +199,14 @@ fn what_waits_for_an_account_that_goes_is_told_then_and_later() {
     let list = home.run(&["channels", "list", "--json"]).json();
     assert_eq!(list["accounts"][0]["plain"]["kind"], "token");
     assert!(home.run(&["channels", "list"]).fine().contains("kind=token"));
+    // A host that ended has left it.
+    let run = home.path().join("run");
+    std::fs::create_dir_all(&run).unwrap();
+    let note = r#"{"address":"","url":"https://gone.example","paths":["smoke/main"],"key":""}"#;
+    std::fs::write(run.join("door.json"), note).unwrap();
+    assert_eq!(list["accounts"][0]["name"], "main");
+    let list = home.run(&["channels", "list", "--json"]).json();
+    assert_eq!(list["accounts"][0]["webhook"], serde_json::Value::Null);
     for key in ["a", "b"] {
         let (channel, account) = ("smoke".into(), "main".into());
         let to = Address { channel, account, chat: "c".into(), thread: None };

@@ -190,10 +190,17 @@ pub(crate) struct Exposure {
     pub(crate) is_tried: bool,
 }
 
+/// Of the door that runs; `None` where no host does, since what it left says nothing of now.
+pub(super) fn note(layout: &Layout) -> Option<Note> {
+    lock::holder(layout).and_then(|_| Note::read(&layout.run()))
+}
+
 /// Tries it through the address that senders use.
 pub(crate) async fn look(central: &CentralStore, layout: &Layout) -> anyhow::Result<Exposure> {
-    let settings = Settings::from_setting(central.setting(SETTING)?.as_deref());
-    let note = lock::holder(layout).and_then(|_| Note::read(&layout.run()));
+    let stored = Settings::from_setting(central.setting(SETTING)?.as_deref());
+    let unread = stored.as_ref().err().map(|err| chain(err));
+    let settings = stored.unwrap_or_default();
+    let note = note(layout);
     let is_tried = note.is_some();
     let (mut ca, mut expires_at) = (None, None);
     if let Way::Acme(acme) = &settings.way {
@@ -216,20 +223,21 @@ pub(crate) async fn look(central: &CentralStore, layout: &Layout) -> anyhow::Res
     if is_tried && url.is_none() && matches!(settings.way, Way::Tunnel(_)) {
         trouble.get_or_insert_with(|| "the tunnel has not said its address".to_owned());
     }
+    let trouble = unread.or(trouble);
     Ok(Exposure { settings, note, url, trouble, expires_at, is_tried })
 }
 
 pub(super) async fn expose(args: &ExposeArgs, layout: &Layout) -> anyhow::Result<Output> {
     let mut central = crate::commands::central(layout, !args.is_look())?;
-    let was = Settings::from_setting(central.setting(SETTING)?.as_deref());
-    let before = Note::read(&layout.run());
+    let was = Settings::from_setting(central.setting(SETTING)?.as_deref()).unwrap_or_default();
+    let before = note(layout);
     if !args.is_look() {
         let now = args.apply(&was)?;
         let way = match &now.way {
             Way::None => "off".to_owned(),
             Way::Proxy => "proxy".to_owned(),
             Way::Acme(acme) => format!("acme --domain {}", acme.domain),
-            // Its arguments are nobody's concern.
+            // Its arguments are in the settings, and need not be in the history as well.
             Way::Tunnel(command) => {
                 format!("tunnel {}", command.first().map_or("", String::as_str))
             }
@@ -242,7 +250,7 @@ pub(super) async fn expose(args: &ExposeArgs, layout: &Layout) -> anyhow::Result
     let began = Instant::now();
     let mut shown = look(&central, layout).await?;
     while !args.is_look() && lock::holder(layout).is_some() && began.elapsed() < SETTLED_WITHIN {
-        let is_taken = Note::read(&layout.run()) != before || shown.settings == was;
+        let is_taken = note(layout) != before || shown.settings == was;
         if is_taken && shown.trouble.is_none() {
             break;
         }
@@ -279,6 +287,12 @@ impl Exposure {
         let mut output = Output::record(json, keys);
         if let (Way::Proxy, Some(url), true) = (way, &self.url, is_new) {
             output.text += &format!("\n\n{}", snippets(url, listen));
+        }
+        if self.settings.is_plain() {
+            output.text += &format!(
+                "\n\nwarning: other machines reach {listen}, and nothing is encrypted there; `nanoclaw channels \
+                 expose --listen -` leaves it to this one"
+            );
         }
         output.hint(match &self.trouble {
             Some(_) => "mend what it says, and look again with `nanoclaw channels expose`; from inside some \

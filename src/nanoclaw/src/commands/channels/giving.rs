@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use channel::door::Note;
 use channel::{
     Account, ChannelError, ExposeSecret, Fields, Me, Need, NoKeeper, Registration, SecretString,
     Shelf,
@@ -22,6 +21,7 @@ use tokio::time::{sleep, timeout};
 use vault::platform::Holder;
 use vault::{SealedRow, Vault};
 
+use super::expose::note;
 use super::fields::{Values, given, judge, parse_account, parse_field, parse_url};
 use super::find;
 use super::steps::Terminal;
@@ -288,7 +288,7 @@ impl<'a> Giving<'a> {
         if is_other {
             text += &format!("\nbefore it was {before}: it begins at the present of the new one");
         }
-        let url = Note::read(&self.layout.run()).and_then(|note| note.url_of(channel, name));
+        let url = note(self.layout).and_then(|note| note.url_of(channel, name));
         text += &url.map(|url| format!("\nsenders reach it at {url}")).unwrap_or_default();
         text += &match status {
             Some(status) if status.connected => "\nconnected".to_owned(),
