@@ -218,20 +218,25 @@ impl CentralStore {
         })
     }
 
-    /// The messages of a question were routed. While they waited they counted as dropped, and do no more.
+    /// The messages of a question were routed. While they waited they counted as dropped, and do no more: for
+    /// what this question was about, since another one may be asked about them by now.
     pub fn messages_routed(&mut self, id: QuestionId) -> Result<()> {
         self.change("messages that were routed", |central| {
             let sql = "SELECT message FROM pending_message WHERE question = ?1 AND is_due = 1";
             let routed: Vec<Incoming> = central.list("read the messages that wait", sql, [id.0])?;
             for Incoming { from, body, .. } in routed {
                 let sql = "UPDATE dropped SET count = count - 1 WHERE channel = ?1 AND account = ?2
-                               AND chat = ?3 AND sender = ?4 AND reason IN (?5, ?6)";
-                let [asked, connected] = [Why::UnknownAsk, Why::ChatNotConnected].map(Why::as_str);
+                               AND chat = ?3 AND sender = ?4
+                               AND reason = (SELECT iif(kind = 'chat', ?5, ?6) FROM question
+                                             WHERE id = ?7)";
+                let [connected, asked] = [Why::ChatNotConnected, Why::UnknownAsk].map(Why::as_str);
                 let Address { channel, account, chat, .. } = from;
-                let of = params![channel, account, chat, body.sender.id, asked, connected];
+                let of = params![channel, account, chat, body.sender.id, connected, asked, id.0];
                 run(&central.conn, sql, of)?;
+                let sql = "DELETE FROM dropped WHERE channel = ?1 AND account = ?2 AND chat = ?3
+                               AND sender = ?4 AND count < 1";
+                run(&central.conn, sql, [&channel, &account, &chat, &body.sender.id])?;
             }
-            run(&central.conn, "DELETE FROM dropped WHERE count < 1", [])?;
             let sql = "UPDATE pending_message SET is_due = 0 WHERE question = ?1";
             run(&central.conn, sql, [id.0]).map(drop).map_err(Into::into)
         })
