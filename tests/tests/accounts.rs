@@ -15,6 +15,7 @@ use domain::outgoing::TextLimit;
 use domain::time::Clock;
 use engine::credentials::AccountCredentials;
 use engine::host::Credentials;
+use engine::protocol::ChannelStatus;
 use harness::crash::Crash;
 use harness::host::{TestHost, World};
 use store::{AccountRow, CentralStore, Db};
@@ -136,10 +137,14 @@ impl Rig {
     }
 
     fn give(&self, token: &str) {
+        self.give_to("main", token);
+    }
+
+    fn give_to(&self, name: &str, token: &str) {
         let urls = BTreeMap::new();
-        let of = Holder { channel: NAME, account: "main", urls: &urls };
+        let of = Holder { channel: NAME, account: name, urls: &urls };
         let row = self.vault.seal_field(of, "token", &token.into(), self.world.now()).unwrap();
-        let account = AccountRow::new(NAME, "main", self.world.now());
+        let account = AccountRow::new(NAME, name, self.world.now());
         let give = |central: &mut CentralStore| {
             central.put_secret(&row)?;
             central.put_account(&account)
@@ -160,6 +165,12 @@ impl Rig {
         // Long before the next call of the former connection.
         self.called(SECOND / 20).await
     }
+}
+
+async fn status(host: &TestHost, name: &str) -> ChannelStatus {
+    let listed = host.host.peers.channels.call_within(SECOND, ChannelsMessage::List).await.unwrap();
+    let ours = listed.iter().find(|it| it.key.channel == NAME && it.key.name == name).unwrap();
+    ours.status(SECOND).await
 }
 
 fn call(token: &str, after: &str) -> (String, String) {
@@ -193,11 +204,26 @@ async fn another_account_of_the_platform_is_read_from_its_present_on() {
     assert_eq!((known.me_id.as_str(), known.me_name.as_str()), ("b", "@b"));
     let kept = rig.credentials().of_account(NAME, "main", &BTreeMap::new()).await.unwrap().keeper;
     assert_eq!(kept.get("me").await.unwrap().as_deref(), Some("b"), "of the one that it is now");
-    let listed = host.host.peers.channels.call_within(SECOND, ChannelsMessage::List).await.unwrap();
-    let ours = listed.iter().find(|it| it.key.channel == NAME).unwrap();
-    let status = ours.status(SECOND).await;
+    let status = status(&host, "main").await;
     assert_eq!((status.me.as_deref(), status.fields_of), (Some("@b (id b)"), known.renewed_at.0));
     assert!(status.connected && status.since.is_some());
+    host.kill().await;
+}
+
+/// Both were given their token while nobody could ask the platform whose it is.
+#[tokio::test(start_paused = true)]
+async fn an_account_that_is_there_already_is_not_read_twice() {
+    let rig = Rig::new();
+    rig.give("a1");
+    let host = rig.world.start(Crash::never()).await;
+    rig.world.pass(SECOND).await;
+    rig.give_to("twin", "a2");
+    host.host.peers.channels.cast(ChannelsMessage::Reload);
+    let calls = rig.called(5 * SECOND).await;
+    assert!(calls.iter().all(|it| it.0 == "a1"), "{calls:?}");
+    let why = status(&host, "twin").await.why.unwrap();
+    assert!(why.contains("ledger/main is the same account of ledger already; give"), "{why}");
+    assert!(status(&host, "main").await.connected);
     host.kill().await;
 }
 

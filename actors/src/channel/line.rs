@@ -310,7 +310,11 @@ async fn meet(host: &LiveHost, key: &AccountKey, me: &Me) -> Result<bool, Channe
     }
     let ((channel, name), me) = (key.names(), me.clone());
     let meet = move |it: &mut CentralStore| it.meet_account(channel, &name, &me.id, &me.name);
-    let is_other = host.central.write("who an account is", meet).await.map_err(unreachable)?;
+    let met = host.central.write("who an account is", meet).await;
+    let is_other = met.map_err(|err| match matches!(err, StoreError::SameAccount { .. }) {
+        true => ChannelError::Misconfigured(err.into()),
+        false => unreachable(err),
+    })?;
     if is_other {
         warn!(channel, account = key.name, "it is another account of the platform than before");
     }

@@ -121,13 +121,7 @@ impl CentralStore {
         self.change("store an account", |central| {
             let AccountRow { channel, name, .. } = account;
             let known = central.account(channel, name)?;
-            let twin = "SELECT name FROM account
-                WHERE channel = ?1 AND name <> ?2 AND me_id = ?3 AND ?3 <> ''";
-            let twin =
-                central.one("look for the same account", twin, [channel, name, &account.me_id])?;
-            if let Some(other) = twin {
-                return Err(StoreError::SameAccount { channel: channel.clone(), other });
-            }
+            central.refuse_twin(channel, name, &account.me_id)?;
             let was = known.as_ref().map_or("", |it| &it.me_id);
             if was.is_empty() || (!account.me_id.is_empty() && was != account.me_id) {
                 central.start_over(channel, name)?;
@@ -148,9 +142,13 @@ impl CentralStore {
 
     /// Stores who an account is on its platform, as a connection said. `true` when that is another one than
     /// before: its cursor and shelf are forgotten.
+    ///
+    /// # Errors
+    /// As [`Self::put_account`], which may have been told nothing of who it is.
     pub fn meet_account(&mut self, channel: &str, name: &str, id: &str, who: &str) -> Result<bool> {
         self.change("who an account is", |central| {
             let Some(known) = central.account(channel, name)? else { return Ok(false) };
+            central.refuse_twin(channel, name, id)?;
             let is_other = !known.me_id.is_empty() && known.me_id != id;
             if is_other {
                 central.start_over(channel, name)?;
@@ -160,6 +158,14 @@ impl CentralStore {
             central.conn.execute(sql, [channel, name, id, who])?;
             Ok(is_other)
         })
+    }
+
+    fn refuse_twin(&self, channel: &str, name: &str, id: &str) -> Result<()> {
+        let sql = "SELECT name FROM account
+            WHERE channel = ?1 AND name <> ?2 AND me_id = ?3 AND ?3 <> ''";
+        let twin = self.one("look for the same account", sql, [channel, name, id])?;
+        let same = |other| StoreError::SameAccount { channel: channel.to_owned(), other };
+        twin.map(same).map_or(Ok(()), Err)
     }
 
     fn start_over(&self, channel: &str, name: &str) -> Result<()> {

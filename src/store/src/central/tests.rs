@@ -383,6 +383,8 @@ fn no_two_accounts_are_the_same_on_their_platform() {
         let err = store.put_account(&account("telegram", name, "7")).unwrap_err();
         assert!(err.to_string().contains("telegram/main is the same account"), "{err}");
     }
+    let err = store.meet_account("telegram", "other", "7", "@bot").unwrap_err();
+    assert!(err.to_string().contains("telegram/main is the same account"), "{err}");
     assert_eq!(store.account("telegram", "other").unwrap().unwrap().me_id, "8", "it stays");
     for (channel, name, me) in
         [("telegram", "main", "7"), ("discord", "main", "7"), ("hook", "a", ""), ("hook", "b", "")]
