@@ -54,8 +54,8 @@ const PIECE_BYTES: usize = 256 * 1024;
 pub enum ChannelMessage {
     /// Look whether the platform is still heard.
     Look,
-    /// Of the line with this number; so for the next two.
-    Connected(u64, Result<Connection, ChannelError>),
+    /// Of the line with this number; so for the next two. With how often the account had started over before.
+    Connected(u64, Result<(Connection, i64), ChannelError>),
     /// What became of the gap before the connection is committed.
     Stated(u64),
     Lost(u64, ChannelError),

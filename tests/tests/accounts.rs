@@ -28,7 +28,7 @@ const SECOND: Duration = Duration::from_secs(1);
 /// Each call by its token, and what it went on behind.
 type Calls = Arc<Mutex<Vec<(String, String)>>>;
 
-/// Tokens are a letter, whose account it is, and a number.
+/// Tokens are a letter, whose account it is, and a number; of `?` nobody knows whose.
 #[derive(Debug, Default)]
 struct Ledger(Calls);
 
@@ -38,6 +38,7 @@ impl Adapter for Ledger {
         let me = self.check(account).await?;
         let token = account.require(NAME, "token")?.expose_secret().to_owned();
         account.shelf.put("me", Some(&me.id)).await.unwrap();
+        tokio::time::sleep(SECOND / 100).await;
         let source = Box::new(LedgerSource(token, Arc::clone(&self.0)));
         let caps = Caps::plain(TextLimit::chars(100));
         Ok(Connection { me, caps, source, sink: Arc::new(Nowhere) })
@@ -45,6 +46,7 @@ impl Adapter for Ledger {
 
     async fn check(&self, account: &Account) -> Result<Me, ChannelError> {
         let id = account.require(NAME, "token")?.expose_secret()[..1].to_owned();
+        let id = id.replace('?', "");
         Ok(Me { name: format!("@{id}"), id })
     }
 }
@@ -207,6 +209,19 @@ async fn another_account_of_the_platform_is_read_from_its_present_on() {
     let status = status(&host, "main").await;
     assert_eq!((status.me.as_deref(), status.fields_of), (Some("@b (id b)"), known.renewed_at.0));
     assert!(status.connected && status.since.is_some());
+    host.kill().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_stored_while_it_connects_does_not_begin_behind_the_former_cursor() {
+    let rig = Rig::new();
+    rig.give("?1");
+    let host = rig.world.start(Crash::never()).await;
+    rig.world.pass(SECOND / 200).await;
+    rig.give("?2");
+    rig.world.pass(3 * SECOND / 2).await;
+    host.host.peers.channels.cast(ChannelsMessage::Reload);
+    assert_eq!(rig.called(SECOND / 20).await, [call("?2", "")]);
     host.kill().await;
 }
 

@@ -114,15 +114,16 @@ impl ChannelActor {
             sleep(after).await;
             let connected = async {
                 let connect = async || {
-                    let account = account(&host, &key, pulse.clone()).await?;
+                    let (start, account) = account(&host, &key, pulse.clone()).await?;
                     let connecting = timeout(CONNECT_MAX, adapter.connect(&account)).await;
-                    connecting.unwrap_or_else(|_| {
+                    let connected = connecting.unwrap_or_else(|_| {
                         let why = format!("it did not connect within {} s", CONNECT_MAX.as_secs());
                         Err(ChannelError::Unreachable(why.into()))
-                    })
+                    });
+                    connected.map(|it| (it, start))
                 };
                 let mut connection = connect().await?;
-                if meet(&host, &key, &connection.me).await? {
+                if meet(&host, &key, &connection.0.me).await? {
                     // What it was given to go on with, and what it kept, was of the former one.
                     drop(connection);
                     connection = connect().await?;
@@ -147,7 +148,7 @@ impl ChannelActor {
         }
     }
 
-    pub(super) fn receive(&mut self, connection: Connection) {
+    pub(super) fn receive(&mut self, (connection, start): (Connection, i64)) {
         info!(channel = self.args.registration.name, "connected");
         let line = &mut self.line;
         line.pulse.beat();
@@ -169,6 +170,7 @@ impl ChannelActor {
         let pump = Pump {
             args: self.args.clone(),
             source: connection.source,
+            start,
             caps: connection.caps,
             pulse: line.pulse.clone(),
             storing: Arc::clone(&line.storing),
@@ -275,19 +277,28 @@ fn commands() -> Vec<CommandInfo> {
     Command::ALL.into_iter().map(info).collect()
 }
 
-async fn account(host: &LiveHost, key: &AccountKey, pulse: Pulse) -> Result<Account, ChannelError> {
+/// An account, and how often it had started over when its fields were read or before.
+async fn account(
+    host: &LiveHost,
+    key: &AccountKey,
+    pulse: Pulse,
+) -> Result<(i64, Account), ChannelError> {
+    let unreachable = |err: StoreError| ChannelError::Unreachable(err.into());
+    let (channel, name) = key.names();
+    let read = host.central.read(move |it| it.cursor(channel, &name)).await;
+    let start = read.map_err(unreachable)?.unwrap_or_default().1;
     let opened = host.credentials.of_account(key.channel, &key.name, &key.urls).await;
     let Opened { values, keeper } = opened.map_err(ChannelError::Unauthorized)?;
     let (channel, name) = key.names();
     let heard = host.central.read(move |it| it.heard(channel, &name)).await;
-    Ok(Account {
+    let account = Account {
         name: key.name.clone(),
         run_dir: host.layout.run(),
         fields: Fields::new(values, Arc::clone(&keeper)),
         shelf: Shelf::new(keeper, &host.layout.account(key.channel, &key.name)),
         urls: key.urls.clone(),
         pulse,
-        heard_until: heard.map_err(|err| ChannelError::Unreachable(err.into()))?,
+        heard_until: heard.map_err(unreachable)?,
         door: host.door.of(key.channel, &key.name),
         spool: Arc::new(AccountSpool {
             central: host.central.clone(),
@@ -295,7 +306,8 @@ async fn account(host: &LiveHost, key: &AccountKey, pulse: Pulse) -> Result<Acco
             channel: key.channel,
             account: key.name.clone(),
         }),
-    })
+    };
+    Ok((start, account))
 }
 
 /// Stores who the account is there, before anything is read of it. `true` for another one than before, which

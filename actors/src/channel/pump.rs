@@ -27,6 +27,9 @@ const ROUTE_WITHIN: Duration = Duration::from_secs(600);
 pub(super) struct Pump {
     pub(super) args: ChannelArgs,
     pub(super) source: Box<dyn Source>,
+    /// How often the account had started over before it connected. A connection from before that goes on behind
+    /// no cursor, and writes none.
+    pub(super) start: i64,
     /// As the connection said.
     pub(super) caps: Caps,
     pub(super) pulse: Pulse,
@@ -43,6 +46,10 @@ impl Pump {
         let (channel, account) = self.args.account.names();
         let stored = self.args.host.central.read(move |it| it.cursor(channel, &account)).await;
         let (stored, start) = stored.map_err(unreachable)?.unwrap_or_default();
+        if start != self.start {
+            let why = "it was given something else while it connected";
+            return Err(ChannelError::Unreachable(why.into()));
+        }
         let mut cursor = Cursor(stored.unwrap_or_default());
         loop {
             self.state_gap().await?;
