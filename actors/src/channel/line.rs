@@ -11,7 +11,6 @@ use std::time::Duration;
 use channel::{Account, ChannelError, CommandInfo, Connection, Fields, Me, Pulse, Shelf};
 use domain::command::Command;
 use domain::continuity::{self, LineEffect, LineView};
-use domain::message::Address;
 use domain::outgoing::Caps;
 use domain::plain::chain;
 use domain::texts::commands::summary;
@@ -242,8 +241,8 @@ impl ChannelActor {
 
     /// As the connection said.
     fn caps(&self) -> Caps {
-        let (channel, account) = (self.args.account.channel.into(), self.args.account.name.clone());
-        self.args.host.caps_of(&Address { channel, account, ..Address::default() })
+        let key = &self.args.account;
+        self.args.host.caps.of_account(key.channel, &key.name)
     }
 
     fn keep_pulse(&mut self) {

@@ -123,15 +123,23 @@ impl ConnectedCaps {
         let mut all = self.connected.lock().unwrap_or_else(PoisonError::into_inner);
         all.insert((channel, account.to_owned()), caps);
     }
+
+    /// What an account can do in general.
+    pub fn of_account(&self, channel: &str, account: &str) -> Caps {
+        let Some(registration) = self.registration(channel) else { return Caps::default() };
+        let all = self.connected.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(&(registration.name, account.to_owned())).copied().unwrap_or(registration.caps)
+    }
+
+    fn registration(&self, channel: &str) -> Option<&'static Registration> {
+        self.registrations.iter().copied().find(|it| it.name == channel)
+    }
 }
 
 impl CapsBook for ConnectedCaps {
     fn of(&self, chat: &Address) -> Caps {
-        let found = self.registrations.iter().find(|it| it.name == chat.channel);
-        let Some(registration) = found else { return Caps::default() };
-        let all = self.connected.lock().unwrap_or_else(PoisonError::into_inner);
-        let caps = all.get(&(registration.name, chat.account.clone())).copied();
-        registration.adapter.caps_in(caps.unwrap_or(registration.caps), chat)
+        let caps = self.of_account(&chat.channel, &chat.account);
+        self.registration(&chat.channel).map_or(caps, |it| it.adapter.caps_in(caps, chat))
     }
 }
 
