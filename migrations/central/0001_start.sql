@@ -37,6 +37,7 @@ CREATE TABLE account (
     me_name    TEXT    NOT NULL DEFAULT '',
     -- When somebody gave it fields or addresses last; it grows with each time, whatever the clock says.
     renewed_at INTEGER NOT NULL DEFAULT 0,
+    caps       TEXT    NOT NULL DEFAULT '',      -- what its last connection can do, as JSON; empty: none was
     PRIMARY KEY (channel, name)
 ) STRICT, WITHOUT ROWID;
 

@@ -11,6 +11,7 @@ use channel::{
     Account, Adapter, Batch, Caps, ChannelError, Connection, Cursor, DeliverError, ExposeSecret,
     Fields, Gap, Me, Need, Part, Registration, Sink, Source,
 };
+use domain::message::Address;
 use domain::outgoing::TextLimit;
 use domain::time::Clock;
 use engine::credentials::AccountCredentials;
@@ -40,7 +41,7 @@ impl Adapter for Ledger {
         account.shelf.put("me", Some(&me.id)).await.unwrap();
         tokio::time::sleep(SECOND / 100).await;
         let source = Box::new(LedgerSource(token, Arc::clone(&self.0)));
-        let caps = Caps::plain(TextLimit::chars(100));
+        let caps = Caps { reactions: true, ..Caps::plain(TextLimit::chars(100)) };
         Ok(Connection { me, caps, source, sink: Arc::new(Nowhere) })
     }
 
@@ -219,10 +220,26 @@ async fn what_is_stored_while_it_connects_does_not_begin_behind_the_former_curso
     let host = rig.world.start(Crash::never()).await;
     rig.world.pass(SECOND / 200).await;
     rig.give("?2");
-    rig.world.pass(3 * SECOND / 2).await;
+    rig.world.pass(11 * SECOND / 10).await;
     host.host.peers.channels.cast(ChannelsMessage::Reload);
     assert_eq!(rig.called(SECOND / 20).await, [call("?2", "")]);
     host.kill().await;
+}
+
+/// What agents say before the platform answers is not cut to what its channel can do at least.
+#[tokio::test(start_paused = true)]
+async fn what_an_account_can_do_is_known_before_it_connects_again() {
+    let rig = Rig::new();
+    rig.give("a1");
+    let host = rig.world.start(Crash::never()).await;
+    let can_react = |host: &TestHost| {
+        let (channel, account) = (NAME.into(), "main".into());
+        host.host.caps_of(&Address { channel, account, ..Address::default() }).reactions
+    };
+    assert!(!can_react(&host));
+    rig.world.pass(SECOND).await;
+    host.kill().await;
+    assert!(can_react(&rig.world.start(Crash::never()).await));
 }
 
 /// Both were given their token while nobody could ask the platform whose it is.

@@ -16,7 +16,7 @@ use domain::plain::chain;
 use domain::texts::commands::summary;
 use domain::texts::notices;
 use domain::time::{Timestamp, backoff, jittered};
-use engine::host::Opened;
+use engine::host::{LOCAL, Opened};
 use engine::protocol::{CONNECTING, ChannelStatus};
 use engine::spool::AccountSpool;
 use store::{AccountRow, CentralStore, StoreError};
@@ -158,9 +158,9 @@ impl ChannelActor {
         let (sink, channel) = (connection.sink, key.channel);
         self.sink = Some(Arc::clone(&sink));
         let (host, key) = (Arc::clone(&self.args.host), key.clone());
-        let hears_all = connection.caps.hears_all;
+        let caps = connection.caps;
         self.sending.spawn(async move {
-            note_hearing(&host, &key, hears_all).await;
+            note_caps(&host, &key, caps).await;
             if timeout(HINT_MAX, sink.publish_commands(&commands())).await.is_err() {
                 debug!(channel, "the commands were not published in time");
             }
@@ -341,17 +341,17 @@ async fn tell_owners(host: &LiveHost, key: &AccountKey, (why, text): Told) {
     }
 }
 
-/// Stores what the platform shows the account, for who connects chats; where that changed.
-async fn note_hearing(host: &LiveHost, key: &AccountKey, hears_all: bool) {
-    let (channel, name) = (key.channel, key.name.clone());
-    let before = host.central.read(move |it| it.hears_all(channel, &name)).await;
-    if before.is_ok_and(|it| it == hears_all) {
+/// Stores what the account can do, for the time after a restart and before it connects; where that changed.
+async fn note_caps(host: &LiveHost, key: &AccountKey, caps: Caps) {
+    let known = ((key.channel.to_owned(), key.name.clone()), caps);
+    let stored = host.central.read(|it| it.caps_of_accounts()).await;
+    if key.name == LOCAL || stored.is_ok_and(|it| it.contains(&known)) {
         return;
     }
-    let name = key.name.clone();
-    let note = move |it: &mut CentralStore| it.set_hears_all(channel, &name, hears_all);
-    if let Err(err) = host.central.write("what an account hears", note).await {
-        warn!(why = chain(&err), "what an account hears was not stored");
+    let (channel, name) = key.names();
+    let note = move |it: &mut CentralStore| it.set_caps(channel, &name, &caps);
+    if let Err(err) = host.central.write("what an account can do", note).await {
+        warn!(why = chain(&err), "what an account can do was not stored");
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::message::Address;
 
@@ -99,7 +99,7 @@ pub const BUTTON_DATA_BYTES_MAX: usize = 64;
 /// A card has no more; the rest would not fit on a phone. Discord takes 25 in five rows.
 pub const BUTTONS_MAX: usize = 20;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Unit {
     Chars,
@@ -107,7 +107,7 @@ pub enum Unit {
     Bytes,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TextLimit {
     pub max: usize,
@@ -121,7 +121,7 @@ impl TextLimit {
 }
 
 /// What a platform makes of a text: which formats it shows, and how they are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Dialect {
     TelegramHtml,
@@ -153,16 +153,16 @@ impl Unit {
 }
 
 /// At most so many within a time; no limit where it is `None`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rate {
     pub count: u32,
-    #[serde(deserialize_with = "seconds")]
+    #[serde(deserialize_with = "seconds", serialize_with = "to_seconds")]
     pub per: Duration,
 }
 
 /// What a platform takes before it asks to wait. Edits and hints count as what they are there: parts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Pace {
     /// In one private chat.
@@ -175,7 +175,7 @@ pub struct Pace {
 
 /// What a platform can do, in general, for one account, or in one chat. The host renders everything
 /// else in plain text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Caps {
     /// Measured as the platform does, in the text that is shown in its dialect.
@@ -203,7 +203,7 @@ pub struct Caps {
     /// Nothing can be sent there; answers go to the conversation's last other chat.
     pub mute: bool,
     /// The longest normal silence; `None` where no platform on the other side could fall silent.
-    #[serde(deserialize_with = "some_seconds")]
+    #[serde(deserialize_with = "some_seconds", serialize_with = "to_some_seconds")]
     pub alive_every: Option<Duration>,
 }
 
@@ -215,6 +215,14 @@ fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
 fn some_seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
     let seconds = Option::<u32>::deserialize(from)?;
     Ok(seconds.map(|it| Duration::from_secs(it.into())))
+}
+
+fn to_seconds<S: Serializer>(of: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    of.as_secs().serialize(to)
+}
+
+fn to_some_seconds<S: Serializer>(of: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
+    of.map(|it| it.as_secs()).serialize(to)
 }
 
 impl Caps {

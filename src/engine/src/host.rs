@@ -111,24 +111,30 @@ impl Host {
 pub struct ConnectedCaps {
     registrations: Vec<&'static Registration>,
     /// By channel and account.
-    connected: Mutex<BTreeMap<(&'static str, String), Caps>>,
+    connected: Mutex<BTreeMap<(String, String), Caps>>,
 }
 
 impl ConnectedCaps {
-    pub fn new(registrations: &[&'static Registration]) -> Arc<Self> {
-        Arc::new(Self { registrations: registrations.to_vec(), connected: Mutex::default() })
+    /// With what was stored of connections before.
+    pub fn new(
+        registrations: &[&'static Registration],
+        stored: Vec<((String, String), Caps)>,
+    ) -> Arc<Self> {
+        let connected = Mutex::new(stored.into_iter().collect());
+        Arc::new(Self { registrations: registrations.to_vec(), connected })
     }
 
-    pub fn connected(&self, channel: &'static str, account: &str, caps: Caps) {
+    pub fn connected(&self, channel: &str, account: &str, caps: Caps) {
         let mut all = self.connected.lock().unwrap_or_else(PoisonError::into_inner);
-        all.insert((channel, account.to_owned()), caps);
+        all.insert((channel.to_owned(), account.to_owned()), caps);
     }
 
     /// What an account can do in general.
     pub fn of_account(&self, channel: &str, account: &str) -> Caps {
         let Some(registration) = self.registration(channel) else { return Caps::default() };
         let all = self.connected.lock().unwrap_or_else(PoisonError::into_inner);
-        all.get(&(registration.name, account.to_owned())).copied().unwrap_or(registration.caps)
+        let said = all.get(&(channel.to_owned(), account.to_owned())).copied();
+        said.unwrap_or(registration.caps)
     }
 
     fn registration(&self, channel: &str) -> Option<&'static Registration> {

@@ -108,6 +108,7 @@ fn wire(layout: &Layout) -> anyhow::Result<(Arc<LiveHost>, Arc<Vault>)> {
     install::ensure_defaults(&central)?;
     let sandbox = install::sandbox(layout, &central)?.context("this install has no name")?;
     let stops = StopGate::new(central.stops()?);
+    let caps = ConnectedCaps::new(&channel::registrations(), central.caps_of_accounts()?);
     drop(central);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let peers = Peers::default();
@@ -127,7 +128,7 @@ fn wire(layout: &Layout) -> anyhow::Result<(Arc<LiveHost>, Arc<Vault>)> {
         gate: Arc::new(NoGate),
         sandbox: Arc::new(sandbox),
         egress: Arc::clone(&vault) as _,
-        caps: ConnectedCaps::new(&channel::registrations()),
+        caps,
         registrations: channel::registrations(),
         credentials: Arc::new(credentials),
         container_slots: ContainerSlots::new(containers_max(&meminfo)),

@@ -129,7 +129,7 @@ impl World {
             gate: Arc::clone(crash) as _,
             sandbox: Arc::clone(&self.engine) as _,
             egress: Arc::new(NoEgress),
-            caps: ConnectedCaps::new(&registrations),
+            caps: ConnectedCaps::new(&registrations, central.caps_of_accounts().unwrap()),
             registrations,
             credentials: self
                 .credentials

@@ -64,7 +64,7 @@ impl MinimalHost {
             gate,
             sandbox: Arc::clone(&self.engine) as _,
             egress: Arc::new(Nothing),
-            caps: ConnectedCaps::new(&[self.registration]),
+            caps: ConnectedCaps::new(&[self.registration], Vec::new()),
             registrations: vec![self.registration],
             credentials: Arc::new(Nothing),
             container_slots: ContainerSlots::new(self.containers_max),

@@ -81,7 +81,7 @@ impl Rig {
             gate: Arc::new(NoGate),
             sandbox,
             egress: Arc::new(NoEgress),
-            caps: ConnectedCaps::new(&[registration]),
+            caps: ConnectedCaps::new(&[registration], Vec::new()),
             registrations: vec![registration],
             credentials: Arc::new(NoCredentials),
             container_slots: ContainerSlots::new(10),

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use domain::continuity::{Gap, TOLD_WITHIN, told};
+use domain::outgoing::Caps;
 use domain::sealed::SealedRow;
 
 use crate::central::prelude::*;
@@ -127,7 +128,7 @@ impl CentralStore {
                 central.start_over(channel, name)?;
             }
             let (urls, fields) = (to_json(&account.urls)?, to_json(&account.fields)?);
-            let sql = "INSERT INTO account VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+            let sql = "INSERT INTO account VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, '')
                 ON CONFLICT DO UPDATE SET urls = excluded.urls, fields = excluded.fields,
                     me_id = iif(excluded.me_id = '', me_id, excluded.me_id),
                     me_name = iif(excluded.me_id = '', me_name, excluded.me_name),
@@ -291,14 +292,30 @@ impl CentralStore {
         })
     }
 
-    /// Whether the platform shows an account every message of its groups, as its last connection said.
-    pub fn hears_all(&self, channel: &str, account: &str) -> Result<bool> {
-        Ok(self.setting(&hearing_key(channel, account))?.is_none_or(|it| it != WHEN_MEANT))
+    /// What each account can do, as its last connection said. What another version wrote may be unreadable; the
+    /// next connection says it again.
+    pub fn caps_of_accounts(&self) -> Result<Vec<((String, String), Caps)>> {
+        let sql = "SELECT channel, name, caps FROM account WHERE caps <> ''";
+        let all: Vec<(String, String, String)> = self.list("read what accounts can do", sql, [])?;
+        let read = |(channel, name, caps): (_, _, String)| {
+            Some(((channel, name), serde_json::from_str(&caps).ok()?))
+        };
+        Ok(all.into_iter().filter_map(read).collect())
     }
 
-    pub fn set_hears_all(&mut self, channel: &str, account: &str, hears_all: bool) -> Result<()> {
-        let word = if hears_all { "all" } else { WHEN_MEANT };
-        self.set_setting(&hearing_key(channel, account), word)
+    pub fn set_caps(&mut self, channel: &str, account: &str, caps: &Caps) -> Result<()> {
+        self.change("what an account can do", |central| {
+            let sql = "UPDATE account SET caps = ?3 WHERE channel = ?1 AND name = ?2";
+            central.conn.execute(sql, params![channel, account, to_json(caps)?])?;
+            Ok(())
+        })
+    }
+
+    /// Whether the platform shows an account every message of its groups, as its last connection said.
+    pub fn hears_all(&self, channel: &str, account: &str) -> Result<bool> {
+        let sql = "SELECT caps ->> 'hears_all' FROM account
+                   WHERE channel = ?1 AND name = ?2 AND caps <> ''";
+        Ok(self.one("read what an account hears", sql, [channel, account])?.unwrap_or(true))
     }
 
     /// Tells the owners elsewhere that an account does not get in; once for each `why` until it was heard again.
@@ -331,12 +348,6 @@ impl CentralStore {
             Ok(())
         })
     }
-}
-
-const WHEN_MEANT: &str = "when-meant";
-
-fn hearing_key(channel: &str, account: &str) -> String {
-    format!("hears.{channel}.{account}")
 }
 
 /// The private chat that each owner used last, on another account.
