@@ -335,8 +335,10 @@ async fn noted(folder: &Path, is_so: impl Fn(&Note) -> bool) -> Note {
 async fn a_tunnel_is_started_again_says_its_address_and_ends_with_the_door() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().to_str().unwrap();
-    let command = ["python3", "-c", TUNNEL, "{address}", folder].map(str::to_owned);
-    let way = Way::Tunnel(command.to_vec());
+    // It is not what the host started, and does not want to end.
+    let stubborn = ["sh", "-c", "trap '' TERM; \"$@\"; exit $?", "sh"];
+    let command = [&stubborn[..], &["python3", "-c", TUNNEL, "{address}", folder]].concat();
+    let way = Way::Tunnel(command.into_iter().map(str::to_owned).collect());
     let settings = Settings { listen: "127.0.0.1:0".into(), way, ..Settings::default() };
     let (door, mut inbox) = exposed(settings, dir.path()).await;
     let has_failed =

@@ -22,9 +22,10 @@ const AGAIN_MAX: Duration = Duration::from_secs(60);
 const STEADY: Duration = Duration::from_secs(60);
 const LINE_BYTES_MAX: u64 = 4 * 1024;
 
-/// Runs the program `$@` until it ends, or until the host does, however that ends: then the pipe is closed.
+/// Runs the program `$@` until the pipe is closed, which it is when the host ends, however that is. Then all go that
+/// the program started in its group, also those that outlived it or do not want to.
 const LEASH: &str = r#"exec 3<&0; "$@" </dev/null 3<&- & program=$!
-{ cat <&3; kill "$program"; } >/dev/null 2>&1 &
+{ trap '' HUP INT TERM; cat <&3; kill -TERM 0; sleep 2; kill -KILL 0; } >/dev/null 2>&1 &
 wait "$program""#;
 
 /// Until dropped. What it says of itself goes into the notes.
@@ -58,6 +59,7 @@ async fn run(command: &[String], notes: &Notes) -> io::Result<String> {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
+        .process_group(0)
         .kill_on_drop(true)
         .spawn()?;
     let _leash = child.stdin.take();
