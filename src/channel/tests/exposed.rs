@@ -331,6 +331,29 @@ async fn noted(folder: &Path, is_so: impl Fn(&Note) -> bool) -> Note {
     timeout(WITHIN, found).await.expect("the note becomes so")
 }
 
+fn tunnel(url: Option<&str>, script: &str) -> Settings {
+    let way = Way::Tunnel(["sh", "-c", script].map(str::to_owned).to_vec());
+    let url = url.map(str::to_owned);
+    Settings { listen: "127.0.0.1:0".into(), url, way, ..Settings::default() }
+}
+
+#[tokio::test]
+async fn a_tunnel_that_says_many_addresses_is_noted_about_once_a_second() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = "i=0; while :; do i=$((i+1)); echo https://t$i.example; sleep 0.01; done";
+    let _door = exposed(tunnel(None, script), dir.path()).await;
+    let first = noted(dir.path(), |it| it.url.is_some()).await;
+    let mut last = first;
+    let mut changes = 0;
+    for _ in 0..250 {
+        sleep(Duration::from_millis(10)).await;
+        let note = Note::read(dir.path()).unwrap();
+        changes += usize::from(note != last);
+        last = note;
+    }
+    assert!((1..=5).contains(&changes), "{changes}");
+}
+
 #[tokio::test]
 async fn a_tunnel_is_started_again_says_its_address_and_ends_with_the_door() {
     let dir = tempfile::tempdir().unwrap();

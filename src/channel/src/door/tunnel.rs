@@ -11,6 +11,7 @@ use domain::plain::chain;
 use domain::time::{backoff, jittered};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::process::Command;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use tracing::{debug, info, warn};
 
@@ -21,6 +22,10 @@ const AGAIN_MAX: Duration = Duration::from_secs(60);
 /// After so long a run the failures before it do not count.
 const STEADY: Duration = Duration::from_secs(60);
 const LINE_BYTES_MAX: u64 = 4 * 1024;
+/// As long as a name and a port can be.
+const URL_BYTES_MAX: usize = 300;
+/// It may say as many addresses as it likes; a note is written to the disk.
+const NOTE_EVERY: Duration = Duration::from_secs(1);
 
 /// Runs the program `$@` until the pipe is closed, which it is when the host ends, however that is. Then all go that
 /// the program started in its group, also those that outlived it or do not want to.
@@ -64,14 +69,19 @@ async fn run(command: &[String], notes: &Notes) -> io::Result<String> {
         .spawn()?;
     let _leash = child.stdin.take();
     let (out, err) = (child.stdout.take(), child.stderr.take());
-    let read = async {
-        tokio::join!(read(out, notes), read(err, notes));
-        // It may close what it writes to and run on.
-        std::future::pending().await
+    let (said, mut heard) = watch::channel(String::new());
+    let note = async {
+        while heard.changed().await.is_ok() {
+            let url = heard.borrow_and_update().clone();
+            notes.change(|it| (it.url, it.trouble) = (Some(url), None));
+            sleep(NOTE_EVERY).await;
+        }
     };
+    // It may close what it writes to and run on.
+    let read = async { tokio::join!(read(out, &said), read(err, &said), note) };
     let status = tokio::select! {
         status = child.wait() => status?,
-        status = read => status,
+        _ = read => child.wait().await?,
     };
     Ok(match status.code() {
         Some(127) => "there is no such program".to_owned(),
@@ -80,14 +90,14 @@ async fn run(command: &[String], notes: &Notes) -> io::Result<String> {
 }
 
 /// What it says may hold secrets, and goes no further than the log at its finest.
-async fn read(output: Option<impl AsyncRead + Unpin>, notes: &Notes) {
+async fn read(output: Option<impl AsyncRead + Unpin>, said: &watch::Sender<String>) {
     let Some(mut output) = output.map(BufReader::new) else { return };
     let mut line = Vec::new();
     while let Ok(1..) = (&mut output).take(LINE_BYTES_MAX).read_until(b'\n', &mut line).await {
         let text = String::from_utf8_lossy(&line);
         debug!(text = text.trim(), "the tunnel says");
         if let Some(url) = url_in(text.trim()) {
-            notes.change(|it| (it.url, it.trouble) = (Some(url), None));
+            said.send_replace(url);
         }
         line.clear();
     }
@@ -101,7 +111,7 @@ fn url_in(line: &str) -> Option<String> {
     let url = alone.trim_end_matches('/');
     let host = url.strip_prefix("https://")?;
     let fits = host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.:".contains(&b));
-    (fits && !host.is_empty()).then(|| url.to_owned())
+    (fits && (1..=URL_BYTES_MAX).contains(&host.len())).then(|| url.to_owned())
 }
 
 #[cfg(test)]
