@@ -291,7 +291,7 @@ impl Shared {
         }
         let settings = lock(&self.settings).clone();
         let is_plain = settings.is_plain();
-        let Settings { listen, way, folders, .. } = settings;
+        let Settings { listen, url, way, folders, .. } = settings;
         let malformed = || {
             let why = format!("`{listen}` is no address to listen on; write it as {LISTEN}");
             ChannelError::Misconfigured(why.into())
@@ -307,7 +307,7 @@ impl Shared {
                 tls = Some(acme.start(folder, Arc::clone(notes), &mut task)?);
             }
             Way::Tunnel(command) => {
-                task.spawn(tunnel::keep(command, address, Arc::clone(notes)));
+                task.spawn(tunnel::keep(command, address, url.is_some(), Arc::clone(notes)));
             }
             Way::None | Way::Proxy => {}
         }

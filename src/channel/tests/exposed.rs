@@ -355,6 +355,15 @@ async fn a_tunnel_that_says_many_addresses_is_noted_about_once_a_second() {
 }
 
 #[tokio::test]
+async fn what_a_tunnel_says_does_not_override_the_url_that_was_given() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = tunnel(Some("https://bot.example"), "echo https://other.example; exit 3");
+    let _door = exposed(settings, dir.path()).await;
+    let note = noted(dir.path(), |it| it.trouble.is_some()).await;
+    assert_eq!(note.url.as_deref(), Some("https://bot.example"));
+}
+
+#[tokio::test]
 async fn a_tunnel_is_started_again_says_its_address_and_ends_with_the_door() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().to_str().unwrap();

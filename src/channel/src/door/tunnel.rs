@@ -33,8 +33,8 @@ const LEASH: &str = r#"exec 3<&0; "$@" </dev/null 3<&- & program=$!
 { trap '' HUP INT TERM; cat <&3; kill -TERM 0; sleep 2; kill -KILL 0; } >/dev/null 2>&1 &
 wait "$program""#;
 
-/// Until dropped. What it says of itself goes into the notes.
-pub(super) async fn keep(command: Vec<String>, address: SocketAddr, notes: Arc<Notes>) {
+/// Until dropped. Where its address is not known, the one that it says goes into the notes.
+pub(super) async fn keep(command: Vec<String>, address: SocketAddr, is_known: bool, notes: Arc<Notes>) {
     let port = address.port().to_string();
     let place =
         |it: &String| it.replace("{address}", &address.to_string()).replace("{port}", &port);
@@ -44,7 +44,7 @@ pub(super) async fn keep(command: Vec<String>, address: SocketAddr, notes: Arc<N
     loop {
         info!(name, "the tunnel starts");
         let began = Instant::now();
-        let why = match run(&command, &notes).await {
+        let why = match run(&command, is_known, &notes).await {
             Ok(why) => why,
             Err(err) => chain(&err),
         };
@@ -57,7 +57,7 @@ pub(super) async fn keep(command: Vec<String>, address: SocketAddr, notes: Arc<N
 }
 
 /// Returns when it ended, with how.
-async fn run(command: &[String], notes: &Notes) -> io::Result<String> {
+async fn run(command: &[String], is_known: bool, notes: &Notes) -> io::Result<String> {
     let mut child = Command::new("/bin/sh")
         .args(["-c", LEASH, "sh"])
         .args(command)
@@ -73,7 +73,9 @@ async fn run(command: &[String], notes: &Notes) -> io::Result<String> {
     let note = async {
         while heard.changed().await.is_ok() {
             let url = heard.borrow_and_update().clone();
-            notes.change(|it| (it.url, it.trouble) = (Some(url), None));
+            if !is_known {
+                notes.change(|it| (it.url, it.trouble) = (Some(url), None));
+            }
             sleep(NOTE_EVERY).await;
         }
     };
