@@ -222,22 +222,22 @@ impl Door {
     }
 
     /// Other settings close every path, so that accounts open theirs again. What is to be reached from outside
-    /// is listened to at once.
+    /// is listened to at once, also where that failed under the same settings.
     pub async fn set(&self, settings: Settings) {
-        let Some(shared) = self.shared.as_ref().filter(|it| *lock(&it.settings) != settings) else {
-            return;
-        };
+        let Some(shared) = &self.shared else { return };
         let is_exposed = settings.way != Way::None;
-        *lock(&shared.routes.proxies) = settings.proxies.clone();
         let mut listening = shared.listening.lock().await;
-        if let Some(mut former) = listening.take() {
-            // What it listened on is free then. Its tunnel has lost its leash, and ends soon.
-            former.task.shutdown().await;
+        if *lock(&shared.settings) != settings {
+            *lock(&shared.routes.proxies) = settings.proxies.clone();
+            if let Some(mut former) = listening.take() {
+                // What it listened on is free then. Its tunnel has lost its leash, and ends soon.
+                former.task.shutdown().await;
+            }
+            let run_dir = settings.folders.as_ref().map(|it| it.0.clone());
+            shared.notes.begin(run_dir, settings.url.clone());
+            *lock(&shared.settings) = settings;
+            shared.routes.lock().clear();
         }
-        let run_dir = settings.folders.as_ref().map(|it| it.0.clone());
-        shared.notes.begin(run_dir, settings.url.clone());
-        *lock(&shared.settings) = settings;
-        shared.routes.lock().clear();
         if is_exposed && let Err(err) = shared.listen(&mut listening).await {
             let why = chain(&err);
             warn!(why, "the webhook door cannot be reached");
@@ -299,6 +299,7 @@ impl Shared {
         let address: SocketAddr = listen.parse().map_err(|_no_detail| malformed())?;
         let listener = TcpListener::bind(address).await.map_err(|err| refused(address, &err))?;
         let address = listener.local_addr().map_err(|err| refused(address, &err))?;
+        self.notes.change(|it| it.trouble = None);
         let (mut task, notes) = (JoinSet::new(), &self.notes);
         let mut tls = None;
         match way {

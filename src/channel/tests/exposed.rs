@@ -296,6 +296,25 @@ async fn whether_an_address_leads_here_is_seen_from_an_answer_that_only_this_doo
     }
 }
 
+#[tokio::test]
+async fn a_port_that_was_taken_is_listened_to_when_the_same_is_set_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let settings = Settings {
+        listen: other.local_addr().unwrap().to_string(),
+        way: Way::Proxy,
+        folders: Some((dir.path().to_owned(), dir.path().join("door"))),
+        ..Settings::default()
+    };
+    let door = Door::new(Settings::default(), Arc::new(SystemClock));
+    door.set(settings.clone()).await;
+    assert!(Note::read(dir.path()).unwrap().trouble.is_some());
+    drop(other);
+    door.set(settings).await;
+    assert!(door.address().await.is_some());
+    assert_eq!(Note::read(dir.path()).unwrap().trouble, None);
+}
+
 /// Says its address as cloudflared does, and where it leads; ends once, then stays.
 const TUNNEL: &str = r#"
 import os, signal, socket, sys, threading
