@@ -14,8 +14,10 @@ use futures_util::StreamExt;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, ServerConfig};
-use rustls_acme::acme::LETS_ENCRYPT_PRODUCTION_DIRECTORY;
-use rustls_acme::{AccountCache, AcmeConfig, CertCache, is_tls_alpn_challenge};
+use rustls_acme::acme::{AcmeError, LETS_ENCRYPT_PRODUCTION_DIRECTORY, Problem};
+use rustls_acme::{
+    AccountCache, AcmeConfig, CertCache, EventError, OrderError, is_tls_alpn_challenge,
+};
 use rustls_platform_verifier::Verifier;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
@@ -95,7 +97,7 @@ impl Acme {
                         notes.change(|it| it.trouble = None);
                     }
                     Err(err) => {
-                        let why = chain(&err);
+                        let why = said(&err).unwrap_or_else(|| chain(&err));
                         warn!(why, "no certificate for the webhook door yet");
                         notes.change(|it| it.trouble = Some(format!("no certificate: {why}")));
                     }
@@ -131,6 +133,22 @@ impl Tls {
         hello.into_stream(Arc::clone(&self.challenge)).await?.shutdown().await?;
         Ok(None)
     }
+}
+
+/// What the issuer says for people, without the objects around it.
+fn said(err: &EventError<io::Error, io::Error>) -> Option<String> {
+    let EventError::Order(err) = err else { return None };
+    if let OrderError::BadAuth(auth) = err {
+        return auth.challenges.iter().find_map(|it| it.error.as_ref()?.detail.clone());
+    }
+    if let OrderError::BadOrder(order) = err {
+        return order.error.as_ref()?.detail.clone();
+    }
+    let OrderError::Acme(AcmeError::HttpRequest(err)) = err else { return None };
+    // The body is there as text in quotes.
+    let text = err.to_string();
+    let body: String = serde_json::from_str(text.get(text.find('"')?..)?).ok()?;
+    serde_json::from_str::<Problem>(&body).ok()?.detail
 }
 
 /// The account's key and the certificate with its key, for this user alone.

@@ -155,6 +155,7 @@ fn the_door_of_webhooks_is_where_it_was_set_and_off_takes_it_back() {
     expose(&["tunnel", "--url", "https://x.example", "--", "ssh", "-R", "80:{address}", "x"])
         .fine();
     assert_eq!(now()["command"], "ssh -R 80:{address} x");
+    expose(&["--listen", "127.0.0.1:9000"]).fine();
     expose(&["acme", "--domain", "bot.example", "--email", "ann@example.org"]).fine();
     assert_eq!((&now()["listen"], &now()["way"]), (&"0.0.0.0:443".into(), &"acme".into()));
     expose(&["acme", "--domain", "b.example", "--email", "a@b.example", "--listen", "0.0.0.0:1"])

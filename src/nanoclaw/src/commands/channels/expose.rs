@@ -164,8 +164,10 @@ impl ExposeArgs {
         match self.listen.as_deref() {
             Some("-") => now.listen = usual(is_tls(&now)).to_owned(),
             Some(listen) => now.listen = listen.to_owned(),
-            // The usual one of the way that it was goes with it.
-            None if is_tls(&now) != is_tls(was) && was.listen == usual(is_tls(was)) => {
+            // The usual one of the way that it was goes with it; an issuer comes to no other.
+            None if self.way.is_some()
+                && (is_tls(&now) || is_tls(was) && was.listen == usual(true)) =>
+            {
                 now.listen = usual(is_tls(&now)).to_owned();
             }
             None => {}
