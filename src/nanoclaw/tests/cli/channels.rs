@@ -149,6 +149,11 @@ fn the_door_of_webhooks_is_where_it_was_set_and_off_takes_it_back() {
         (&now()["listen"], &now()["proxies"]),
         (&"127.0.0.1:8787".into(), &[0_u8; 0][..].into())
     );
+    expose(&["--listen", "127.0.0.1:9000", "--proxies", "10.0.0.1"]).fine();
+    expose(&["tunnel", "cloudflared"]).fine();
+    expose(&["off"]).fine();
+    assert_eq!((&now()["listen"], &now()["way"]), (&"127.0.0.1:9000".into(), &"off".into()));
+    assert_eq!(now()["proxies"], serde_json::json!(["10.0.0.1"]));
     expose(&["tunnel", "cloudflared"]).fine();
     assert!(now()["command"].as_str().unwrap().contains("--url http://{address}"), "{}", now());
     assert_eq!(now()["url"], serde_json::Value::Null, "it says its own");

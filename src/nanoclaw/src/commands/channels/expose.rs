@@ -79,7 +79,7 @@ In COMMAND, {address} and {port} are the door's. It is kept as it is, so no secr
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         command: Vec<String>,
     },
-    /// Only programs on this machine reach it, as at first
+    /// Take the way and its URL back; `--listen` and `--proxies` stay
     Off,
 }
 
@@ -139,7 +139,7 @@ impl ExposeArgs {
         let is_tls = |it: &Settings| matches!(it.way, Way::Acme(_));
         match self.way.clone() {
             None => {}
-            Some(WayArgs::Off) => now = Settings::default(),
+            Some(WayArgs::Off) => (now.url, now.way) = (None, Way::None),
             Some(WayArgs::Proxy { url }) => (now.url, now.way) = (Some(url), Way::Proxy),
             Some(WayArgs::Acme { domain, email, directory, ca }) => {
                 let ca = ca.map(std::path::absolute).transpose()?;
@@ -160,13 +160,15 @@ impl ExposeArgs {
                 now.way = Way::Tunnel(if known.is_empty() { command } else { known });
             }
         }
+        let is_off = now.way == Way::None;
         let usual = |tls: bool| if tls { LISTEN_TLS } else { LISTEN };
         match self.listen.as_deref() {
             Some("-") => now.listen = usual(is_tls(&now)).to_owned(),
             Some(listen) => now.listen = listen.to_owned(),
-            // The usual one of the way that it was goes with it; an issuer comes to no other.
+            // The usual one of the way that it was goes with it; an issuer comes to no other. What was for
+            // TLS alone is not left open without it.
             None if self.way.is_some()
-                && (is_tls(&now) || is_tls(was) && was.listen == usual(true)) =>
+                && (is_tls(&now) || is_tls(was) && (is_off || was.listen == usual(true))) =>
             {
                 now.listen = usual(is_tls(&now)).to_owned();
             }
