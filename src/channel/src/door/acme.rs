@@ -69,7 +69,9 @@ impl Acme {
                 all.extend(file?.collect::<Result<Vec<_>, _>>()?);
                 Ok(all)
             });
-        let roots = roots.map_err(|err: rustls::pki_types::pem::Error| wrong(err.to_string()))?;
+        let roots = roots.map_err(|err: rustls::pki_types::pem::Error| {
+            wrong(format!("cannot use {}: {err}", self.ca.clone().unwrap_or_default().display()))
+        })?;
         let verifier = Verifier::new_with_extra_roots(roots, Arc::clone(&provider))
             .map_err(|err| wrong(chain(&err)))?;
         let client = ClientConfig::builder_with_provider(provider)

@@ -98,7 +98,11 @@ fn parse_url(text: &str) -> Result<String, String> {
     let url = text.trim_end_matches('/');
     let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
     let is_good = host.is_some_and(|it| parse_host(it).is_some());
-    is_good.then(|| url.to_owned()).ok_or_else(|| "write it as https://bot.example".to_owned())
+    let why = match host.is_some_and(|it| it.contains('/')) {
+        true => "write it without a path, as https://bot.example",
+        false => "write it as https://bot.example",
+    };
+    is_good.then(|| url.to_owned()).ok_or_else(|| why.to_owned())
 }
 
 /// The name and the port of what is behind `https://`; no path, since the door's begin with `/in/`.
@@ -107,8 +111,9 @@ fn parse_host(text: &str) -> Option<(&str, Option<u16>)> {
         Some((name, port)) => (name, Some(port.parse().ok()?)),
         None => (text, None),
     };
-    let is_plain = |it: u8| it.is_ascii_alphanumeric() || it == b'-' || it == b'.';
-    (!name.is_empty() && name.bytes().all(is_plain)).then_some((name, port))
+    let is_plain = |it: u8| it.is_ascii_alphanumeric() || it == b'-';
+    let is_name = |it: &str| !it.is_empty() && it.bytes().all(is_plain);
+    name.split('.').all(is_name).then_some((name, port))
 }
 
 fn parse_domain(text: &str) -> Result<String, String> {
@@ -119,7 +124,7 @@ fn parse_domain(text: &str) -> Result<String, String> {
 }
 
 fn parse_email(text: &str) -> Result<String, String> {
-    let is_good = text.split_once('@').is_some_and(|it| !it.0.is_empty() && it.1.contains('.'))
+    let is_good = text.split_once('@').is_some_and(|it| !it.0.is_empty() && parse_domain(it.1).is_ok())
         && !text.contains([' ', ',', '?']);
     is_good.then(|| text.to_owned()).ok_or_else(|| "write it as ann@example.org".to_owned())
 }
