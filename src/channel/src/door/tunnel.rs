@@ -34,7 +34,12 @@ const LEASH: &str = r#"exec 3<&0; "$@" </dev/null 3<&- & program=$!
 wait "$program""#;
 
 /// Until dropped. Where its address is not known, the one that it says goes into the notes.
-pub(super) async fn keep(command: Vec<String>, address: SocketAddr, is_known: bool, notes: Arc<Notes>) {
+pub(super) async fn keep(
+    command: Vec<String>,
+    address: SocketAddr,
+    is_known: bool,
+    notes: Arc<Notes>,
+) {
     let port = address.port().to_string();
     let place =
         |it: &String| it.replace("{address}", &address.to_string()).replace("{port}", &port);

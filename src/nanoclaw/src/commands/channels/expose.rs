@@ -124,8 +124,9 @@ fn parse_domain(text: &str) -> Result<String, String> {
 }
 
 fn parse_email(text: &str) -> Result<String, String> {
-    let is_good = text.split_once('@').is_some_and(|it| !it.0.is_empty() && parse_domain(it.1).is_ok())
-        && !text.contains([' ', ',', '?']);
+    let is_good =
+        text.split_once('@').is_some_and(|it| !it.0.is_empty() && parse_domain(it.1).is_ok())
+            && !text.contains([' ', ',', '?']);
     is_good.then(|| text.to_owned()).ok_or_else(|| "write it as ann@example.org".to_owned())
 }
 
