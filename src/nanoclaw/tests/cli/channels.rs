@@ -175,6 +175,11 @@ fn the_door_of_webhooks_is_where_it_was_set_and_off_takes_it_back() {
         (&now()["listen"], &now()["url"]),
         (&"127.0.0.1:8787".into(), &serde_json::Value::Null)
     );
+}
+
+#[test]
+fn what_is_no_way_to_the_door_is_refused_with_what_to_write() {
+    let home = Home::new();
     for (wrong, what) in [
         (&["--listen", "everywhere"][..], "everywhere"),
         (&["--listen", "127.0.0.1"], "write it as 127.0.0.1:8787"),
@@ -192,7 +197,7 @@ fn the_door_of_webhooks_is_where_it_was_set_and_off_takes_it_back() {
         (&["acme", "--domain", "bot.example", "--email", "ann"], "ann"),
         (&["tunnel"], "COMMAND"),
     ] {
-        expose(wrong).refused(64, what);
+        home.run(&[&["channels", "expose"], wrong].concat()).refused(64, what);
     }
 }
 
