@@ -300,8 +300,7 @@ impl Shared {
         let listener = TcpListener::bind(address).await.map_err(|err| refused(address, &err))?;
         let address = listener.local_addr().map_err(|err| refused(address, &err))?;
         self.notes.change(|it| it.trouble = None);
-        let (mut task, notes) = (JoinSet::new(), &self.notes);
-        let mut tls = None;
+        let (mut task, notes, mut tls) = (JoinSet::new(), &self.notes, None);
         match way {
             Way::Acme(acme) => {
                 let folder = folders.map(|it| it.1).unwrap_or_default();
