@@ -376,16 +376,14 @@ async fn a_sender_comes_again_to_a_path_that_was_open_until_its_account_goes() {
 async fn a_path_that_is_open_is_listened_to_whatever_is_set_meanwhile() {
     let dir = tempfile::tempdir().unwrap();
     let (door, _first) = open(github()).await;
+    let folders = Some((dir.path().to_owned(), dir.path().to_owned()));
+    let settings = Settings { listen: "127.0.0.1:0".into(), folders, ..Settings::default() };
     for proxies in 0..200 {
-        let folders = Some((dir.path().to_owned(), dir.path().to_owned()));
-        let (listen, proxies) = ("127.0.0.1:0".into(), vec![LOCAL; proxies % 2]);
-        let settings = Settings { listen, proxies, folders, ..Settings::default() };
-        let (setter, mut both) = (door.clone(), JoinSet::new());
-        both.spawn(async move { setter.set(settings).await });
-        let inbox = door.open(github()).await.unwrap();
-        both.join_all().await;
-        let is_open = door.shared.as_ref().unwrap().routes.lock().contains_key(&inbox.at);
-        assert!(!is_open || door.address().await.is_some(), "it is open, and nobody listens");
+        let settings = Settings { proxies: vec![LOCAL; proxies % 2], ..settings.clone() };
+        let (inbox, ()) = tokio::join!(door.open(github()), door.set(settings));
+        let inbox = inbox.unwrap();
+        let is_open = inbox.shared.routes.lock().contains_key(&inbox.at);
+        assert!(!is_open || door.address().await.is_some());
     }
 }
 

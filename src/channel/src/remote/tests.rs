@@ -191,9 +191,9 @@ async fn a_part_waits_while_nothing_works_before_somebody_acts() {
         "welcome()\nfor kind in ['unauthorized', 'misconfigured', 'refused']: request = read(); fail(kind, '')\n\
          read()",
     );
-    let Connection { source: _source, sink, .. } = rig.connect().await;
+    let Connection { source: _source, sink: out, .. } = rig.connect().await;
     for waits in [true, true, false] {
-        let err = sink.deliver(&part("words")).await.unwrap_err();
+        let err = out.deliver(&part("words")).await.unwrap_err();
         assert_eq!(matches!(err, DeliverError::Unreachable(_)), waits, "{err:?}");
     }
 }
@@ -202,9 +202,9 @@ async fn a_part_waits_while_nothing_works_before_somebody_acts() {
 #[tokio::test]
 async fn a_part_that_is_not_read_whole_is_not_sent() {
     let rig = Rig::new("welcome(); time.sleep(600)");
-    let Connection { source: _source, sink, .. } = rig.connect().await;
+    let Connection { source: _source, sink: out, .. } = rig.connect().await;
     tokio::time::pause();
-    let err = sink.deliver(&part(&"x".repeat(1 << 20))).await.unwrap_err();
+    let err = out.deliver(&part(&"x".repeat(1 << 20))).await.unwrap_err();
     assert!(matches!(err, DeliverError::Unreachable(_)), "{err:?}");
     assert!(chain(&err).contains("it read nothing for 10 s"), "{err:?}");
 }
@@ -337,9 +337,9 @@ async fn a_draft_goes_out_in_the_dialect_of_the_remote() {
         "welcome(caps={'dialect': 'matrix-html'}); request = read(); ok(request)\n\
          draft = request['text']; request = read(); fail('refused', draft); read()",
     );
-    let Connection { source: _source, sink, .. } = rig.connect().await;
-    sink.draft(&Address::default(), "m1", "**bold** …").await;
-    let said = chain(&sink.deliver(&part("")).await.unwrap_err());
+    let Connection { source: _source, sink: out, .. } = rig.connect().await;
+    out.draft(&Address::default(), "m1", "**bold** …").await;
+    let said = chain(&out.deliver(&part("")).await.unwrap_err());
     assert!(said.contains("<strong>bold</strong> …"), "{said}");
 }
 

@@ -107,7 +107,7 @@ fn a_chat_where_programs_post_has_a_template_and_no_other() {
     let long = format!("--template={}", "x".repeat(2_001));
     let said = home.run(&["chats", "set", "3", &long]);
     assert!(said.err.len() < 500, "{}", said.err);
-    said.refused(64, "take 1 to 2000 bytes");
+    said.refused(64, "take 1 to 1000 bytes");
 }
 
 #[test]
