@@ -89,6 +89,19 @@ pub async fn debian(package: &str) -> Option<PathBuf> {
     Some(folder.await.join("files"))
 }
 
+/// Whether a program may see folders of its own in the place of the system's. Some systems let only root do that;
+/// then a word goes to stderr.
+#[expect(clippy::print_stderr, reason = "the tests' output is to say so")]
+pub async fn may_mount() -> bool {
+    let mut unshare = Command::new("unshare");
+    unshare.args(["--map-root-user", "--mount", "true"]).stderr(Stdio::null());
+    let may = unshare.status().await.is_ok_and(|status| status.success());
+    if !may {
+        eprintln!("skipped: this user may not mount in a namespace of its own");
+    }
+    may
+}
+
 /// What a program said to its good end.
 pub async fn said(command: &mut Command, hint: &str) -> String {
     let out = command.kill_on_drop(true).output().await;

@@ -61,6 +61,9 @@ async fn alert(at: SocketAddr, ends_at: &str) {
 #[tokio::test]
 async fn an_alertmanager_tells_of_an_alert_and_of_its_end() {
     let Some(files) = foreign::debian("prometheus-alertmanager").await else { return };
+    if !foreign::may_mount().await {
+        return;
+    }
     for way in ["bearer", "basic"] {
         let mut rig = Rig::of("alertmanager", SECRET).await;
         let shown = match way {
